@@ -1,0 +1,180 @@
+//! Checks `patterns/*.toml` and writes them out as tables, so that the program starts without
+//! reading or parsing anything. A bad rule fails the build with its file, line and mend.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+#[path = "src/rule/file.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the library, which uses all of it"
+)]
+mod file;
+
+fn main() {
+    println!("cargo::rerun-if-changed=patterns");
+    println!("cargo::rerun-if-changed=src/rule/file.rs");
+    println!("cargo::rerun-if-changed=build.rs");
+    match tables(Path::new("patterns")) {
+        Ok(text) => {
+            let out = env::var_os("OUT_DIR").map(|d| Path::new(&d).join("rules.rs"));
+            if let Some(out) = out
+                && let Err(e) = fs::write(&out, text)
+            {
+                println!("cargo::error={}: {e}", out.display());
+            }
+        }
+        Err(messages) => {
+            for message in messages {
+                println!("cargo::error={message}");
+            }
+        }
+    }
+}
+
+fn tables(folder: &Path) -> Result<String, Vec<String>> {
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .map_err(|e| vec![format!("{}: {e}", folder.display())])?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|p| p.extension().is_some_and(|x| x == "toml"))
+        .collect();
+    paths.sort();
+    let mut errors = Vec::new();
+    let mut rules: Vec<(String, String)> = Vec::new();
+    for path in &paths {
+        let name = path.display().to_string();
+        println!("cargo::rerun-if-changed={name}");
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) => {
+                errors.push(format!("{name}: {e}"));
+                continue;
+            }
+        };
+        match file::parse(&name, &text) {
+            Ok(parsed) => {
+                for rule in &parsed.rules {
+                    let id = rule.id.get_ref().clone();
+                    if let Some(why) = incomplete(rule) {
+                        errors.push(format!("{name}: rule `{id}`: {why}"));
+                    }
+                    if rules.iter().any(|(known, _)| *known == id) {
+                        errors.push(format!("{name}: rule `{id}` is defined twice"));
+                    }
+                    rules.push((id, table_row(&parsed, rule)));
+                }
+            }
+            Err(e) => errors.push(e.to_string()),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    rules.sort();
+    let mut out = String::from(
+        "/// All built-in rules, sorted by id.\npub(super) static RULES: &[RuleSpec] = &[\n",
+    );
+    for (_, row) in rules {
+        out.push_str(&row);
+    }
+    out.push_str("];\n");
+    Ok(out)
+}
+
+/// What a built-in rule must have beside what every rule must have.
+fn incomplete(rule: &file::RawRule) -> Option<&'static str> {
+    if rule.examples.len() < 2 || rule.counterexamples.len() < 2 {
+        return Some("give at least two examples and two counterexamples");
+    }
+    if rule.remedy.is_empty() {
+        return Some("remedy is empty: say what the owner does next");
+    }
+    None
+}
+
+fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
+    let mut row = String::new();
+    let text = |s: &str| format!("Borrowed({s:?})");
+    let list = |items: &[String]| {
+        let inner: Vec<String> = items.iter().map(|s| text(s)).collect();
+        format!("Borrowed(&[{}])", inner.join(", "))
+    };
+    let capital = |s: &str| {
+        let mut chars = s.chars();
+        chars
+            .next()
+            .map(|c| c.to_uppercase().collect::<String>() + chars.as_str())
+            .unwrap_or_default()
+    };
+    let link = if rule.link.is_empty() {
+        &parsed.homepage
+    } else {
+        &rule.link
+    };
+    let near: Vec<String> = rule
+        .near
+        .iter()
+        .map(|n| {
+            format!(
+                "Near {{ rule: {}, within_lines: {}, part: {}, required: {} }}",
+                text(&n.rule),
+                n.within_lines,
+                text(&n.part),
+                n.required
+            )
+        })
+        .collect();
+    let block = rule.block.as_ref().map_or("None".to_owned(), |b| {
+        format!("Some(Block {{ end: {}, max: {} }})", text(&b.end), b.max)
+    });
+    let checksum = rule
+        .checksum
+        .as_ref()
+        .map_or("None".to_owned(), |c| format!("Some({})", text(c)));
+    let words = rule.words.as_ref().map_or("None".to_owned(), |w| {
+        format!("Some(Words::{})", capital(w))
+    });
+    let entropy = rule
+        .entropy
+        .map_or("None".to_owned(), |e| format!("Some({e:?})"));
+    let _ = writeln!(
+        row,
+        "RuleSpec {{ id: {}, provider: {}, name: {}, severity: Severity::{}, confidence: Confidence::{}, \
+         literals: {}, ignore_case: {}, pattern: {}, entropy: {entropy}, checksum: {checksum}, require: {}, \
+         near: Borrowed(&[{}]), only: {}, never: {}, remedy: {}, console: {}, link: {}, publishable: {}, \
+         generic: {}, words: {words}, placeholder: {}, decode: {}, block: {block}, shape: {}, shape_context: {}, \
+         examples: {}, counterexamples: {}, prefixed: {}, gate: {}, run: {}, next: {}, back: {}, forward: {} }},",
+        text(rule.id.get_ref()),
+        text(&parsed.provider),
+        text(&rule.name),
+        capital(&rule.severity),
+        capital(&rule.confidence),
+        list(&rule.literals),
+        rule.ignore_case,
+        text(&rule.pattern),
+        list(&rule.require),
+        near.join(", "),
+        list(&rule.paths.only),
+        list(&rule.paths.never),
+        text(&rule.remedy),
+        text(&rule.console),
+        text(link),
+        rule.publishable,
+        rule.generic,
+        rule.placeholder,
+        rule.decode,
+        list(&rule.shape),
+        text(rule.shape_context.as_deref().unwrap_or("{}")),
+        list(&rule.examples),
+        list(&rule.counterexamples),
+        rule.prefixed,
+        rule.gate,
+        rule.run,
+        rule.next,
+        rule.back,
+        rule.forward,
+    );
+    row
+}

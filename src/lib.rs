@@ -1,0 +1,14 @@
+//! keysweep finds every exposed key in working trees and git history.
+//!
+//! The engine is a library before it is a program: [`scan::Engine`] scans one byte slice a call,
+//! without files, network, clock or environment. Everything above it hands bytes in or results on.
+
+pub mod decode;
+pub mod filter;
+pub mod model;
+pub mod pack;
+pub mod place;
+pub mod report;
+pub mod rule;
+pub mod scan;
+pub mod source;
