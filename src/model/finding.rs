@@ -1,0 +1,220 @@
+//! What the scanner found, and where.
+
+use std::fmt;
+
+use super::{Credential, Secret};
+
+/// How bad a leak of this kind is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Public by design, or of little use alone.
+    Low,
+    /// Of limited reach.
+    Medium,
+    /// Opens an account or a service.
+    High,
+    /// Opens everything behind it.
+    Critical,
+}
+
+impl Severity {
+    /// The word that reports use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// How sure the scanner is that the text is a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// Shown only on request.
+    Low,
+    /// More likely than not.
+    Medium,
+    /// Proven by structure.
+    High,
+}
+
+impl Confidence {
+    /// The word that reports use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    /// The level of a score between 0.0 and 1.0.
+    #[must_use]
+    pub fn of_score(score: f32) -> Self {
+        if score >= 0.8 {
+            Self::High
+        } else if score >= 0.5 {
+            Self::Medium
+        } else {
+            Self::Low
+        }
+    }
+
+    /// The score that the level alone is worth.
+    #[must_use]
+    pub fn score(self) -> f32 {
+        match self {
+            Self::Low => 0.3,
+            Self::Medium => 0.6,
+            Self::High => 0.9,
+        }
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Half-open byte range from the start of the blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Span {
+    /// First byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+}
+
+/// A place in a text: line and column count from 1, the column in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in bytes, from 1.
+    pub column: u32,
+}
+
+/// How the text at a place was encoded, outermost first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decoding {
+    /// RFC 4648 base64, standard or URL alphabet.
+    Base64,
+    /// Pairs of hexadecimal digits.
+    Hex,
+    /// `%41` of URLs.
+    Percent,
+    /// `\u0041`, `\x41` and the like.
+    Escape,
+    /// `&#65;` and named entities.
+    Html,
+    /// UTF-16, either byte order.
+    Utf16,
+}
+
+impl Decoding {
+    /// The word that reports use.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Base64 => "base64",
+            Self::Hex => "hex",
+            Self::Percent => "percent",
+            Self::Escape => "escape",
+            Self::Html => "html",
+            Self::Utf16 => "utf-16",
+        }
+    }
+}
+
+/// Identity of a secret of one rule across runs: 128 bits of a keyed hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// The lines around a place, in clear until a report redacts them.
+#[derive(Debug, Clone)]
+pub struct Snippet {
+    /// The text of the line, or of a part of it where it is long.
+    pub text: Secret,
+    /// The secret in it, byte offsets into `text`.
+    pub secret: (usize, usize),
+}
+
+/// What a credential opens, as far as the text says it: `host`, `database`, `bucket`, `account`, `user`.
+pub type Opens = Vec<(String, String)>;
+
+/// Where a finding stands.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Path relative to the scanned root, `/` between names, bytes as the file system has them.
+    pub path: Vec<u8>,
+    /// Start of the secret.
+    pub start: Position,
+    /// End of the secret, exclusive.
+    pub end: Position,
+    /// Bytes of the secret (or of the encoded text that holds it) in its blob.
+    pub span: Span,
+    /// The line that holds it.
+    pub snippet: Snippet,
+    /// How it was encoded there, outermost first; empty for plain text.
+    pub decoded_from: Vec<Decoding>,
+    /// Certainty at this place, 0.0 to 1.0.
+    pub score: f32,
+    /// Why the place does not count, if it does not.
+    pub dropped: Option<String>,
+}
+
+/// One secret of one rule, with every place that holds it.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The rule's id.
+    pub rule: String,
+    /// The rule's title.
+    pub name: String,
+    /// The provider's name.
+    pub provider: String,
+    /// Severity of the kind.
+    pub severity: Severity,
+    /// Certainty at the best place, 0.0 to 1.0.
+    pub score: f32,
+    /// The secret and its parts.
+    pub credential: Credential,
+    /// Shannon entropy in bits per character.
+    pub entropy: f32,
+    /// Identity across runs.
+    pub fingerprint: Fingerprint,
+    /// Where it stands, sorted.
+    pub places: Vec<Place>,
+    /// What it opens.
+    pub opens: Opens,
+    /// What the owner does next.
+    pub remedy: String,
+    /// The vendor's page for it, or empty.
+    pub console: String,
+    /// The vendor's page that defines the kind, or empty.
+    pub link: String,
+}
+
+impl Finding {
+    /// The level of the score.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        Confidence::of_score(self.score)
+    }
+}

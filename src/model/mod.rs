@@ -1,0 +1,13 @@
+//! Plain values that the stages hand to each other; no input or output here.
+
+mod finding;
+mod observer;
+mod secret;
+mod summary;
+
+pub use finding::{
+    Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
+};
+pub use observer::{Gap, Observer, Skip, SkipKind};
+pub use secret::{Credential, Secret};
+pub use summary::Summary;

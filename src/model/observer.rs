@@ -1,0 +1,64 @@
+//! What a run tells its caller while it goes on.
+
+/// Something that was to be scanned and could not be: the run is incomplete.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// Path relative to the scanned root, or the root itself.
+    pub path: String,
+    /// Why, without scanned bytes.
+    pub reason: String,
+}
+
+/// Sorts of things that were left out by policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipKind {
+    /// Untracked and ignored by git's ignore rules.
+    Ignored,
+    /// Longer than the size limit.
+    TooLarge,
+    /// Left out by `--exclude` or not named by `--include`.
+    Excluded,
+    /// A symbolic link.
+    Symlink,
+    /// Neither a file nor a folder: a socket, a pipe, a device.
+    Special,
+}
+
+impl SkipKind {
+    /// The words that the summary uses.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored by git",
+            Self::TooLarge => "over the size limit",
+            Self::Excluded => "excluded",
+            Self::Symlink => "symbolic link",
+            Self::Special => "not a regular file",
+        }
+    }
+}
+
+/// Something left out by policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skip {
+    /// Why.
+    pub kind: SkipKind,
+    /// Path relative to the scanned root; a folder ends with `/` and counts once.
+    pub path: String,
+    /// Whether the name says that a secret may be inside (`.env`, `*.pem`, `id_rsa`).
+    pub notable: bool,
+}
+
+/// Hears of progress and can stop a run. Every method may be called from any thread.
+pub trait Observer: Sync {
+    /// So many more files and bytes have been scanned.
+    fn scanned(&self, _files: u64, _bytes: u64) {}
+    /// So many more matches have been found.
+    fn found(&self, _matches: u64) {}
+    /// Whether the run should stop as soon as it can.
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Observer for () {}

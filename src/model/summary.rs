@@ -1,0 +1,55 @@
+//! What a run looked at.
+
+use std::collections::BTreeMap;
+
+use super::{Gap, Skip, SkipKind};
+
+/// Counts and gaps of a run; two of them merge into one in any order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Files (or blobs) whose content was scanned.
+    pub files: u64,
+    /// Bytes of their content.
+    pub bytes: u64,
+    /// Files in which only distinctive prefixes and key blocks were looked for.
+    pub binary_files: u64,
+    /// What could not be scanned.
+    pub gaps: Vec<Gap>,
+    /// How many were left out, by sort.
+    pub skipped: BTreeMap<SkipKind, u64>,
+    /// Left-out files whose names say that a secret may be inside.
+    pub notable: Vec<Skip>,
+    /// Whether the run was stopped before its end.
+    pub cancelled: bool,
+}
+
+impl Summary {
+    /// Counts something left out.
+    pub fn skip(&mut self, skip: Skip) {
+        *self.skipped.entry(skip.kind).or_default() += 1;
+        if skip.notable {
+            self.notable.push(skip);
+        }
+    }
+
+    /// Adds another run's counts.
+    pub fn merge(&mut self, other: Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.binary_files += other.binary_files;
+        self.gaps.extend(other.gaps);
+        for (kind, count) in other.skipped {
+            *self.skipped.entry(kind).or_default() += count;
+        }
+        self.notable.extend(other.notable);
+        self.cancelled |= other.cancelled;
+    }
+
+    /// Sorts the lists, so that the order does not depend on threads.
+    pub fn sort(&mut self) {
+        self.gaps.sort();
+        self.gaps.dedup();
+        self.notable.sort();
+        self.notable.dedup();
+    }
+}

@@ -1,0 +1,603 @@
+//! Rule files: TOML text → checked rules, or an error that names file, line and mend.
+//!
+//! build.rs includes this file by path, so that what is compiled into the program and what is
+//! loaded from disk pass the same checks; it therefore uses std, serde, toml and regex-syntax
+//! alone. What a rule becomes at run time is in `set.rs`.
+
+use std::fmt;
+
+use regex_syntax::hir::{Hir, HirKind};
+use serde::Deserialize;
+
+/// A provider's rule file as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleFile {
+    /// Display name of the provider, for example `GitHub`.
+    pub provider: String,
+    /// The vendor's page that the facts come from.
+    #[serde(default)]
+    pub homepage: String,
+    /// The rules, in the order written.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<RawRule>,
+}
+
+/// One `[[rule]]` as written, then completed by [`parse`].
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "the keys of a rule file; build.rs shares this file without the lint"
+)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRule {
+    /// `<provider>-<kind>`, stable for ever; with its place in the file for errors.
+    pub id: toml::Spanned<String>,
+    /// Title of the kind.
+    pub name: String,
+    /// `critical`, `high`, `medium` or `low`.
+    pub severity: String,
+    /// What a match alone is worth: `high`, `medium` or `low`.
+    pub confidence: String,
+    /// One of these stands in every match.
+    pub literals: Vec<String>,
+    /// Whether the literals match in any case.
+    #[serde(default)]
+    pub ignore_case: bool,
+    /// The regex, macros expanded after [`parse`].
+    pub pattern: String,
+    /// Least Shannon entropy of the secret, bits per character.
+    #[serde(default)]
+    pub entropy: Option<f32>,
+    /// Name of a verifier of check digits or structure.
+    #[serde(default)]
+    pub checksum: Option<String>,
+    /// Sorts of character that the secret must hold: `digit`, `upper`, `lower`, `letter`, `symbol`.
+    #[serde(default)]
+    pub require: Vec<String>,
+    /// Other rules' matches that must or may stand near.
+    #[serde(default)]
+    pub near: Vec<RawNear>,
+    /// Where the rule applies.
+    #[serde(default)]
+    pub paths: RawPaths,
+    /// What the owner does next.
+    #[serde(default)]
+    pub remedy: String,
+    /// The vendor's page where the key is ended by hand.
+    #[serde(default)]
+    pub console: String,
+    /// The vendor's page that defines the kind.
+    #[serde(default)]
+    pub link: String,
+    /// Meant to be public; severity is low.
+    #[serde(default)]
+    pub publishable: bool,
+    /// Rests on the words around it alone: yields to every other rule, and context lowers it.
+    #[serde(default)]
+    pub generic: bool,
+    /// What to think of the secret's words: `strict` drops plain words, `password` allows them
+    /// beside digits or symbols. Without it no word filter runs.
+    #[serde(default)]
+    pub words: Option<String>,
+    /// Whether placeholder shapes are dropped.
+    #[serde(default = "yes")]
+    pub placeholder: bool,
+    /// Whether the rule looks into decoded text.
+    #[serde(default = "yes")]
+    pub decode: bool,
+    /// The secret is a block from the match to an end mark.
+    #[serde(default)]
+    pub block: Option<RawBlock>,
+    /// Segments that describe the secret, for the generator of the tests.
+    #[serde(default)]
+    pub shape: Vec<String>,
+    /// Text around a generated secret, `{}` in its place.
+    #[serde(default)]
+    pub shape_context: Option<String>,
+    /// Texts in which the rule finds exactly one secret.
+    #[serde(default)]
+    pub examples: Vec<String>,
+    /// Texts in which the rule finds nothing.
+    #[serde(default)]
+    pub counterexamples: Vec<String>,
+    /// Whether the secret begins with a literal; computed.
+    #[serde(skip)]
+    pub prefixed: bool,
+    /// A byte outside the literals that stands in every match, 0 for none; computed.
+    #[serde(skip)]
+    pub gate: u8,
+    /// Least length of an unbroken run of [`is_token_byte`]s in the secret, 0 for none; computed.
+    #[serde(skip)]
+    pub run: usize,
+    /// What follows a literal of three bytes in every match: 0 anything, 1 a byte of
+    /// `[0-9A-Za-z_-]`, 2 a hexadecimal digit; computed.
+    #[serde(skip)]
+    pub next: u8,
+    /// Bytes that a match may hold before its literal; computed.
+    #[serde(skip)]
+    pub back: usize,
+    /// Bytes that a match may hold from its literal on; computed.
+    #[serde(skip)]
+    pub forward: usize,
+}
+
+/// A companion of a multi-part credential, as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawNear {
+    /// Id of the rule that finds the companion.
+    pub rule: String,
+    /// How many lines apart at the most.
+    pub within_lines: u32,
+    /// Name of the part that the companion's secret becomes.
+    #[serde(rename = "as")]
+    pub part: String,
+    /// Whether the rule reports nothing without it.
+    #[serde(default = "yes")]
+    pub required: bool,
+}
+
+/// Path rules, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawPaths {
+    /// Globs of which one must match.
+    #[serde(default)]
+    pub only: Vec<String>,
+    /// Globs of which none may match.
+    #[serde(default)]
+    pub never: Vec<String>,
+}
+
+/// A block secret, as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawBlock {
+    /// The text on whose line the block ends.
+    pub end: String,
+    /// Longest block in bytes.
+    pub max: usize,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Why a rule file was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileError {
+    /// The file as the caller named it.
+    pub path: String,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong, and how it is mended.
+    pub message: String,
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.message)
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// Longest reach of a pattern in bytes; windows and edits are given this much context.
+pub const MAX_REACH: usize = 4096;
+/// Longest block in bytes.
+pub const MAX_BLOCK: usize = 65_536;
+
+/// The macros of the pattern language and what they stand for.
+pub const MACROS: &[(&str, &str)] = &[
+    ("{left}", r"(?:^|[^0-9A-Za-z]|\\[nrt])"),
+    ("{right}", r"(?:[^0-9A-Za-z]|$)"),
+    ("{rightu}", r"(?:[^0-9A-Za-z_\-]|$)"),
+    ("{right64}", r"(?:[^0-9A-Za-z+/=_\-]|$)"),
+    (
+        "{assign}",
+        r#"[0-9A-Za-z_.\-]{0,40}(?:\\?["'`\])]){0,2}[ \t]{0,12}(?::=|=>|={1,3}|::?|,|>|\|\|=)\s{0,12}(?:[A-Za-z@$]{0,2}\\?["'`]){0,3}"#,
+    ),
+];
+
+/// Reads and checks a rule file.
+///
+/// # Errors
+/// The first thing wrong, with its line and the mend.
+pub fn parse(path: &str, text: &str) -> Result<RuleFile, FileError> {
+    let fail = |offset: usize, message: String| FileError {
+        path: path.to_owned(),
+        line: line_of(text, offset),
+        message,
+    };
+    let mut file: RuleFile = toml::from_str(text).map_err(|e| {
+        let offset = e.span().map_or(0, |s| s.start);
+        fail(offset, e.message().replace('\n', "; "))
+    })?;
+    for rule in &mut file.rules {
+        let at = rule.id.span().start;
+        check(rule).map_err(|message| {
+            let id = rule.id.get_ref();
+            fail(at, format!("rule `{id}`: {message}"))
+        })?;
+    }
+    Ok(file)
+}
+
+/// Line of a byte offset, counted from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()
+        .iter()
+        .take(offset)
+        .filter(|b| **b == b'\n')
+        .count()
+        + 1
+}
+
+fn check(rule: &mut RawRule) -> Result<(), String> {
+    let id = rule.id.get_ref();
+    let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if id.is_empty() || !id.chars().all(kebab) || id.starts_with('-') || id.ends_with('-') {
+        return Err("id must be lower-case words joined by `-`".to_owned());
+    }
+    one_of(
+        "severity",
+        &rule.severity,
+        &["critical", "high", "medium", "low"],
+    )?;
+    one_of("confidence", &rule.confidence, &["high", "medium", "low"])?;
+    if let Some(words) = &rule.words {
+        one_of("words", words, &["strict", "password"])?;
+    }
+    for sort in &rule.require {
+        one_of(
+            "require",
+            sort,
+            &["digit", "upper", "lower", "letter", "symbol"],
+        )?;
+    }
+    if rule.publishable && rule.severity != "low" {
+        return Err("a publishable kind has severity \"low\"".to_owned());
+    }
+    if let Some(bits) = rule.entropy
+        && !(0.0..=8.0).contains(&bits)
+    {
+        return Err(format!(
+            "entropy {bits} is not between 0.0 and 8.0 bits per character"
+        ));
+    }
+    if rule.literals.is_empty() {
+        return Err("literals is empty: name bytes that stand in every match".to_owned());
+    }
+    for literal in &rule.literals {
+        if literal.len() < 3 || literal.len() > 64 || !literal.is_ascii() {
+            return Err(format!("literal `{literal}` must be 3 to 64 ASCII bytes"));
+        }
+    }
+    if rule
+        .literals
+        .iter()
+        .collect::<std::collections::BTreeSet<_>>()
+        .len()
+        != rule.literals.len()
+    {
+        return Err("a literal is listed twice".to_owned());
+    }
+    for text in rule.examples.iter_mut().chain(&mut rule.counterexamples) {
+        *text = text.replace("{-}", "");
+    }
+    for (name, meaning) in MACROS {
+        rule.pattern = rule.pattern.replace(name, meaning);
+    }
+    if rule.pattern.contains(r"\b") || rule.pattern.contains(r"\B") {
+        return Err(
+            r"`\b` misses `x_ghp_…`: write the boundary as a class, or use {left} and {right}"
+                .to_owned(),
+        );
+    }
+    let hir = regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build()
+        .parse(&rule.pattern)
+        .map_err(|e| format!("pattern does not compile: {}", one_line(&e.to_string())))?;
+    let mut names = Vec::new();
+    group_names(&hir, &mut names);
+    if rule.block.is_none() && !names.iter().any(|n| n == "secret") {
+        return Err(
+            "pattern has no group `secret`: write (?<secret>…) around the part that is secret"
+                .to_owned(),
+        );
+    }
+    let Some(longest) = hir.properties().maximum_len() else {
+        return Err(
+            "pattern has no longest match: give every `*` and `+` a bound, as in {1,80}".to_owned(),
+        );
+    };
+    if longest > MAX_REACH {
+        return Err(format!(
+            "longest match is {longest} bytes, more than {MAX_REACH}: tighten the bounds"
+        ));
+    }
+    if let Some(block) = &rule.block {
+        if block.max == 0 || block.max > MAX_BLOCK {
+            return Err(format!("block.max must be 1 to {MAX_BLOCK} bytes"));
+        }
+        if block.end.len() < 3 {
+            return Err("block.end must be at least 3 bytes".to_owned());
+        }
+    }
+    let Some(span) = locate(&hir, &rule.literals, rule.ignore_case) else {
+        return Err(format!(
+            "a match need not hold any of the literals {:?}{}",
+            rule.literals,
+            if rule.ignore_case {
+                ""
+            } else {
+                " (for (?i:…) parts set ignore_case = true)"
+            }
+        ));
+    };
+    rule.back = span;
+    let proven = |byte: &&u8| {
+        let text = char::from(**byte).to_string();
+        !rule.literals.iter().any(|l| l.contains(&text)) && locate(&hir, &[text], false).is_some()
+    };
+    rule.gate = b"@;=".iter().find(proven).copied().unwrap_or(0);
+    rule.run = longest_run(&hir);
+    rule.prefixed = rule.block.is_some()
+        || secret_group(&hir)
+            .is_some_and(|s| locate(s, &rule.literals, rule.ignore_case) == Some(0));
+    rule.next = next_byte(&hir, &rule.literals, rule.ignore_case);
+    rule.forward = longest + rule.block.as_ref().map_or(0, |b| b.max);
+    Ok(())
+}
+
+fn one_of(key: &str, value: &str, allowed: &[&str]) -> Result<(), String> {
+    if allowed.contains(&value) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{key} `{value}` is not one of {}",
+            allowed.join(", ")
+        ))
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().trim().to_owned()
+}
+
+fn group_names(hir: &Hir, names: &mut Vec<String>) {
+    match hir.kind() {
+        HirKind::Capture(c) => {
+            if let Some(name) = &c.name {
+                names.push(name.to_string());
+            }
+            group_names(&c.sub, names);
+        }
+        HirKind::Repetition(r) => group_names(&r.sub, names),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => {
+            for sub in subs {
+                group_names(sub, names);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The inside of the group `secret`.
+fn secret_group(hir: &Hir) -> Option<&Hir> {
+    match hir.kind() {
+        HirKind::Capture(c) if c.name.as_deref() == Some("secret") => Some(&c.sub),
+        HirKind::Capture(c) => secret_group(&c.sub),
+        HirKind::Repetition(r) => secret_group(&r.sub),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => subs.iter().find_map(secret_group),
+        _ => None,
+    }
+}
+
+/// Proves that every match holds one of the literals, and gives the most bytes that a match may
+/// have before it. `None` where the proof fails.
+fn locate(hir: &Hir, literals: &[String], fold: bool) -> Option<usize> {
+    let wanted: Vec<Vec<u8>> = literals
+        .iter()
+        .map(|l| folded(l.as_bytes(), fold))
+        .collect();
+    let keep = wanted.iter().map(Vec::len).max()?.saturating_sub(1);
+    let proof = Proof { wanted, keep, fold };
+    let start = Paths {
+        open: [(Vec::new(), 0)].into(),
+        before: 0,
+    };
+    let end = proof.walk(start, hir)?;
+    end.open.is_empty().then_some(end.before)
+}
+
+fn folded(bytes: &[u8], fold: bool) -> Vec<u8> {
+    if fold {
+        bytes.to_ascii_lowercase()
+    } else {
+        bytes.to_vec()
+    }
+}
+
+/// Bytes of which keys and tokens are made.
+#[must_use]
+pub fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=' | b'.' | b'~')
+}
+
+/// Longest unbroken run of token bytes that every match of the pattern holds.
+fn longest_run(hir: &Hir) -> usize {
+    let whole = |hir: &Hir| match hir.kind() {
+        HirKind::Class(regex_syntax::hir::Class::Bytes(c)) => {
+            c.iter().all(|r| (r.start()..=r.end()).all(is_token_byte))
+        }
+        HirKind::Literal(l) => l.0.iter().all(|b| is_token_byte(*b)),
+        _ => false,
+    };
+    match hir.kind() {
+        HirKind::Capture(c) => longest_run(&c.sub),
+        HirKind::Concat(subs) => subs.iter().map(longest_run).max().unwrap_or(0),
+        HirKind::Alternation(subs) => subs.iter().map(longest_run).min().unwrap_or(0),
+        HirKind::Repetition(r) if whole(&r.sub) => {
+            r.min as usize * r.sub.properties().minimum_len().unwrap_or(0)
+        }
+        HirKind::Repetition(r) if r.min > 0 => longest_run(&r.sub),
+        HirKind::Literal(l) if whole(hir) => l.0.len(),
+        _ => 0,
+    }
+}
+
+/// What stands behind the literals of three bytes, as far as it can be proven.
+fn next_byte(hir: &Hir, literals: &[String], fold: bool) -> u8 {
+    let longer = |set: &str| -> Vec<String> {
+        literals
+            .iter()
+            .flat_map(|l| {
+                if l.len() == 3 {
+                    set.chars().map(|c| format!("{l}{c}")).collect()
+                } else {
+                    vec![l.clone()]
+                }
+            })
+            .collect()
+    };
+    let token = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
+    if !literals.iter().any(|l| l.len() == 3) {
+        0
+    } else if locate(hir, &longer("0123456789abcdef"), fold).is_some() {
+        2
+    } else {
+        u8::from(locate(hir, &longer(token), fold).is_some())
+    }
+}
+
+/// All ways through a pattern that have not met a literal yet, each with the last bytes it passed
+/// and the most bytes in front of those.
+#[derive(Clone)]
+struct Paths {
+    open: std::collections::BTreeSet<(Vec<u8>, usize)>,
+    /// Most bytes in front of the literal on the ways that met one.
+    before: usize,
+}
+
+struct Proof {
+    wanted: Vec<Vec<u8>>,
+    /// Bytes of a way that can still be the beginning of a literal.
+    keep: usize,
+    fold: bool,
+}
+
+/// Ways that are told apart; more are joined into one that knows nothing.
+const MAX_WAYS: usize = 4096;
+
+impl Proof {
+    fn walk(&self, paths: Paths, hir: &Hir) -> Option<Paths> {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => Some(paths),
+            HirKind::Literal(l) => Some(l.0.iter().fold(paths, |p, b| self.append(&p, &[*b]))),
+            HirKind::Class(regex_syntax::hir::Class::Bytes(c)) => {
+                let bytes: std::collections::BTreeSet<u8> = c
+                    .iter()
+                    .flat_map(|r| r.start()..=r.end())
+                    .map(|b| if self.fold { b.to_ascii_lowercase() } else { b })
+                    .collect();
+                if bytes.len() > 40 {
+                    return Self::forget(paths, 1);
+                }
+                Some(self.append(&paths, &bytes.into_iter().collect::<Vec<_>>()))
+            }
+            HirKind::Class(_) => Self::forget(paths, hir.properties().maximum_len()?),
+            HirKind::Capture(c) => self.walk(paths, &c.sub),
+            HirKind::Concat(subs) => subs.iter().try_fold(paths, |p, s| self.walk(p, s)),
+            HirKind::Alternation(subs) => {
+                let mut joined = Paths {
+                    open: std::collections::BTreeSet::new(),
+                    before: paths.before,
+                };
+                for sub in subs {
+                    let way = self.walk(paths.clone(), sub)?;
+                    joined.before = joined.before.max(way.before);
+                    joined.open.extend(way.open);
+                }
+                Self::bounded(joined)
+            }
+            HirKind::Repetition(r) => {
+                let longest = hir.properties().maximum_len()?;
+                if r.min == 0 && r.max == Some(1) {
+                    let mut joined = self.walk(paths.clone(), &r.sub)?;
+                    joined.open.extend(paths.open);
+                    return Self::bounded(joined);
+                }
+                // A literal that so many rounds do not complete is not looked for in more of them.
+                let rounds = r.min.min(8);
+                let mut paths = paths;
+                for _ in 0..rounds {
+                    paths = self.walk(paths, &r.sub)?;
+                }
+                if r.max == Some(rounds) {
+                    return Some(paths);
+                }
+                let each = r.sub.properties().maximum_len()?;
+                Self::forget(paths, longest.saturating_sub(each * rounds as usize))
+            }
+        }
+    }
+
+    /// Each open way goes on with each of the bytes.
+    fn append(&self, paths: &Paths, bytes: &[u8]) -> Paths {
+        let mut next = Paths {
+            open: std::collections::BTreeSet::new(),
+            before: paths.before,
+        };
+        for (text, before) in &paths.open {
+            for byte in bytes {
+                let mut text = text.clone();
+                text.push(if self.fold {
+                    byte.to_ascii_lowercase()
+                } else {
+                    *byte
+                });
+                if let Some(met) = self.wanted.iter().find(|w| text.ends_with(w)) {
+                    next.before = next.before.max(before + text.len() - met.len());
+                    continue;
+                }
+                let cut = text.len().saturating_sub(self.keep);
+                text.drain(..cut);
+                next.open.insert((text, before + cut));
+            }
+        }
+        Self::bounded(next.clone()).unwrap_or(next)
+    }
+
+    /// The ways pass so many bytes of which nothing is known.
+    #[allow(
+        clippy::unnecessary_wraps,
+        clippy::needless_pass_by_value,
+        reason = "one shape for all steps"
+    )]
+    fn forget(paths: Paths, bytes: usize) -> Option<Paths> {
+        let furthest = paths
+            .open
+            .iter()
+            .map(|(text, before)| before + text.len())
+            .max();
+        Some(Paths {
+            open: furthest
+                .map(|f| (Vec::new(), f + bytes))
+                .into_iter()
+                .collect(),
+            before: paths.before,
+        })
+    }
+
+    fn bounded(paths: Paths) -> Option<Paths> {
+        if paths.open.len() > MAX_WAYS {
+            Self::forget(paths, 0)
+        } else {
+            Some(paths)
+        }
+    }
+}

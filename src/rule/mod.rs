@@ -1,0 +1,10 @@
+//! What to look for: rule files, the set of rules of a run, and the literal search in front of it.
+
+mod builtin;
+mod file;
+mod prefilter;
+mod set;
+
+pub use file::{FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, is_token_byte, parse};
+pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
+pub use set::{Block, Compiled, Error, Near, Rule, RuleSet, RuleSpec, Selection, Words};

@@ -1,0 +1,668 @@
+//! The rules of a run: immutable, shared between threads, built in under a millisecond.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use regex_automata::PatternID;
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+use sha2::{Digest, Sha256};
+
+use super::builtin;
+use super::file::{self, FileError, RawRule, RuleFile};
+use super::prefilter::Prefilter;
+use crate::model::{Confidence, Severity};
+
+type Text = Cow<'static, str>;
+type List = Cow<'static, [Text]>;
+
+/// A rule as data: what a rule file says, checked.
+#[expect(clippy::struct_excessive_bools, reason = "the keys of a rule file")]
+#[derive(Debug, Clone)]
+pub struct RuleSpec {
+    /// `<provider>-<kind>`, stable for ever.
+    pub id: Text,
+    /// Name of the provider.
+    pub provider: Text,
+    /// Title of the kind.
+    pub name: Text,
+    /// How bad a leak is.
+    pub severity: Severity,
+    /// What a match alone is worth.
+    pub confidence: Confidence,
+    /// One of these stands in every match.
+    pub literals: List,
+    /// Whether they match in any case.
+    pub ignore_case: bool,
+    /// The regex, macros expanded.
+    pub pattern: Text,
+    /// Least entropy of the secret, bits per character.
+    pub entropy: Option<f32>,
+    /// Verifier of check digits or structure.
+    pub checksum: Option<Text>,
+    /// Sorts of character that the secret must hold.
+    pub require: List,
+    /// Companions.
+    pub near: Cow<'static, [Near]>,
+    /// Globs of which one must match the path.
+    pub only: List,
+    /// Globs of which none may match.
+    pub never: List,
+    /// What the owner does next.
+    pub remedy: Text,
+    /// The vendor's page where the key is ended by hand, or empty.
+    pub console: Text,
+    /// The vendor's page that defines the kind, or empty.
+    pub link: Text,
+    /// Meant to be public.
+    pub publishable: bool,
+    /// Rests on the words around it alone.
+    pub generic: bool,
+    /// Which word filter runs.
+    pub words: Option<Words>,
+    /// Whether placeholder shapes are dropped.
+    pub placeholder: bool,
+    /// Whether the rule looks into decoded text.
+    pub decode: bool,
+    /// The secret is a block from the match to an end mark.
+    pub block: Option<Block>,
+    /// Segments that describe the secret, for the generator of the tests.
+    pub shape: List,
+    /// Text around a generated secret.
+    pub shape_context: Text,
+    /// Texts in which the rule finds exactly one secret.
+    pub examples: List,
+    /// Texts in which it finds nothing.
+    pub counterexamples: List,
+    /// Whether the secret itself begins with a literal.
+    pub prefixed: bool,
+    /// A byte outside the literals that stands in every match, 0 for none.
+    pub gate: u8,
+    /// Least length of an unbroken run of token bytes in every match.
+    pub run: usize,
+    /// What follows a literal of three bytes: 0 anything, 1 a byte of `[0-9A-Za-z_-]`, 2 a hexadecimal digit.
+    pub next: u8,
+    /// Bytes that a match may hold before its literal.
+    pub back: usize,
+    /// Bytes that a match may hold from its literal on.
+    pub forward: usize,
+}
+
+/// A companion that stands near.
+#[derive(Debug, Clone)]
+pub struct Near {
+    /// Id of the companion's rule.
+    pub rule: Text,
+    /// Lines apart at the most.
+    pub within_lines: u32,
+    /// Name of the part it becomes.
+    pub part: Text,
+    /// Whether there is no finding without it.
+    pub required: bool,
+}
+
+/// A secret of several lines.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The text on whose line it ends.
+    pub end: Text,
+    /// Longest block in bytes.
+    pub max: usize,
+}
+
+/// Which word filter runs on a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// Plain words and identifiers are no secret.
+    Strict,
+    /// Words are allowed beside digits or symbols, as people choose passwords.
+    Password,
+}
+
+/// Which rules a run uses.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Rule files, or folders of them, beside the built-in ones.
+    pub files: Vec<PathBuf>,
+    /// Leave the built-in ones out.
+    pub no_builtin: bool,
+    /// If not empty: these ids alone.
+    pub enable: Vec<String>,
+    /// Not these ids.
+    pub disable: Vec<String>,
+}
+
+/// Why a rule set was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A rule file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A rule file is wrong.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A pattern compiles to more than a rule may take.
+    #[error("{path}: rule `{id}`: pattern does not compile within 1 MB: {reason}")]
+    Pattern {
+        /// The file, or `built-in`.
+        path: String,
+        /// The rule.
+        id: String,
+        /// What the regex engine says.
+        reason: String,
+    },
+    /// An id given by the caller names no rule.
+    #[error("no rule has the id `{id}`{hint}; `keysweep rules list` shows all")]
+    Unknown {
+        /// The id.
+        id: String,
+        /// A near one, as `; did you mean …`.
+        hint: String,
+    },
+    /// A rule's companion does not exist.
+    #[error("rule `{rule}`: near names `{companion}`, and no rule has that id{hint}")]
+    Companion {
+        /// The rule.
+        rule: String,
+        /// The id that it names.
+        companion: String,
+        /// A near one, as `; did you mean …`.
+        hint: String,
+    },
+    /// Two rules share an id.
+    #[error("{path}: rule `{id}` is defined already; give it another id, or disable the other one")]
+    Twice {
+        /// The file of the second.
+        path: String,
+        /// The id.
+        id: String,
+    },
+    /// A glob does not parse.
+    #[error("rule `{id}`: path glob: {reason}")]
+    Glob {
+        /// The rule.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// A folder of rules holds none.
+    #[error("{path}: no rule file (*.toml) in this folder")]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A rule ready to run.
+#[derive(Debug)]
+pub struct Rule {
+    spec: Cow<'static, RuleSpec>,
+    compiled: OnceLock<Option<Compiled>>,
+    only: Option<GlobSet>,
+    never: Option<GlobSet>,
+    require: u8,
+}
+
+impl Rule {
+    fn new(spec: Cow<'static, RuleSpec>) -> Result<Self, Error> {
+        let globs = |list: &[Text]| -> Result<Option<GlobSet>, Error> {
+            if list.is_empty() {
+                return Ok(None);
+            }
+            let fail = |e: globset::Error| Error::Glob {
+                id: spec.id.to_string(),
+                reason: e.to_string(),
+            };
+            let mut set = GlobSetBuilder::new();
+            for glob in list {
+                set.add(
+                    GlobBuilder::new(glob)
+                        .case_insensitive(true)
+                        .build()
+                        .map_err(fail)?,
+                );
+            }
+            set.build().map(Some).map_err(fail)
+        };
+        let (only, never) = (globs(&spec.only)?, globs(&spec.never)?);
+        let require = spec
+            .require
+            .iter()
+            .fold(0, |bits, sort| bits | sort_bit(sort));
+        Ok(Self {
+            spec,
+            compiled: OnceLock::new(),
+            only,
+            never,
+            require,
+        })
+    }
+
+    /// The rule as data.
+    #[must_use]
+    pub fn spec(&self) -> &RuleSpec {
+        &self.spec
+    }
+
+    /// Whether a match speaks for itself where nothing around it does: its secret begins with the
+    /// rule's own literal, is a key block, or stands in a URL that the literal begins.
+    #[must_use]
+    pub fn is_distinctive(&self) -> bool {
+        let spec = &self.spec;
+        let url = spec.literals.iter().any(|l| l.contains("://"));
+        (spec.prefixed || url)
+            && !spec.generic
+            && (!spec.ignore_case || spec.block.is_some() || url)
+    }
+
+    /// The compiled pattern; compiled on first use. `None` only where [`RuleSet::load`] would have
+    /// refused the rule.
+    #[must_use]
+    pub fn compiled(&self) -> Option<&Compiled> {
+        self.compiled
+            .get_or_init(|| compile(&self.spec).ok())
+            .as_ref()
+    }
+
+    /// Whether the rule applies to a path (relative, with `/`).
+    #[must_use]
+    pub fn applies_to(&self, path: &Path) -> bool {
+        self.only.as_ref().is_none_or(|g| g.is_match(path))
+            && self.never.as_ref().is_none_or(|g| !g.is_match(path))
+    }
+
+    /// Whether the secret holds each sort of character that the rule requires.
+    #[must_use]
+    pub fn has_required(&self, secret: &[u8]) -> bool {
+        self.require == 0
+            || secret.iter().fold(0, |bits, b| bits | byte_bits(*b)) & self.require == self.require
+    }
+}
+
+fn sort_bit(sort: &str) -> u8 {
+    match sort {
+        "digit" => 1,
+        "upper" => 2,
+        "lower" => 4,
+        "letter" => 8,
+        "symbol" => 16,
+        _ => 0,
+    }
+}
+
+fn byte_bits(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' => 1,
+        b'A'..=b'Z' => 2 | 8,
+        b'a'..=b'z' => 4 | 8,
+        b'!'..=b'~' => 16,
+        _ => 0,
+    }
+}
+
+/// The most that one compiled pattern may take, in bytes.
+const COMPILED_LIMIT: usize = 1 << 20;
+
+/// A pattern ready to search with.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The engine.
+    pub regex: Regex,
+    /// Group that holds the secret; the whole match for a block.
+    pub secret: usize,
+    /// The other named groups.
+    pub parts: Vec<(usize, String)>,
+}
+
+fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
+    let regex = Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .configure(
+            regex_automata::meta::Config::new()
+                .utf8_empty(false)
+                .nfa_size_limit(Some(COMPILED_LIMIT))
+                .onepass_size_limit(Some(COMPILED_LIMIT))
+                .hybrid_cache_capacity(COMPILED_LIMIT)
+                // The literal has been found already: searching for it again would only cost.
+                .auto_prefilter(false),
+        )
+        .build(&spec.pattern)
+        .map_err(|e| e.to_string())?;
+    let mut secret = 0;
+    let mut parts = Vec::new();
+    for (index, name) in regex
+        .group_info()
+        .pattern_names(PatternID::ZERO)
+        .enumerate()
+    {
+        match name {
+            Some("secret") if spec.block.is_none() => secret = index,
+            Some("secret") | None => {}
+            Some(name) => parts.push((index, name.to_owned())),
+        }
+    }
+    Ok(Compiled {
+        regex,
+        secret,
+        parts,
+    })
+}
+
+/// All rules of a run with the literal search in front of them.
+#[derive(Debug)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    prefilter: Prefilter,
+}
+
+impl RuleSet {
+    /// The built-in rules.
+    ///
+    /// # Errors
+    /// [`Error::Glob`] for a bad glob, which the tests rule out.
+    pub fn builtin() -> Result<Self, Error> {
+        Self::load(&Selection::default())
+    }
+
+    /// The built-in rules, those of the same ids in these files in their place.
+    ///
+    /// # Errors
+    /// As [`RuleSet::load`].
+    pub fn replacing(files: &[PathBuf]) -> Result<Self, Error> {
+        let own = Self::load(&Selection {
+            files: files.to_vec(),
+            no_builtin: true,
+            ..Selection::default()
+        })?;
+        let mut specs: Vec<Cow<'static, RuleSpec>> = builtin::RULES
+            .iter()
+            .filter(|s| own.index_of(&s.id).is_none())
+            .map(Cow::Borrowed)
+            .collect();
+        specs.extend(own.rules.into_iter().map(|r| r.spec));
+        Self::of(specs)
+    }
+
+    /// The rules that a selection names.
+    ///
+    /// # Errors
+    /// Unreadable or wrong rule files, unknown or doubled ids.
+    pub fn load(selection: &Selection) -> Result<Self, Error> {
+        let mut specs: Vec<Cow<'static, RuleSpec>> = Vec::new();
+        if !selection.no_builtin {
+            specs.extend(builtin::RULES.iter().map(Cow::Borrowed));
+        }
+        for path in &selection.files {
+            for (file, parsed) in read_files(path)? {
+                for raw in &parsed.rules {
+                    let spec = RuleSpec::from_raw(&parsed, raw);
+                    check_loaded(&file, &spec)?;
+                    if specs.iter().any(|s| s.id == spec.id) {
+                        return Err(Error::Twice {
+                            path: file,
+                            id: spec.id.to_string(),
+                        });
+                    }
+                    specs.push(Cow::Owned(spec));
+                }
+            }
+        }
+        for spec in &specs {
+            for near in spec.near.iter() {
+                if !specs.iter().any(|s| s.id == near.rule) {
+                    let hint = nearest(&near.rule, specs.iter().map(|s| &*s.id))
+                        .map(|n| format!("; did you mean `{n}`?"))
+                        .unwrap_or_default();
+                    let (rule, companion) = (spec.id.to_string(), near.rule.to_string());
+                    return Err(Error::Companion {
+                        rule,
+                        companion,
+                        hint,
+                    });
+                }
+            }
+        }
+        for id in selection.enable.iter().chain(&selection.disable) {
+            if !specs.iter().any(|s| s.id == *id) {
+                let hint = nearest(id, specs.iter().map(|s| &*s.id))
+                    .map(|n| format!("; did you mean `{n}`?"))
+                    .unwrap_or_default();
+                return Err(Error::Unknown {
+                    id: id.clone(),
+                    hint,
+                });
+            }
+        }
+        specs.retain(|s| {
+            (selection.enable.is_empty() || selection.enable.iter().any(|id| s.id == *id))
+                && !selection.disable.iter().any(|id| s.id == *id)
+        });
+        Self::of(specs)
+    }
+
+    fn of(mut specs: Vec<Cow<'static, RuleSpec>>) -> Result<Self, Error> {
+        specs.sort_by(|a, b| a.id.cmp(&b.id));
+        let rules = specs
+            .into_iter()
+            .map(Rule::new)
+            .collect::<Result<Vec<_>, _>>()?;
+        let prefilter = Prefilter::new(&rules);
+        Ok(Self { rules, prefilter })
+    }
+
+    /// The rules, sorted by id.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule at an index that a [`super::Hit`] or match names.
+    #[must_use]
+    pub fn rule(&self, index: usize) -> Option<&Rule> {
+        self.rules.get(index)
+    }
+
+    /// Index of the rule with an id.
+    #[must_use]
+    pub fn index_of(&self, id: &str) -> Option<usize> {
+        self.rules.binary_search_by(|r| (*r.spec().id).cmp(id)).ok()
+    }
+
+    /// The literal search.
+    #[must_use]
+    pub fn prefilter(&self) -> &Prefilter {
+        &self.prefilter
+    }
+
+    /// The longest reach of any rule in bytes: context that a window must overlap by.
+    #[must_use]
+    pub fn reach(&self) -> usize {
+        self.rules
+            .iter()
+            .map(|r| r.spec().back + r.spec().forward)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// A digest of everything that decides what is found, stable across runs and machines.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(env!("CARGO_PKG_VERSION"));
+        for rule in &self.rules {
+            let s = rule.spec();
+            hash.update(format!(
+                "\n{}\0{}\0{:?}\0{:?}\0{:?}\0{}\0{:?}\0{:?}\0{:?}\0{:?}\0{:?}\0{:?}\0{}\0{:?}\0{}\0{}\0{:?}",
+                s.id,
+                s.pattern,
+                s.severity,
+                s.confidence,
+                s.literals,
+                s.ignore_case,
+                s.entropy,
+                s.checksum,
+                s.require,
+                s.near,
+                s.only,
+                s.never,
+                s.generic,
+                s.words,
+                s.placeholder,
+                s.decode,
+                s.block
+            ));
+        }
+        hash.finalize().into()
+    }
+}
+
+impl RuleSpec {
+    fn from_raw(parsed: &RuleFile, raw: &RawRule) -> Self {
+        let text = |s: &str| Text::Owned(s.to_owned());
+        let list = |items: &[String]| -> List { items.iter().map(|s| text(s)).collect() };
+        let link = if raw.link.is_empty() {
+            &parsed.homepage
+        } else {
+            &raw.link
+        };
+        Self {
+            id: text(raw.id.get_ref()),
+            provider: text(&parsed.provider),
+            name: text(&raw.name),
+            severity: match &*raw.severity {
+                "critical" => Severity::Critical,
+                "high" => Severity::High,
+                "medium" => Severity::Medium,
+                _ => Severity::Low,
+            },
+            confidence: match &*raw.confidence {
+                "high" => Confidence::High,
+                "medium" => Confidence::Medium,
+                _ => Confidence::Low,
+            },
+            literals: list(&raw.literals),
+            ignore_case: raw.ignore_case,
+            pattern: text(&raw.pattern),
+            entropy: raw.entropy,
+            checksum: raw.checksum.as_deref().map(text),
+            require: list(&raw.require),
+            near: raw
+                .near
+                .iter()
+                .map(|n| Near {
+                    rule: text(&n.rule),
+                    within_lines: n.within_lines,
+                    part: text(&n.part),
+                    required: n.required,
+                })
+                .collect(),
+            only: list(&raw.paths.only),
+            never: list(&raw.paths.never),
+            remedy: text(&raw.remedy),
+            console: text(&raw.console),
+            link: text(link),
+            publishable: raw.publishable,
+            generic: raw.generic,
+            words: match raw.words.as_deref() {
+                Some("strict") => Some(Words::Strict),
+                Some(_) => Some(Words::Password),
+                None => None,
+            },
+            placeholder: raw.placeholder,
+            decode: raw.decode,
+            block: raw.block.as_ref().map(|b| Block {
+                end: text(&b.end),
+                max: b.max,
+            }),
+            shape: list(&raw.shape),
+            shape_context: text(raw.shape_context.as_deref().unwrap_or("{}")),
+            examples: list(&raw.examples),
+            counterexamples: list(&raw.counterexamples),
+            prefixed: raw.prefixed,
+            gate: raw.gate,
+            run: raw.run,
+            next: raw.next,
+            back: raw.back,
+            forward: raw.forward,
+        }
+    }
+}
+
+/// What a loaded rule must pass beside [`file::parse`]; the tests hold the built-in ones to it.
+fn check_loaded(path: &str, spec: &RuleSpec) -> Result<(), Error> {
+    compile(spec).map_err(|reason| Error::Pattern {
+        path: path.to_owned(),
+        id: spec.id.to_string(),
+        reason,
+    })?;
+    Ok(())
+}
+
+fn read_files(path: &Path) -> Result<Vec<(String, RuleFile)>, Error> {
+    let fail = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| Error::Read { path, source }
+    };
+    let mut paths = Vec::new();
+    if fs::metadata(path).map_err(fail(path))?.is_dir() {
+        for entry in fs::read_dir(path).map_err(fail(path))? {
+            let entry = entry.map_err(fail(path))?.path();
+            if entry.extension().is_some_and(|x| x == "toml") {
+                paths.push(entry);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            return Err(Error::Empty {
+                path: path.to_path_buf(),
+            });
+        }
+    } else {
+        paths.push(path.to_path_buf());
+    }
+    paths
+        .iter()
+        .map(|p| {
+            let text = fs::read_to_string(p).map_err(fail(p))?;
+            let name = p.display().to_string();
+            Ok((name.clone(), file::parse(&name, &text)?))
+        })
+        .collect()
+}
+
+/// The candidate that differs least from `word`, if one is near.
+fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|c| (distance(word, c), c))
+        .filter(|(d, _)| *d <= word.len() / 3 + 1)
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// Levenshtein distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = *cell;
+            left = cost.min(*cell + 1).min(left + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
