@@ -1,0 +1,427 @@
+//! Values that stand for a secret instead of being one.
+
+/// The shape of a placeholder that the bytes have, if any.
+#[must_use]
+pub(super) fn shape(secret: &[u8]) -> Option<&'static str> {
+    if secret.is_empty() {
+        return Some("empty");
+    }
+    if is_reference(secret) {
+        return Some("a variable or template");
+    }
+    if has_long_run(secret) {
+        return Some("one character repeated");
+    }
+    if has_sequence(secret) {
+        return Some("a sequence");
+    }
+    if is_periodic(secret) {
+        return Some("a repeated text");
+    }
+    let lower = secret.to_ascii_lowercase();
+    let says = |word: &&str| memchr::memmem::find(&lower, word.as_bytes()).is_some();
+    if TELLING.iter().any(says) {
+        return Some("says so itself");
+    }
+    None
+}
+
+/// Words that a generated key holds by chance once in millions, and a placeholder often.
+const TELLING: [&str; 30] = [
+    "example",
+    "xxxx",
+    "your-",
+    "your_",
+    "yourkey",
+    "yourtoken",
+    "yourapi",
+    "yoursecret",
+    "placeholder",
+    "changeme",
+    "change-me",
+    "change_me",
+    "change.me",
+    "replaceme",
+    "replace-",
+    "replace_",
+    "insert-",
+    "insert_",
+    "redacted",
+    "dummy",
+    "notreal",
+    "not-real",
+    "not_real",
+    "fake",
+    "sample",
+    "secret_here",
+    "token_here",
+    "key_here",
+    "-here",
+    "invalid",
+];
+
+/// `${X}`, `$X`, `{{ x }}`, `<x>`, `%(x)s`, `%s`, `#{x}`, `$(x)`, `@x@`, `[x]`.
+fn is_reference(secret: &[u8]) -> bool {
+    let identifier = |bytes: &[u8]| {
+        !bytes.is_empty()
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b':'))
+    };
+    let inside = |open: &[u8], close: &[u8]| secret.starts_with(open) && secret.ends_with(close);
+    let holds = |mark: &[u8]| memchr::memmem::find(secret, mark).is_some();
+    holds(b"${")
+        || holds(b"{{")
+        || holds(b"#{")
+        || holds(b"$(")
+        || holds(b"%(")
+        || holds(b"<%")
+        || holds(b"...")
+        || holds("…".as_bytes())
+        || inside(b"<", b">")
+        || inside(b"{", b"}")
+        || inside(b"[", b"]")
+        || inside(b"%", b"%")
+        || inside(b"@", b"@")
+        || inside(b"__", b"__")
+        || secret.strip_prefix(b"$").is_some_and(|rest| {
+            identifier(rest)
+                && (rest.first().is_some_and(u8::is_ascii_alphabetic) || rest.len() == 1)
+                && !rest.iter().any(u8::is_ascii_digit)
+        })
+        || matches!(secret, b"%s" | b"%d" | b"%v" | b"%@" | b"?" | b"*")
+        || secret
+            .iter()
+            .all(|b| matches!(b, b'*' | b'.' | b'-' | b'_' | b'#' | b'?'))
+}
+
+/// One character eight times in a row, or for half of the value.
+fn has_long_run(secret: &[u8]) -> bool {
+    let limit = (secret.len() / 2).clamp(4, 8);
+    let mut run = 1;
+    for pair in secret.windows(2) {
+        run = if pair[0] == pair[1] { run + 1 } else { 1 };
+        if run >= limit {
+            return true;
+        }
+    }
+    false
+}
+
+/// Neighbours that count up or down, as in `12345678` or `abcdefgh`, eight long or for most of the value.
+fn has_sequence(secret: &[u8]) -> bool {
+    let limit = (secret.len() * 2 / 3).clamp(5, 8);
+    for step in [1i16, -1] {
+        let mut run = 1;
+        for pair in secret.windows(2) {
+            let (a, b) = (pair[0].to_ascii_lowercase(), pair[1].to_ascii_lowercase());
+            let wraps = (step == 1 && a == b'9' && matches!(b, b'0' | b'a'))
+                || (step == -1 && a == b'0' && b == b'9');
+            let follows =
+                a.is_ascii_alphanumeric() && (i16::from(b) - i16::from(a) == step || wraps);
+            run = if follows { run + 1 } else { 1 };
+            if run >= limit {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// A text of up to eight bytes (or a third of the value) written over and over.
+fn is_periodic(secret: &[u8]) -> bool {
+    secret.len() >= 6
+        && (1..=(secret.len() / 3).min(16)).any(|period| {
+            secret
+                .iter()
+                .zip(secret.iter().skip(period))
+                .all(|(a, b)| a == b)
+        })
+}
+
+/// Whether a password is made of nothing but words that everybody uses in place of one, also with
+/// digits for letters (`p4ssw0rd`), with escapes of URLs, and with a URL's options behind.
+#[must_use]
+pub(super) fn is_trivial(secret: &[u8]) -> bool {
+    const SIGNS: [(u8, u8); 3] = [(b'@', b'a'), (b'0', b'o'), (b'$', b's')];
+    const DIGITS: [(u8, u8); 5] = [
+        (b'1', b'i'),
+        (b'3', b'e'),
+        (b'4', b'a'),
+        (b'5', b's'),
+        (b'7', b't'),
+    ];
+    let text = unescaped(without_option(secret)).to_ascii_lowercase();
+    let read_as = |table: &[(u8, u8)]| -> Vec<u8> {
+        text.iter()
+            .map(|b| {
+                table
+                    .iter()
+                    .find(|(from, _)| from == b)
+                    .map_or(*b, |(_, to)| *to)
+            })
+            .collect()
+    };
+    let signs = read_as(&SIGNS);
+    let both: Vec<(u8, u8)> = SIGNS.iter().chain(&DIGITS).copied().collect();
+    all_trivial(&signs) || all_trivial(&read_as(&both))
+}
+
+fn all_trivial(text: &[u8]) -> bool {
+    let mut words = text
+        .split(|b| !b.is_ascii_alphabetic())
+        .filter(|w| !w.is_empty())
+        .peekable();
+    if words.peek().is_none() {
+        // Digits and signs alone: a number of fewer than six, or a sequence, is a stand-in.
+        return text.len() < 6;
+    }
+    let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
+    let counted = b"1234567890".starts_with(&text[text.len() - digits..]);
+    words.all(made_of_trivial) && (digits <= 4 || counted)
+}
+
+/// A password of a URL without the option that mail and file URLs allow behind it: `;auth=NTLM`.
+fn without_option(secret: &[u8]) -> &[u8] {
+    let Some(at) = memchr::memchr(b';', secret) else {
+        return secret;
+    };
+    let (head, option) = (&secret[..at], &secret[at + 1..]);
+    let name = option
+        .iter()
+        .take_while(|b| b.is_ascii_alphabetic())
+        .count();
+    let value = option.get(name + 1..).unwrap_or_default();
+    let is_option = name > 0
+        && (name == option.len()
+            || option[name] == b'='
+                && value
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || *b == b'*'));
+    if is_option && head.len() >= 3 {
+        head
+    } else {
+        secret
+    }
+}
+
+/// A blank in place of each `%40`.
+fn unescaped(secret: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(secret.len());
+    let mut rest = secret;
+    while let Some((first, tail)) = rest.split_first() {
+        match rest {
+            [b'%', a, b, behind @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+                out.push(b' ');
+                rest = behind;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    out
+}
+
+/// Whether it is the hash of a password, by the scheme that stands in front.
+#[must_use]
+pub(super) fn is_hash(secret: &[u8]) -> bool {
+    const SCHEMES: [&str; 14] = [
+        "sha1:", "sha224:", "sha256:", "sha384:", "sha512:", "md5:", "pbkdf2:", "pbkdf2_",
+        "scrypt:", "argon2", "bcrypt", "{ssha", "{sha", "{crypt}",
+    ];
+    let head = secret
+        .get(..secret.len().min(16))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
+}
+
+/// Whether it is a message that Fernet encrypted (version byte and the upper half of the time): as a
+/// value it opens nothing.
+#[must_use]
+pub(super) fn is_ciphertext(secret: &[u8]) -> bool {
+    secret.starts_with(b"gAAAAA")
+}
+
+/// Whether it is a value that a vendor publishes for everybody: the key of an emulator or of a page of documentation.
+///
+/// Only the first eight bytes of each value's SHA-256 are kept here.
+#[must_use]
+pub(super) fn is_published(secret: &[u8]) -> bool {
+    use sha2::{Digest, Sha256};
+    if secret.len() < 16 || secret.len() > 400 {
+        return false;
+    }
+    let digest = Sha256::digest(secret);
+    PUBLISHED
+        .iter()
+        .any(|known| digest.starts_with(&known.to_be_bytes()))
+}
+
+const PUBLISHED: [u64; 9] = [
+    0x0011_cc25_eb43_2071, // Azurite and the Azure storage emulator
+    0xaa65_4743_9583_c3a2, // the Azure Cosmos DB emulator
+    0xbf17_25a8_f98b_ea37, // Supabase on a developer's machine: anon
+    0x7054_1e07_fd4f_900b, // the same: service_role
+    0xa064_b502_e61d_27e9, // the same: JWT secret
+    0x7f75_367e_7881_2551, // the sample token of jwt.io
+    0x2caf_c097_0149_a84f, // Stripe's documentation: secret
+    0xb147_1f54_4cee_ea31, // the same: publishable
+    0xbc1a_5096_6c9e_6486, // Hardhat and Anvil: first account
+];
+/// Whether a run of letters can be cut into trivial words.
+fn made_of_trivial(word: &[u8]) -> bool {
+    let mut reached = vec![false; word.len() + 1];
+    reached[0] = true;
+    for at in 0..word.len() {
+        if !reached[at] {
+            continue;
+        }
+        for trivial in TRIVIAL {
+            if word
+                .get(at..)
+                .is_some_and(|rest| rest.starts_with(trivial.as_bytes()))
+            {
+                reached[at + trivial.len()] = true;
+            }
+        }
+    }
+    reached[word.len()]
+}
+
+/// Words that stand where a password would.
+const TRIVIAL: [&str; 131] = [
+    "a",
+    "abc",
+    "abcd",
+    "abcde",
+    "abcdef",
+    "access",
+    "account",
+    "admin",
+    "administrator",
+    "an",
+    "anonymous",
+    "any",
+    "api",
+    "app",
+    "auth",
+    "b",
+    "bar",
+    "baz",
+    "blah",
+    "c",
+    "changed",
+    "changeit",
+    "changeme",
+    "client",
+    "correct",
+    "credential",
+    "credentials",
+    "custom",
+    "d",
+    "db",
+    "default",
+    "demo",
+    "dev",
+    "dummy",
+    "e",
+    "empty",
+    "enter",
+    "example",
+    "f",
+    "fake",
+    "false",
+    "foo",
+    "foobar",
+    "guest",
+    "hello",
+    "here",
+    "hidden",
+    "host",
+    "id",
+    "incorrect",
+    "insecure",
+    "invalid",
+    "is",
+    "joe",
+    "key",
+    "letmein",
+    "login",
+    "me",
+    "mock",
+    "my",
+    "mysecret",
+    "name",
+    "new",
+    "newpass",
+    "nil",
+    "no",
+    "none",
+    "not",
+    "null",
+    "old",
+    "one",
+    "option",
+    "optional",
+    "options",
+    "p",
+    "pass",
+    "passphrase",
+    "passw",
+    "passwd",
+    "password",
+    "passwords",
+    "passwort",
+    "placeholder",
+    "pswd",
+    "pw",
+    "pwd",
+    "qwerty",
+    "real",
+    "really",
+    "redacted",
+    "required",
+    "right",
+    "root",
+    "s",
+    "sa",
+    "sample",
+    "secret",
+    "secrets",
+    "secure",
+    "sekret",
+    "server",
+    "some",
+    "something",
+    "string",
+    "strong",
+    "super",
+    "system",
+    "t",
+    "temp",
+    "test",
+    "tester",
+    "testing",
+    "tests",
+    "the",
+    "this",
+    "three",
+    "tmp",
+    "token",
+    "top",
+    "true",
+    "two",
+    "undefined",
+    "user",
+    "username",
+    "value",
+    "very",
+    "word",
+    "wrong",
+    "x",
+    "yes",
+    "your",
+];

@@ -1,0 +1,187 @@
+//! What the surroundings say of a match that rests on them.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::PathKind;
+
+/// The factor on a generic match's score, or `None` where it is program text and no value.
+#[must_use]
+pub fn context(
+    kind: PathKind,
+    bytes: &[u8],
+    span: &Range<usize>,
+    quoted: bool,
+    path: &Path,
+) -> Option<f32> {
+    let secret = bytes.get(span.clone())?;
+    if !quoted {
+        if kind.code || is_expression(bytes, span, secret) {
+            return None;
+        }
+        if !kind.prose && !kind.config && path.extension().is_some() {
+            return Some(0.5);
+        }
+    }
+    if is_other_name(name_before(bytes, span.start)) || is_uuid(secret) {
+        return Some(0.5);
+    }
+    let mut factor = 1.0;
+    if kind.generated {
+        factor *= 0.4;
+    }
+    // What a person chose falls below medium here; what a machine made (see `filter`) stays.
+    if kind.example || kind.prose {
+        factor *= 0.65;
+    }
+    Some(factor)
+}
+
+/// The name that the value is assigned to: the identifier before the operator.
+fn name_before(bytes: &[u8], at: usize) -> &[u8] {
+    let before = bytes.get(at.saturating_sub(120)..at).unwrap_or_default();
+    let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let gap = before.iter().rev().take_while(|b| !in_name(b)).count();
+    let end = before.len() - gap;
+    // `value="…"` of an attribute, `b"…"` of a literal: the name stands further left.
+    let name = &before[..end];
+    let start = end - name.iter().rev().take_while(|b| in_name(b)).count();
+    if end - start <= 2 || name[start..].eq_ignore_ascii_case(b"value") {
+        let left = &before[..start];
+        let gap = left.iter().rev().take_while(|b| !in_name(b)).count();
+        let end = left.len() - gap;
+        let start = end - left[..end].iter().rev().take_while(|b| in_name(b)).count();
+        return &left[start..end];
+    }
+    &name[start..]
+}
+
+/// Whether a name says that its value is something about a secret, and not the secret.
+fn is_other_name(name: &[u8]) -> bool {
+    const INSIDE: [&str; 15] = [
+        "public",
+        "hash",
+        "digest",
+        "checksum",
+        "fingerprint",
+        "tokenizer",
+        "pagetoken",
+        "page_token",
+        "csrf",
+        "placeholder",
+        "encrypted",
+        "salt",
+        "authenticity",
+        "nonce",
+        "signature",
+    ];
+    const LAST: [&str; 44] = [
+        "id",
+        "ids",
+        "name",
+        "names",
+        "type",
+        "url",
+        "uri",
+        "path",
+        "file",
+        "dir",
+        "ref",
+        "arn",
+        "length",
+        "len",
+        "size",
+        "count",
+        "index",
+        "idx",
+        "field",
+        "header",
+        "prefix",
+        "suffix",
+        "expiry",
+        "expires",
+        "endpoint",
+        "version",
+        "label",
+        "hint",
+        "regex",
+        "pattern",
+        "format",
+        "class",
+        "kind",
+        "algorithm",
+        "alg",
+        "policy",
+        "provider",
+        "manager",
+        "service",
+        "message",
+        "error",
+        "text",
+        "title",
+        "description",
+    ];
+    let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
+    if INSIDE.iter().any(|w| lower.contains(w)) {
+        return true;
+    }
+    let original = String::from_utf8_lossy(name);
+    let last = original.rsplit(['_', '-', '.']).next().unwrap_or_default();
+    // The last word of camelCase, too.
+    let camel = last
+        .rfind(|c: char| c.is_ascii_uppercase())
+        .map_or(last, |at| &last[at..]);
+    [last, camel]
+        .iter()
+        .any(|w| LAST.contains(&w.to_ascii_lowercase().as_str()))
+}
+
+/// A UUID names things more often than it opens them.
+fn is_uuid(secret: &[u8]) -> bool {
+    secret.len() == 36
+        && secret.iter().enumerate().all(|(at, b)| {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                *b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
+        })
+}
+
+/// A call, an index, a member of something, or a variable: what a script or template puts there.
+fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8]) -> bool {
+    let next = bytes.get(span.end).copied();
+    let starts = |prefix: &[u8]| secret.starts_with(prefix);
+    let identifier = |part: &[u8]| {
+        part.first()
+            .is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+            && part.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    let member = secret.contains(&b'.')
+        && secret.split(|b| *b == b'.').all(identifier)
+        && secret.split(|b| *b == b'.').count() >= 2;
+    matches!(next, Some(b'(' | b'['))
+        || secret.contains(&b'(')
+        || starts(b"$")
+        || starts(b"%")
+        || starts(b"<")
+        || starts(b"&")
+        || starts(b"*")
+        || starts(b"!")
+        || starts(b"@")
+        || starts(b"/")
+        || starts(b"./")
+        || starts(b"~")
+        || starts(b"{")
+        || starts(b"[")
+        || starts(b"http:")
+        || starts(b"https:")
+        || starts(b"arn:")
+        || starts(b"-")
+        || starts(b"=")
+        || secret.ends_with(b":")
+        || memchr::memmem::find(secret, b"::").is_some()
+        || memchr::memmem::find(secret, b"->").is_some()
+        || memchr::memmem::find(secret, b"=>").is_some()
+        || (member && !secret.iter().any(u8::is_ascii_digit))
+}
