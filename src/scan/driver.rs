@@ -1,0 +1,733 @@
+//! Threads, buffers and windows: trees and files in, matches at their places out.
+//!
+//! One set of workers draws from one queue of folders, batches of files and windows of big files.
+//! Whatever their number, the result is the same: what they find is sorted when they are done.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::{fs, io};
+
+use super::{BlobContext, BlobMatch, Engine, Limits, Match, Scratch, Settings, join};
+use crate::decode::utf16;
+use crate::model::{Decoding, Gap, Observer, Skip, SkipKind, Summary};
+use crate::source::{
+    Content, DirTask, FileTask, OpenError, RulesHandle, TreeOptions, Walk, open_regular,
+    read_exact_window,
+};
+
+/// How a run goes about its work.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Threads; at least one is used.
+    pub threads: usize,
+    /// What of a tree is scanned.
+    pub tree: TreeOptions,
+    /// The place stage.
+    pub settings: Settings,
+    /// What one input may use up.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            threads: 1,
+            tree: TreeOptions::default(),
+            settings: Settings::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Something to scan.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// File or folder.
+    pub path: PathBuf,
+    /// What reports put in front of paths below it; empty for none.
+    pub prefix: String,
+}
+
+/// What a run brought.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Matches at their places, unordered.
+    pub matches: Vec<BlobMatch>,
+    /// What was looked at.
+    pub summary: Summary,
+}
+
+/// Bytes of a window's core.
+const WINDOW: usize = 4 << 20;
+/// Files of up to so many bytes are read whole.
+const WHOLE: u64 = 8 << 20;
+/// A NUL in so many first bytes makes a file binary.
+const BINARY_HEAD: usize = 8192;
+/// Bytes of the neighbours' cores in which a window looks for companions.
+const NEIGHBOUR: usize = 8192;
+/// Files of one batch.
+const BATCH: usize = 32;
+
+enum Task {
+    Folder(usize, Box<DirTask>, RulesHandle),
+    Files(Vec<FileTask>),
+    Window(Arc<BigFile>, usize),
+}
+
+/// A file that is scanned window by window.
+struct BigFile {
+    content: Content,
+    shown: Vec<u8>,
+    binary: bool,
+    windows: usize,
+    done: Mutex<Vec<WindowResult>>,
+}
+
+/// What a window found, with what the next ones need for their line numbers.
+struct WindowResult {
+    index: usize,
+    matches: Vec<BlobMatch>,
+    /// Line breaks in the core, and in the context before it.
+    breaks: usize,
+    context_breaks: usize,
+    /// Offset behind the last line break in the core, and behind the last one that the next
+    /// window's context does not hold.
+    line_start: Option<u64>,
+    early_line_start: Option<u64>,
+    context_start: u64,
+}
+
+struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    tasks: Vec<Task>,
+    working: usize,
+}
+
+struct Worker<'r> {
+    engine: &'r Engine,
+    options: &'r Options,
+    walks: &'r [Walk<'r>],
+    queue: &'r Queue,
+    observer: &'r dyn Observer,
+    scratch: Scratch,
+    buffer: Vec<u8>,
+    outcome: Outcome,
+}
+
+/// Scans files and folders.
+#[must_use]
+pub fn scan_tree(
+    engine: &Engine,
+    inputs: &[Input],
+    options: &Options,
+    observer: &dyn Observer,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut walks = Vec::new();
+    let mut tasks = Vec::new();
+    for input in inputs {
+        match fs::metadata(&input.path) {
+            Ok(m) if m.is_dir() => {
+                let walk = Walk::new(&input.path, &options.tree);
+                let (task, handle) = walk.start(&input.prefix);
+                tasks.push(Task::Folder(walks.len(), Box::new(task), handle));
+                walks.push(walk);
+            }
+            Ok(_) => {
+                let name = input
+                    .path
+                    .file_name()
+                    .map(|n| n.to_string_lossy().into_owned())
+                    .unwrap_or_default();
+                let shown = if input.prefix.is_empty() {
+                    name
+                } else {
+                    input.prefix.clone()
+                };
+                let file = FileTask {
+                    path: input.path.clone(),
+                    shown: shown.into_bytes(),
+                    follow: true,
+                };
+                tasks.push(Task::Files(vec![file]));
+            }
+            Err(e) => outcome.summary.gaps.push(Gap {
+                path: input.path.display().to_string(),
+                reason: open_reason(&e),
+            }),
+        }
+    }
+    let queue = Queue {
+        state: Mutex::new(State { tasks, working: 0 }),
+        wake: Condvar::new(),
+    };
+    let threads = options.threads.max(1);
+    let worker = || Worker {
+        engine,
+        options,
+        walks: &walks,
+        queue: &queue,
+        observer,
+        scratch: Scratch::default(),
+        buffer: Vec::new(),
+        outcome: Outcome::default(),
+    };
+    let parts: Vec<Outcome> = if threads == 1 {
+        vec![worker().run()]
+    } else {
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..threads)
+                .map(|_| scope.spawn(|| worker().run()))
+                .collect();
+            handles.into_iter().filter_map(|h| h.join().ok()).collect()
+        })
+    };
+    for part in parts {
+        outcome.matches.extend(part.matches);
+        outcome.summary.merge(part.summary);
+    }
+    outcome.summary.cancelled |= observer.cancelled();
+    outcome.summary.sort();
+    outcome
+}
+
+/// Scans bytes that are in memory already, as one blob of this path.
+#[must_use]
+pub fn scan_bytes(
+    engine: &Engine,
+    bytes: &[u8],
+    path: &[u8],
+    options: &Options,
+    scratch: &mut Scratch,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let binary = scan_blob(engine, bytes, path, options, scratch, &mut outcome);
+    outcome.summary.files += 1;
+    outcome.summary.bytes += bytes.len() as u64;
+    outcome.summary.binary_files += u64::from(binary);
+    outcome
+}
+
+/// Scans what a reader gives, in windows, as one blob of this path.
+#[must_use]
+pub fn scan_reader(
+    engine: &Engine,
+    reader: &mut dyn io::Read,
+    path: &[u8],
+    options: &Options,
+    scratch: &mut Scratch,
+    observer: &dyn Observer,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let overlap = engine.overlap();
+    let mut buffer: Vec<u8> = Vec::new();
+    let mut results = Vec::new();
+    let (mut context_start, mut core_start) = (0u64, 0usize); // the core's start counts in `buffer`
+    let mut binary = None;
+    outcome.summary.files = 1;
+    loop {
+        let wanted = core_start + WINDOW + overlap;
+        let missing = wanted.saturating_sub(buffer.len());
+        let ended = match (&mut *reader).take(missing as u64).read_to_end(&mut buffer) {
+            Ok(read) => read < missing,
+            Err(e) => {
+                let path = String::from_utf8_lossy(path).into_owned();
+                outcome.summary.gaps.push(Gap {
+                    path,
+                    reason: crate::source::reason(&e),
+                });
+                true
+            }
+        };
+        if ended && results.is_empty() {
+            let is_binary = scan_blob(engine, &buffer, path, options, scratch, &mut outcome);
+            outcome.summary.binary_files += u64::from(is_binary);
+            outcome.summary.bytes = buffer.len() as u64;
+            observer.scanned(1, buffer.len() as u64);
+            return outcome;
+        }
+        let is_binary = *binary.get_or_insert_with(|| {
+            memchr::memchr(0, &buffer[..buffer.len().min(BINARY_HEAD)]).is_some()
+        });
+        let core = core_start..if ended {
+            buffer.len()
+        } else {
+            core_start + WINDOW
+        };
+        let mut result = WindowResult::new(results.len(), context_start);
+        let mut window = WindowScan {
+            engine,
+            options,
+            scratch: &mut *scratch,
+            outcome: &mut outcome,
+            path,
+            binary: is_binary,
+        };
+        window.scan(&buffer, core.clone(), &mut result);
+        observer.scanned(0, core.len() as u64);
+        observer.found(result.matches.len() as u64);
+        outcome.summary.bytes += core.len() as u64;
+        results.push(result);
+        if ended || observer.cancelled() {
+            break;
+        }
+        let drop = core.end.saturating_sub(overlap);
+        buffer.drain(..drop);
+        context_start += drop as u64;
+        core_start = core.end - drop;
+    }
+    outcome.summary.cancelled = observer.cancelled();
+    outcome.summary.binary_files += u64::from(binary.unwrap_or(false));
+    outcome.matches.extend(number_lines(results));
+    outcome
+}
+
+fn scan_blob(
+    engine: &Engine,
+    bytes: &[u8],
+    path: &[u8],
+    options: &Options,
+    scratch: &mut Scratch,
+    outcome: &mut Outcome,
+) -> bool {
+    let context = |bytes| BlobContext {
+        bytes,
+        path,
+        offset: 0,
+        line: 1,
+        column: 0,
+    };
+    let head = &bytes[..bytes.len().min(BINARY_HEAD)];
+    let has_mark = matches!(head, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
+    let binary = memchr::memchr(0, head).is_some();
+    let mut matches = Vec::new();
+    if (binary || has_mark)
+        && let Some(text) = utf16(bytes)
+    {
+        engine.scan(
+            &text.bytes,
+            0..text.bytes.len(),
+            false,
+            options.limits,
+            scratch,
+            |m| matches.push(m),
+        );
+        let mut joined = join(
+            engine.rules(),
+            context(&text.bytes),
+            matches,
+            &options.settings,
+        );
+        for m in &mut joined {
+            let at =
+                |offset: u64| text.origin(usize::try_from(offset).unwrap_or(usize::MAX)) as u64;
+            m.place.span.start = at(m.place.span.start);
+            m.place.span.end = at(m.place.span.end);
+            m.place.decoded_from.insert(0, Decoding::Utf16);
+        }
+        outcome.matches.extend(joined);
+        note_overflow(scratch, path, options, outcome);
+        return false;
+    }
+    engine.scan(
+        bytes,
+        0..bytes.len(),
+        binary,
+        options.limits,
+        scratch,
+        |m| matches.push(m),
+    );
+    if !matches.is_empty() {
+        outcome.matches.extend(join(
+            engine.rules(),
+            context(bytes),
+            matches,
+            &options.settings,
+        ));
+    }
+    note_overflow(scratch, path, options, outcome);
+    binary
+}
+
+fn note_overflow(scratch: &Scratch, path: &[u8], options: &Options, outcome: &mut Outcome) {
+    if scratch.overflow {
+        let reason = format!(
+            "more than {} matches: the rest was not looked at",
+            options.limits.matches
+        );
+        outcome.summary.gaps.push(Gap {
+            path: String::from_utf8_lossy(path).into_owned(),
+            reason,
+        });
+    }
+}
+
+fn open_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+impl Worker<'_> {
+    fn run(mut self) -> Outcome {
+        while let Some(task) = self.next() {
+            if !self.observer.cancelled() {
+                self.perform(task);
+            }
+            let mut state = lock(&self.queue.state);
+            state.working -= 1;
+            if state.working == 0 && state.tasks.is_empty() {
+                self.queue.wake.notify_all();
+            }
+        }
+        self.outcome
+    }
+
+    fn next(&self) -> Option<Task> {
+        let mut state = lock(&self.queue.state);
+        loop {
+            if let Some(task) = state.tasks.pop() {
+                state.working += 1;
+                return Some(task);
+            }
+            if state.working == 0 {
+                return None;
+            }
+            state = self
+                .queue
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn push(&self, tasks: impl IntoIterator<Item = Task>) {
+        let mut state = lock(&self.queue.state);
+        let before = state.tasks.len();
+        state.tasks.extend(tasks);
+        match state.tasks.len() - before {
+            0 => {}
+            1 => self.queue.wake.notify_one(),
+            _ => self.queue.wake.notify_all(),
+        }
+    }
+
+    fn perform(&mut self, task: Task) {
+        match task {
+            Task::Folder(walk, folder, handle) => self.folder(walk, *folder, &handle),
+            Task::Files(files) => {
+                let (mut count, mut bytes) = (0, 0);
+                for file in files {
+                    if self.observer.cancelled() {
+                        break;
+                    }
+                    bytes += self.file(file);
+                    count += 1;
+                }
+                self.observer.scanned(count, bytes);
+            }
+            Task::Window(file, index) => self.window(&file, index),
+        }
+    }
+
+    fn folder(&mut self, index: usize, folder: DirTask, handle: &RulesHandle) {
+        let Some(walk) = self.walks.get(index) else {
+            return;
+        };
+        let listing = walk.list(folder, handle);
+        for skip in listing.skips {
+            self.outcome.summary.skip(skip);
+        }
+        self.outcome.summary.gaps.extend(listing.gaps);
+        let folders = listing
+            .folders
+            .into_iter()
+            .map(|(task, handle)| Task::Folder(index, Box::new(task), handle));
+        let mut batches = Vec::new();
+        let mut files = listing.files.into_iter();
+        loop {
+            let batch: Vec<FileTask> = files.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            batches.push(Task::Files(batch));
+        }
+        // Files lie on top of the queue, so that it stays short.
+        self.push(folders.chain(batches));
+    }
+
+    /// Scans a file, or queues its windows; gives the bytes scanned here.
+    fn file(&mut self, file: FileTask) -> u64 {
+        let shown = || String::from_utf8_lossy(&file.shown).into_owned();
+        let content = match open_regular(&file.path, file.follow) {
+            Ok(content) => content,
+            Err(OpenError::Special) => {
+                self.outcome.summary.skip(Skip {
+                    kind: SkipKind::Special,
+                    path: shown(),
+                    notable: false,
+                });
+                return 0;
+            }
+            Err(OpenError::Io(e)) => {
+                self.outcome.summary.gaps.push(Gap {
+                    path: shown(),
+                    reason: crate::source::reason(&e),
+                });
+                return 0;
+            }
+        };
+        if self
+            .options
+            .tree
+            .max_size
+            .is_some_and(|max| content.length > max)
+        {
+            let notable = crate::place::is_notable(
+                &Path::new(&shown())
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy(),
+            );
+            self.outcome.summary.skip(Skip {
+                kind: SkipKind::TooLarge,
+                path: shown(),
+                notable,
+            });
+            return 0;
+        }
+        if content.length > WHOLE {
+            self.split(content, file.shown);
+            return 0;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let read = match content.read_whole(&mut buffer, WHOLE + 1) {
+            Ok(read) => read,
+            Err(e) => {
+                self.buffer = buffer;
+                self.outcome.summary.gaps.push(Gap {
+                    path: shown(),
+                    reason: crate::source::reason(&e),
+                });
+                return 0;
+            }
+        };
+        if read as u64 > content.length {
+            // It grew while it was read, or has no length of its own, as the files of /proc.
+            self.buffer = buffer;
+            let path = String::from_utf8_lossy(&file.shown).into_owned();
+            return self.stream(&content, &path);
+        }
+        let before = self.outcome.matches.len();
+        let bytes = &buffer[..read];
+        let binary = scan_blob(
+            self.engine,
+            bytes,
+            &file.shown,
+            self.options,
+            &mut self.scratch,
+            &mut self.outcome,
+        );
+        self.observer
+            .found((self.outcome.matches.len() - before) as u64);
+        let length = read as u64;
+        self.buffer = buffer;
+        self.outcome.summary.files += 1;
+        self.outcome.summary.bytes += length;
+        self.outcome.summary.binary_files += u64::from(binary);
+        length
+    }
+
+    /// Scans a file to wherever it ends.
+    fn stream(&mut self, content: &Content, path: &str) -> u64 {
+        let mut reader = (&content.file).take(self.options.tree.max_size.unwrap_or(u64::MAX));
+        let part = scan_reader(
+            self.engine,
+            &mut reader,
+            path.as_bytes(),
+            self.options,
+            &mut self.scratch,
+            self.observer,
+        );
+        self.outcome.matches.extend(part.matches);
+        self.outcome.summary.merge(part.summary);
+        0
+    }
+
+    fn split(&mut self, content: Content, shown: Vec<u8>) {
+        let mut head = [0u8; BINARY_HEAD];
+        let read = read_exact_window(&content.file, 0, &mut head).unwrap_or(0);
+        let binary = memchr::memchr(0, &head[..read]).is_some();
+        let windows = usize::try_from(content.length.div_ceil(WINDOW as u64)).unwrap_or(usize::MAX);
+        self.outcome.summary.files += 1;
+        self.outcome.summary.binary_files += u64::from(binary);
+        self.observer.scanned(1, 0);
+        let file = Arc::new(BigFile {
+            content,
+            shown,
+            binary,
+            windows,
+            done: Mutex::new(Vec::new()),
+        });
+        self.push(
+            (0..windows)
+                .rev()
+                .map(|index| Task::Window(Arc::clone(&file), index)),
+        );
+    }
+
+    fn window(&mut self, file: &Arc<BigFile>, index: usize) {
+        let overlap = self.engine.overlap();
+        let core_start = index as u64 * WINDOW as u64;
+        let before = (overlap as u64).min(core_start);
+        let context_start = core_start - before;
+        let before = usize::try_from(before).unwrap_or(0);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(before + WINDOW + overlap, 0);
+        let read = read_exact_window(&file.content.file, context_start, &mut buffer);
+        let mut result = WindowResult::new(index, context_start);
+        match read {
+            Ok(read) => {
+                let bytes = &buffer[..read];
+                let core = before.min(read)..(before + WINDOW).min(read);
+                let mut window = WindowScan {
+                    engine: self.engine,
+                    options: self.options,
+                    scratch: &mut self.scratch,
+                    outcome: &mut self.outcome,
+                    path: &file.shown,
+                    binary: file.binary,
+                };
+                window.scan(bytes, core.clone(), &mut result);
+                self.outcome.summary.bytes += core.len() as u64;
+                self.observer.scanned(0, core.len() as u64);
+            }
+            Err(e) => self.outcome.summary.gaps.push(Gap {
+                path: String::from_utf8_lossy(&file.shown).into_owned(),
+                reason: format!("bytes from {core_start}: {}", crate::source::reason(&e)),
+            }),
+        }
+        self.buffer = buffer;
+        self.observer.found(result.matches.len() as u64);
+        let finished = {
+            let mut done = lock(&file.done);
+            done.push(result);
+            (done.len() == file.windows).then(|| std::mem::take(&mut *done))
+        };
+        if let Some(results) = finished {
+            self.outcome.matches.extend(number_lines(results));
+        }
+    }
+}
+
+impl WindowResult {
+    fn new(index: usize, context_start: u64) -> Self {
+        Self {
+            index,
+            matches: Vec::new(),
+            breaks: 0,
+            context_breaks: 0,
+            line_start: None,
+            early_line_start: None,
+            context_start,
+        }
+    }
+}
+
+/// The scan of one window of a blob.
+struct WindowScan<'w> {
+    engine: &'w Engine,
+    options: &'w Options,
+    scratch: &'w mut Scratch,
+    outcome: &'w mut Outcome,
+    path: &'w [u8],
+    binary: bool,
+}
+
+impl WindowScan<'_> {
+    fn scan(&mut self, bytes: &[u8], core: std::ops::Range<usize>, result: &mut WindowResult) {
+        let overlap = self.engine.overlap();
+        let wide = core.start.saturating_sub(NEIGHBOUR)..(core.end + NEIGHBOUR).min(bytes.len());
+        let mut matches: Vec<Match> = Vec::new();
+        self.engine.scan(
+            bytes,
+            wide,
+            self.binary,
+            self.options.limits,
+            self.scratch,
+            |m| matches.push(m),
+        );
+        note_overflow(self.scratch, self.path, self.options, self.outcome);
+        let breaks =
+            |range: std::ops::Range<usize>| memchr::memchr_iter(b'\n', &bytes[range]).count();
+        let behind_last = |range: std::ops::Range<usize>| {
+            memchr::memrchr(b'\n', &bytes[range.clone()])
+                .map(|i| result.context_start + (range.start + i + 1) as u64)
+        };
+        result.breaks = breaks(core.clone());
+        result.context_breaks = breaks(0..core.start);
+        let early = core.end.saturating_sub(overlap).max(core.start);
+        result.early_line_start = behind_last(core.start..early);
+        result.line_start = behind_last(core.clone());
+        let context = BlobContext {
+            bytes,
+            path: self.path,
+            offset: result.context_start,
+            line: 1,
+            column: 0,
+        };
+        let owned =
+            result.context_start + core.start as u64..result.context_start + core.end as u64;
+        result.matches = join(
+            self.engine.rules(),
+            context,
+            matches,
+            &self.options.settings,
+        );
+        result
+            .matches
+            .retain(|m| owned.contains(&m.place.span.start));
+    }
+}
+
+/// Turns lines that count from each window's first byte into lines of the file.
+fn number_lines(mut results: Vec<WindowResult>) -> Vec<BlobMatch> {
+    results.sort_by_key(|r| r.index);
+    let mut matches = Vec::new();
+    let mut breaks = 0usize;
+    let mut line_start = 0u64; // of the line that holds the byte in front of the next context
+    let mut full_line_start = 0u64;
+    for result in results {
+        let first_line = (breaks - result.context_breaks.min(breaks)) as u64;
+        let first_column = result.context_start.saturating_sub(line_start);
+        for mut m in result.matches {
+            for position in [&mut m.place.start, &mut m.place.end] {
+                if position.line == 1 {
+                    position.column = position
+                        .column
+                        .saturating_add(u32::try_from(first_column).unwrap_or(u32::MAX));
+                }
+                position.line = position
+                    .line
+                    .saturating_add(u32::try_from(first_line).unwrap_or(u32::MAX));
+            }
+            matches.push(m);
+        }
+        breaks += result.breaks;
+        line_start = result.early_line_start.unwrap_or(full_line_start);
+        full_line_start = result.line_start.unwrap_or(full_line_start);
+    }
+    matches
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,577 @@
+//! The content stage: bytes in, matches out; a pure function of the bytes around each literal.
+
+use std::ops::Range;
+
+use regex_automata::meta::Cache;
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
+
+use crate::decode::{Decoded, base64_around, escapes_around, hex_around};
+use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
+use crate::model::{Decoding, Secret};
+use crate::rule::{Escape, Hit, Literal, Rule, RuleSet, RuleSpec, Step, is_token_byte};
+
+/// Rules ready to run: immutable, shared by any number of threads.
+#[derive(Debug)]
+pub struct Engine {
+    rules: RuleSet,
+    filters: Vec<Filters>,
+    dictionary: Dictionary,
+    reach: usize,
+}
+
+/// Why an engine was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A rule names a verifier that does not exist.
+    #[error("rule `{rule}`: checksum `{checksum}` is not one of {}", checksum::NAMES.join(", "))]
+    Checksum {
+        /// The rule.
+        rule: String,
+        /// The name.
+        checksum: String,
+    },
+}
+
+/// What one call may use up.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Matches of one input; more are an [`Match`]-less gap of the caller's.
+    pub matches: usize,
+    /// How deep escapes are decoded inside decoded text.
+    pub depth: u8,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            matches: 100_000,
+            depth: 3,
+        }
+    }
+}
+
+/// A rule's match in an input, with the filters' verdict.
+#[derive(Debug, Clone)]
+pub struct Match {
+    /// Index of the rule.
+    pub rule: usize,
+    /// Bytes of the input that hold the secret, or the encoded text of it.
+    pub span: Range<usize>,
+    /// The secret.
+    pub secret: Secret,
+    /// Named parts that the pattern took from the text.
+    pub parts: Vec<(String, String)>,
+    /// How the text was encoded, outermost first.
+    pub decodings: Vec<Decoding>,
+    /// What the filters found out.
+    pub merit: Merit,
+    /// Why it is no finding, if it is none.
+    pub dropped: Option<Reason>,
+    /// Whether a quote closes right behind the secret: it is a value and no program text.
+    pub quoted: bool,
+}
+
+/// Buffers of one thread, reused from call to call.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    slots: Vec<Option<Slot>>,
+    hits: Vec<Hit>,
+    found: Vec<Match>,
+    /// Whether the last input had more matches than the limit.
+    pub overflow: bool,
+}
+
+#[derive(Debug)]
+struct Slot {
+    cache: Cache,
+    captures: Captures,
+}
+
+/// An input on its way through the decoders.
+#[derive(Clone, Copy)]
+struct Text<'t> {
+    bytes: &'t [u8],
+    outer: Option<&'t Layer<'t>>,
+}
+
+/// One decoding and what it was made from.
+struct Layer<'t> {
+    decoded: &'t Decoded,
+    sort: Decoding,
+    outer: Option<&'t Layer<'t>>,
+}
+
+impl Engine {
+    /// Makes an engine of a rule set.
+    ///
+    /// # Errors
+    /// A rule that names an unknown checksum.
+    pub fn new(rules: RuleSet) -> Result<Self, EngineError> {
+        let filters = rules
+            .rules()
+            .iter()
+            .map(|rule| {
+                Filters::of(rule).ok_or_else(|| EngineError::Checksum {
+                    rule: rule.spec().id.to_string(),
+                    checksum: rule
+                        .spec()
+                        .checksum
+                        .as_deref()
+                        .unwrap_or_default()
+                        .to_owned(),
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let reach = rules.reach();
+        Ok(Self {
+            rules,
+            filters,
+            dictionary: Dictionary::default(),
+            reach,
+        })
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// Context in bytes that a window needs on both sides: what is encoded twice reaches furthest.
+    #[must_use]
+    pub fn overlap(&self) -> usize {
+        (self.reach + 64) * 2
+    }
+
+    /// Finds the matches whose literal begins within `core`, and gives each to `sink`.
+    ///
+    /// They come as they are met, and may overlap or repeat; [`super::join`] settles that.
+    ///
+    /// `bytes` may hold context before and after `core`; it should be [`Engine::overlap`] bytes of it
+    /// wherever the text goes on. With `distinctive` only prefixes that speak for themselves and key
+    /// blocks are looked for, as in binary files.
+    pub fn scan(
+        &self,
+        bytes: &[u8],
+        core: Range<usize>,
+        distinctive: bool,
+        limits: Limits,
+        scratch: &mut Scratch,
+        mut sink: impl FnMut(Match),
+    ) {
+        scratch.hits.clear();
+        scratch.overflow = false;
+        let hits = &mut scratch.hits;
+        // A literal may begin before the end of `core` and end behind it.
+        let searched = bytes
+            .get(..(core.end + 256).min(bytes.len()))
+            .unwrap_or(bytes);
+        self.rules.prefilter().search(searched, |hit| {
+            if core.contains(&hit.at) {
+                hits.push(hit);
+            }
+        });
+        if hits.is_empty() {
+            return;
+        }
+        let hits = std::mem::take(&mut scratch.hits);
+        let text = Text { bytes, outer: None };
+        let mut seen = [0; 3];
+        for hit in &hits {
+            if scratch.found.len() >= limits.matches {
+                scratch.overflow = true;
+                break;
+            }
+            self.follow(text, *hit, distinctive, limits, &mut seen, scratch);
+        }
+        scratch.hits = hits;
+        let mut found = std::mem::take(&mut scratch.found);
+        for found in found.drain(..) {
+            sink(found);
+        }
+        scratch.found = found;
+    }
+
+    /// `seen` says, for each sort of escape, up to where its lines have been decoded already.
+    fn follow(
+        &self,
+        text: Text<'_>,
+        hit: Hit,
+        distinctive: bool,
+        limits: Limits,
+        seen: &mut [usize; 3],
+        scratch: &mut Scratch,
+    ) {
+        let Some(literal) = self
+            .rules
+            .prefilter()
+            .literals()
+            .get(usize::from(hit.literal))
+        else {
+            return;
+        };
+        if distinctive && !literal.distinctive {
+            return;
+        }
+        if let Some(escape) = literal.escape {
+            self.unescape(text, hit.at, escape, limits, seen, scratch);
+        } else if let Some((first, rest)) = literal.steps.split_first() {
+            self.decode(text, hit.at, literal, *first, rest, distinctive, scratch);
+        } else {
+            self.try_rules(
+                text,
+                hit.at,
+                literal.bytes.len(),
+                literal,
+                distinctive,
+                scratch,
+            );
+        }
+    }
+
+    /// Follows an encoded literal inward, one encoding after the other, to the plain one.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one inner step of the scan, called from one place"
+    )]
+    fn decode(
+        &self,
+        text: Text<'_>,
+        at: usize,
+        literal: &Literal,
+        step: Step,
+        rest: &[Step],
+        distinctive: bool,
+        scratch: &mut Scratch,
+    ) {
+        // What is still encoded inside takes more room than the plain text.
+        let room = |plain: usize| (plain + 64) << rest.len();
+        let (back, forward) = (room(literal.back), room(literal.forward));
+        let (decoded, sort) = match step {
+            Step::Base64(shift) => (
+                base64_around(text.bytes, at, shift, back, forward),
+                Decoding::Base64,
+            ),
+            Step::Hex => (hex_around(text.bytes, at, back, forward), Decoding::Hex),
+        };
+        let Some(decoded) = decoded else { return };
+        let layer = Layer {
+            decoded: &decoded,
+            sort,
+            outer: text.outer,
+        };
+        let inner = Text {
+            bytes: &decoded.bytes,
+            outer: Some(&layer),
+        };
+        match rest.split_first() {
+            Some((next, rest)) => {
+                // The certain characters of the inner base64 begin a little into its group.
+                self.decode(
+                    inner,
+                    decoded.at,
+                    literal,
+                    *next,
+                    rest,
+                    distinctive,
+                    scratch,
+                );
+            }
+            None => self.try_rules(inner, decoded.at, 3, literal, distinctive, scratch),
+        }
+    }
+
+    /// Decodes a line's escapes and searches it as a whole.
+    fn unescape(
+        &self,
+        text: Text<'_>,
+        at: usize,
+        escape: Escape,
+        limits: Limits,
+        seen: &mut [usize; 3],
+        scratch: &mut Scratch,
+    ) {
+        let (sort, until) = match (escape, seen) {
+            (Escape::Percent, [until, ..]) => (Decoding::Percent, until),
+            (Escape::Backslash, [_, until, _]) => (Decoding::Escape, until),
+            (Escape::Html, [.., until]) => (Decoding::Html, until),
+        };
+        if limits.depth == 0 || at < *until {
+            return;
+        }
+        let (decoded, window) = escapes_around(text.bytes, at, sort);
+        let cut = text.bytes.get(window.end).is_some_and(|b| *b != b'\n');
+        // What ends near a cut is decoded again from a later place, with all that follows it.
+        *until = if cut {
+            window.end.saturating_sub(window.len() / 4).max(at + 1)
+        } else {
+            window.end
+        };
+        let layer = Layer {
+            decoded: &decoded,
+            sort,
+            outer: text.outer,
+        };
+        let inner = Text {
+            bytes: &decoded.bytes,
+            outer: Some(&layer),
+        };
+        let mut hits = Vec::new();
+        self.rules
+            .prefilter()
+            .search(&decoded.bytes, |hit| hits.push(hit));
+        let before = scratch.found.len();
+        let mut inner_seen = [0; 3];
+        let inner_limits = Limits {
+            depth: limits.depth - 1,
+            ..limits
+        };
+        for hit in hits {
+            if scratch.found.len() >= limits.matches {
+                scratch.overflow = true;
+                break;
+            }
+            self.follow(inner, hit, false, inner_limits, &mut inner_seen, scratch);
+        }
+        // What holds no escape stands in the plain text as well, and is found there.
+        let mut index = 0;
+        scratch.found.retain(|found| {
+            index += 1;
+            index <= before || found.decodings.len() > 1 || found.span.len() > found.secret.len()
+        });
+    }
+
+    fn try_rules(
+        &self,
+        text: Text<'_>,
+        at: usize,
+        length: usize,
+        literal: &Literal,
+        distinctive: bool,
+        scratch: &mut Scratch,
+    ) {
+        for index in &literal.rules {
+            let index = usize::from(*index);
+            let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
+            else {
+                continue;
+            };
+            if distinctive && !rule.is_distinctive() {
+                continue;
+            }
+            if rule.spec().generic && !is_assigned(text.bytes, at, length) {
+                continue;
+            }
+            if let Some(found) = self.try_rule(text, at, index, rule, *filters, scratch) {
+                let seen = scratch
+                    .found
+                    .iter()
+                    .rev()
+                    .take(16)
+                    .any(|f| f.rule == found.rule && f.span == found.span);
+                if !seen {
+                    scratch.found.push(found);
+                }
+            }
+        }
+    }
+
+    fn try_rule(
+        &self,
+        text: Text<'_>,
+        at: usize,
+        index: usize,
+        rule: &Rule,
+        filters: Filters,
+        scratch: &mut Scratch,
+    ) -> Option<Match> {
+        let spec = rule.spec();
+        if !spec.prefixed && !may_match(text.bytes, at, spec) {
+            return None;
+        }
+        let compiled = rule.compiled()?;
+        if scratch.slots.len() <= index {
+            scratch.slots.resize_with(self.rules.rules().len(), || None);
+        }
+        let Slot { cache, captures } = scratch.slots.get_mut(index)?.get_or_insert_with(|| Slot {
+            cache: compiled.regex.create_cache(),
+            captures: compiled.regex.create_captures(),
+        });
+        let bytes = text.bytes;
+        let block = spec.block.as_ref();
+        let ahead = spec.forward - block.map_or(0, |b| b.max);
+        let end = (at + ahead).min(bytes.len());
+        let mut from = at.saturating_sub(spec.back);
+        // The leftmost match that covers the literal.
+        let whole = loop {
+            let input = Input::new(bytes).span(from..end).anchored(Anchored::No);
+            compiled.regex.search_captures_with(cache, &input, captures);
+            let whole = captures.get_match()?.range();
+            if whole.start > at {
+                return None;
+            }
+            if whole.end > at {
+                break whole;
+            }
+            from = whole.start + 1;
+        };
+        let span = match block {
+            Some(block) => {
+                // The match may have taken a byte of what stands in front.
+                let start = spec
+                    .literals
+                    .iter()
+                    .filter_map(|l| memchr::memmem::find(&bytes[whole.clone()], l.as_bytes()))
+                    .min()
+                    .map_or(whole.start, |i| whole.start + i);
+                start..block_end(bytes, whole.end, block.end.as_bytes(), start + block.max)?
+            }
+            None => captures.get_group(compiled.secret)?.range(),
+        };
+        let part = |group: usize| {
+            let range = captures.get_group(group)?.range();
+            bytes
+                .get(range)
+                .map(|b| String::from_utf8_lossy(b).into_owned())
+        };
+        let mut parts: Vec<(String, String)> = compiled
+            .parts
+            .iter()
+            .filter_map(|(group, name)| Some((name.clone(), part(*group)?)))
+            .collect();
+        let secret = bytes.get(span.clone())?;
+        let (merit, dropped) = match filters.judge(rule, secret, &self.dictionary) {
+            Ok(merit) => {
+                if let Some(name) = &spec.checksum {
+                    parts.extend(
+                        checksum::facts(name, secret)
+                            .into_iter()
+                            .map(|(k, v)| (k.to_owned(), v)),
+                    );
+                }
+                (merit, None)
+            }
+            Err(reason) => (
+                Merit {
+                    entropy: 0.0,
+                    score: 0.0,
+                    proven: false,
+                },
+                Some(reason),
+            ),
+        };
+        parts.sort();
+        let public = spec
+            .literals
+            .iter()
+            .filter(|l| secret.starts_with(l.as_bytes()))
+            .max_by_key(|l| l.len())
+            .map_or("", |l| l.as_ref());
+        let quote = |b: Option<&u8>| b.is_some_and(|b| matches!(b, b'"' | b'\'' | b'`'));
+        let quoted = quote(bytes.get(span.end))
+            || bytes.get(span.end) == Some(&b'\\') && quote(bytes.get(span.end + 1));
+        let mut decodings = Vec::new();
+        let secret = Secret::new(secret, public);
+        let mut span = span;
+        let mut layer = text.outer;
+        while let Some(l) = layer {
+            span = l.decoded.origin(&span);
+            decodings.push(l.sort);
+            layer = l.outer;
+        }
+        decodings.reverse();
+        Some(Match {
+            rule: index,
+            span,
+            secret,
+            parts,
+            decodings,
+            merit,
+            dropped,
+            quoted,
+        })
+    }
+}
+
+/// Whether what every match of a rule holds stands near its literal: cheaper to see than to match.
+fn may_match(bytes: &[u8], at: usize, spec: &RuleSpec) -> bool {
+    let near = bytes
+        .get(at.saturating_sub(spec.back)..(at + spec.forward).min(bytes.len()))
+        .unwrap_or_default();
+    if spec.gate != 0 && memchr::memchr(spec.gate, near).is_none() {
+        return false;
+    }
+    if spec.run < 10 {
+        return true;
+    }
+    // A run of that length covers one byte in so many, so most are never looked at.
+    let mut end = spec.run - 1;
+    while end < near.len() {
+        let mut start = end;
+        while is_token_byte(near[start]) {
+            if end - start + 1 >= spec.run {
+                return true;
+            }
+            match start.checked_sub(1) {
+                Some(previous) => start = previous,
+                None => return end + 1 >= spec.run,
+            }
+        }
+        end = start + spec.run;
+    }
+    false
+}
+
+/// Where a block ends: behind the line of dashes, or the rest of the words, that its end mark begins.
+fn block_end(bytes: &[u8], from: usize, mark: &[u8], limit: usize) -> Option<usize> {
+    let body = bytes.get(from..limit.min(bytes.len()))?;
+    let mut end = from + memchr::memmem::find(body, mark)? + mark.len();
+    let tail = |end: usize, allowed: fn(u8) -> bool| {
+        bytes
+            .get(end..)
+            .unwrap_or_default()
+            .iter()
+            .take(80)
+            .take_while(|b| allowed(**b))
+            .count()
+    };
+    end += tail(end, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b' ' | b':')
+    });
+    end += tail(end, |b| b == b'-');
+    Some(end)
+}
+
+/// Whether something is assigned to the word of this length at `at`: the rest of the identifier,
+/// quotes and spaces, then `=`, `:`, `,`, `>`, `(`, an attribute `value=`, or, behind `--name`, a space.
+fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
+    let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let rest = bytes.get(at + length..).unwrap_or_default();
+    let name = rest.iter().take(48).take_while(|b| in_name(b)).count();
+    let behind = rest.get(name..).unwrap_or_default();
+    let gap = behind
+        .iter()
+        .take(20)
+        .take_while(|b| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\' | b']' | b')'))
+        .count();
+    match behind.get(gap) {
+        Some(b'=' | b':' | b',' | b'>' | b'(' | b'|' | b'?') => true,
+        Some(b'v' | b'V') if gap > 0 => behind
+            .get(gap..gap + 6)
+            .is_some_and(|w| w.eq_ignore_ascii_case(b"value=")),
+        Some(_) if behind.first() == Some(&b' ') => {
+            let before = bytes.get(..at).unwrap_or_default();
+            let start = before
+                .iter()
+                .rev()
+                .take(24)
+                .take_while(|b| in_name(b))
+                .count();
+            before
+                .get(before.len() - start..)
+                .is_some_and(|flag| flag.starts_with(b"--"))
+        }
+        _ => false,
+    }
+}

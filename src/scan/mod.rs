@@ -1,0 +1,12 @@
+//! Rules meet bytes: the engine, what joins its matches into findings, and the threads.
+
+mod driver;
+mod engine;
+mod join;
+mod merge;
+mod settle;
+
+pub use driver::{Input, Options, Outcome, scan_bytes, scan_reader, scan_tree};
+pub use engine::{Engine, EngineError, Limits, Match, Scratch};
+pub use join::{BlobContext, BlobMatch, Settings, join};
+pub use merge::{Collected, PUBLISHED_SALT, fingerprint, merge};
