@@ -1,0 +1,445 @@
+//! `json` and `jsonl`: a record for each finding and each gap, and last the summary.
+//!
+//! Both formats hold the same records. They are written one by one; no more than one finding is
+//! ever built as a record.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Serialize, Serializer};
+
+use super::{Report, Reporter, place_fingerprint, suppressed};
+use crate::model::{Finding, Gap, Place, SkipKind};
+
+/// Version of the records.
+const SCHEMA: u8 = 1;
+
+/// One array of records.
+#[derive(Debug, Clone, Copy)]
+pub struct Json;
+
+/// One record a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Jsonl;
+
+impl Reporter for Json {
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let mut rows = Rows {
+            out: BufWriter::new(out),
+            between: ",\n",
+            first: true,
+        };
+        rows.out.write_all(b"[\n")?;
+        rows.all(report)?;
+        rows.out.write_all(b"\n]\n")?;
+        rows.out.flush()
+    }
+}
+
+impl Reporter for Jsonl {
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let mut rows = Rows {
+            out: BufWriter::new(out),
+            between: "\n",
+            first: true,
+        };
+        rows.all(report)?;
+        rows.out.write_all(b"\n")?;
+        rows.out.flush()
+    }
+}
+
+struct Rows<W: Write> {
+    out: W,
+    between: &'static str,
+    first: bool,
+}
+
+impl<W: Write> Rows<W> {
+    fn all(&mut self, report: &Report<'_>) -> io::Result<()> {
+        for finding in report.findings.iter().chain(report.shown_dropped()) {
+            self.one(&finding_row(report, finding))?;
+        }
+        for gap in &report.summary.gaps {
+            self.one(&gap_row(report, gap))?;
+        }
+        self.one(&summary_row(report))
+    }
+
+    fn one(&mut self, row: &impl Serialize) -> io::Result<()> {
+        if !std::mem::take(&mut self.first) {
+            self.out.write_all(self.between.as_bytes())?;
+        }
+        serde_json::to_writer(&mut self.out, row)?;
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct FindingRow<'r> {
+    schema: u8,
+    kind: &'static str,
+    rule: &'r str,
+    name: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    provider: &'r str,
+    severity: &'static str,
+    confidence: &'static str,
+    score: f64,
+    #[serde(flatten)]
+    at: Option<At>,
+    secret: String,
+    entropy: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decoded_from: Vec<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    parts: BTreeMap<&'r str, String>,
+    fingerprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place_fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snippet: Option<String>,
+    places: Places<'r>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    opens: BTreeMap<&'r str, String>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    remedy: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    console: &'r str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    link: &'r str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<String>,
+}
+
+/// Where a secret stands: columns in bytes, ends exclusive.
+#[derive(Serialize)]
+struct At {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
+    line: u32,
+    column: u32,
+    end_line: u32,
+    end_column: u32,
+}
+
+#[derive(Serialize)]
+struct PlaceRow {
+    #[serde(flatten)]
+    at: At,
+    bytes: [u64; 2],
+    score: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    decoded_from: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<String>,
+}
+
+/// The places of a finding, each made when it is written: there may be very many.
+struct Places<'r> {
+    report: &'r Report<'r>,
+    finding: &'r Finding,
+}
+
+impl Serialize for Places<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.report.places(self.finding).map(|place| {
+            PlaceRow {
+                at: at(self.report, place),
+                bytes: [place.span.start, place.span.end],
+                score: hundredths(place.score),
+                decoded_from: decodings(place),
+                suppressed: place
+                    .dropped
+                    .as_ref()
+                    .map(|reason| self.report.redactor.redact(reason.as_bytes())),
+            }
+        }))
+    }
+}
+
+#[derive(Serialize)]
+struct GapRow {
+    schema: u8,
+    kind: &'static str,
+    path: String,
+    reason: String,
+}
+
+#[derive(Serialize)]
+struct SummaryRow {
+    schema: u8,
+    kind: &'static str,
+    version: &'static str,
+    root: String,
+    files: u64,
+    bytes: u64,
+    binary_files: u64,
+    seconds: f64,
+    bytes_per_second: u64,
+    findings: usize,
+    hidden: usize,
+    gaps: usize,
+    skipped: BTreeMap<&'static str, u64>,
+    notable: Vec<NotableRow>,
+    cancelled: bool,
+    complete: bool,
+}
+
+#[derive(Serialize)]
+struct NotableRow {
+    path: String,
+    reason: &'static str,
+}
+
+fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'r> {
+    let redactor = report.redactor;
+    let first = report.places(finding).next();
+    let texts = |pairs: &'r [(String, String)]| {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.as_str(), redactor.redact(value.as_bytes())))
+            .collect()
+    };
+    FindingRow {
+        schema: SCHEMA,
+        kind: "finding",
+        rule: &finding.rule,
+        name: &finding.name,
+        provider: &finding.provider,
+        severity: finding.severity.word(),
+        confidence: finding.confidence().word(),
+        score: hundredths(finding.score),
+        at: first.map(|place| at(report, place)),
+        secret: redactor.secret(&finding.credential.secret),
+        entropy: hundredths(finding.entropy),
+        decoded_from: first.map(decodings).unwrap_or_default(),
+        parts: texts(&finding.credential.parts),
+        fingerprint: finding.fingerprint.to_string(),
+        place_fingerprint: first.map(|place| place_fingerprint(finding, &place.path)),
+        snippet: first.map(|place| {
+            redactor
+                .snippet(place, &finding.credential.secret)
+                .to_string()
+        }),
+        places: Places { report, finding },
+        opens: texts(&finding.opens),
+        remedy: &finding.remedy,
+        console: &finding.console,
+        link: &finding.link,
+        suppressed: suppressed(finding).map(|reason| redactor.redact(reason.as_bytes())),
+    }
+}
+
+fn at(report: &Report<'_>, place: &Place) -> At {
+    let path = report.redactor.path(&place.path);
+    // The bytes of a path that was redacted would give away what was redacted.
+    let is_raw =
+        std::str::from_utf8(&place.path).is_err() && *path == *String::from_utf8_lossy(&place.path);
+    At {
+        path_bytes: is_raw.then(|| STANDARD.encode(&place.path)),
+        path,
+        line: place.start.line,
+        column: place.start.column,
+        end_line: place.end.line,
+        end_column: place.end.column,
+    }
+}
+
+fn decodings(place: &Place) -> Vec<&'static str> {
+    place.decoded_from.iter().map(|d| d.word()).collect()
+}
+
+fn gap_row(report: &Report<'_>, gap: &Gap) -> GapRow {
+    GapRow {
+        schema: SCHEMA,
+        kind: "gap",
+        path: report.redactor.path(gap.path.as_bytes()),
+        reason: report.redactor.path(gap.reason.as_bytes()),
+    }
+}
+
+fn summary_row(report: &Report<'_>) -> SummaryRow {
+    let summary = report.summary;
+    let skipped = summary
+        .skipped
+        .iter()
+        .map(|(kind, count)| (key(*kind), *count))
+        .collect();
+    let notable = summary
+        .notable
+        .iter()
+        .map(|skip| NotableRow {
+            path: report.redactor.path(skip.path.as_bytes()),
+            reason: key(skip.kind),
+        })
+        .collect();
+    SummaryRow {
+        schema: SCHEMA,
+        kind: "summary",
+        version: env!("CARGO_PKG_VERSION"),
+        root: report.redactor.path(report.root.as_bytes()),
+        files: summary.files,
+        bytes: summary.bytes,
+        binary_files: summary.binary_files,
+        seconds: (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+        bytes_per_second: report.bytes_per_second(),
+        findings: report.findings.len(),
+        hidden: report.hidden_low,
+        gaps: summary.gaps.len(),
+        skipped,
+        notable,
+        cancelled: summary.cancelled,
+        complete: report.is_complete(),
+    }
+}
+
+fn key(kind: SkipKind) -> &'static str {
+    match kind {
+        SkipKind::Ignored => "ignored",
+        SkipKind::TooLarge => "too_large",
+        SkipKind::Excluded => "excluded",
+        SkipKind::Symlink => "symlink",
+        SkipKind::Special => "special",
+    }
+}
+
+fn hundredths(value: f32) -> f64 {
+    (f64::from(value) * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::sample;
+    use super::*;
+    use crate::model::Summary;
+    use crate::report::Options;
+
+    fn rows(dropped: &[Finding], options: Options) -> Vec<Value> {
+        let text = sample::written(
+            &Jsonl,
+            &sample::findings(),
+            dropped,
+            &sample::summary(),
+            options,
+        );
+        text.lines()
+            .map(|line| serde_json::from_str(line).expect("a line is a record"))
+            .collect()
+    }
+
+    #[test]
+    fn every_line_is_a_record_and_the_summary_is_last() {
+        let rows = rows(&[], Options::default());
+        let kinds: Vec<_> = rows.iter().filter_map(|r| r["kind"].as_str()).collect();
+        assert_eq!(kinds, ["finding", "finding", "gap", "summary"]);
+        assert!(rows.iter().all(|r| r["schema"] == 1));
+        let row = &rows[1];
+        assert_eq!(row["secret"], "ghp_… (40 bytes)");
+        assert_eq!(row["snippet"], "\tTOKEN = \"ghp_… (40 bytes)\"  # 鍵");
+        assert_eq!(
+            (&row["score"], &row["entropy"]),
+            (&json!(0.98), &json!(4.71))
+        );
+        assert_eq!(
+            (&row["line"], &row["column"], &row["end_column"]),
+            (&json!(12), &json!(11), &json!(51))
+        );
+        assert_eq!(row["fingerprint"], "ab".repeat(16));
+        assert_eq!(row["place_fingerprint"].as_str().map(str::len), Some(32));
+        assert_eq!(row.get("decoded_from").or(row.get("suppressed")), None);
+        assert_eq!(row["places"][1]["decoded_from"], json!(["base64"]));
+        assert_eq!(row["places"][0]["bytes"], json!([310, 350]));
+        assert_eq!(
+            row["places"][1]["path"].as_str().map(str::as_bytes),
+            Some(&*sample::hostile_path())
+        );
+        let last = &rows[3];
+        assert_eq!(
+            (&last["skipped"], &last["notable"][0]),
+            (
+                &json!({"ignored": 3}),
+                &json!({"path": ".env", "reason": "ignored"})
+            )
+        );
+        assert_eq!(
+            (&last["complete"], &last["findings"], &last["hidden"]),
+            (&json!(false), &json!(2), &json!(4))
+        );
+        assert_eq!(last["seconds"], json!(0.412));
+    }
+
+    #[test]
+    fn no_secret_shows_unless_asked() {
+        let token = sample::token();
+        let write = |show_secrets| {
+            let options = Options {
+                show_secrets,
+                ..Options::default()
+            };
+            sample::written(&Json, &sample::findings(), &[], &sample::summary(), options)
+        };
+        let (hidden, shown) = (write(false), write(true));
+        assert!(
+            !hidden.contains(&token) && !hidden.contains("Z2hwXzRm") && !hidden.contains("s3cret")
+        );
+        assert!(shown.contains(&token));
+        assert!(!hidden.contains('\u{1b}'));
+        let array: Vec<Value> = serde_json::from_str(&hidden).expect("an array");
+        assert_eq!(array.len(), 4);
+    }
+
+    #[test]
+    fn dropped_findings_come_with_their_reason_on_request() {
+        let token = sample::token();
+        let dropped = [sample::dropped(
+            &token,
+            sample::place(b"x", 1, &token, &token),
+            "placeholder: run",
+        )];
+        assert_eq!(rows(&dropped, Options::default()).len(), 4);
+        let rows = rows(
+            &dropped,
+            Options {
+                show_suppressed: true,
+                ..Options::default()
+            },
+        );
+        assert_eq!(
+            (&rows[2]["suppressed"], &rows[2]["path"]),
+            (&json!("placeholder: run"), &json!("x"))
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf8_is_given_in_bytes_unless_it_holds_a_secret() {
+        let token = sample::token();
+        let with_token = [b"\xFF/", token.as_bytes()].concat();
+        let places = vec![
+            sample::place(b"a\xFF", 1, &token, &token),
+            sample::place(&with_token, 1, &token, &token),
+        ];
+        let found = [sample::finding(&token, places)];
+        let text = sample::written(&Jsonl, &found, &[], &Summary::default(), Options::default());
+        let row: Value =
+            serde_json::from_str(text.lines().next().unwrap_or_default()).expect("a record");
+        assert_eq!(
+            (&row["path"], &row["path_bytes"]),
+            (&json!("a\u{fffd}"), &json!("Yf8="))
+        );
+        assert_eq!(row["places"][1]["path"], "\u{fffd}/ghp_… (40 bytes)");
+        assert_eq!(row["places"][1].get("path_bytes"), None);
+    }
+
+    #[test]
+    fn an_empty_run_has_a_summary() {
+        let text = sample::written(&Json, &[], &[], &Summary::default(), Options::default());
+        let rows: Vec<Value> = serde_json::from_str(&text).expect("an array");
+        assert_eq!((rows.len(), &rows[0]["complete"]), (1, &json!(true)));
+    }
+}

@@ -1,0 +1,416 @@
+//! The one redactor: everything that comes from scanned material passes it on its way to a report.
+//!
+//! It knows every match of the run, dropped and encoded ones too, so that a secret does not show in
+//! the snippet, path or part of another finding. What it knows is in memory in clear, as the scan's
+//! buffers are; nothing of it is ever printed. [`printable`] is the second guard, for terminals.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
+
+use crate::model::{Finding, Place, Secret};
+
+/// Shorter secrets are redacted at their places, not wherever their letters occur.
+const LEAST: usize = 4;
+/// Shorter dropped matches too: they are placeholders.
+const LEAST_DROPPED: usize = 8;
+/// Lines of a secret of several lines count alone from this length on.
+const LEAST_LINE: usize = 16;
+/// A snippet of so many bytes may have been cut at its end.
+const CUT: usize = 240;
+
+/// Redacts known secrets in texts.
+pub struct Redactor {
+    show: bool,
+    search: Option<AhoCorasick>,
+    /// What stands for each pattern of `search`, and whether a path may be changed for it.
+    forms: Vec<(String, bool)>,
+    /// The patterns sorted, and sorted by their reversed bytes: for secrets that a snippet cuts.
+    starts: Vec<Vec<u8>>,
+    ends: Vec<Vec<u8>>,
+}
+
+/// The line of a finding, redacted, in three parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What stands before the secret.
+    pub before: String,
+    /// What stands for the secret.
+    pub secret: String,
+    /// What stands behind it.
+    pub after: String,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.before, self.secret, self.after)
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor")
+            .field("show", &self.show)
+            .field("known", &self.forms.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Redactor {
+    /// A redactor that knows the secrets of these findings: all of the run, hidden and dropped ones
+    /// too. With `show_secrets` it changes nothing but invalid UTF-8.
+    #[must_use]
+    pub fn new<'f>(findings: impl IntoIterator<Item = &'f Finding>, show_secrets: bool) -> Self {
+        let mut known = BTreeMap::new();
+        if !show_secrets {
+            for finding in findings {
+                learn(&mut known, finding);
+            }
+        }
+        let search = if known.is_empty() {
+            None
+        } else {
+            AhoCorasick::new(known.keys()).ok()
+        };
+        let starts: Vec<Vec<u8>> = known.keys().cloned().collect();
+        let mut ends: Vec<Vec<u8>> = starts
+            .iter()
+            .map(|s| s.iter().rev().copied().collect())
+            .collect();
+        ends.sort();
+        let forms = known
+            .into_iter()
+            .map(|(bytes, form)| (form, is_strong(&bytes)))
+            .collect();
+        Self {
+            show: show_secrets,
+            search,
+            forms,
+            starts,
+            ends,
+        }
+    }
+
+    /// The text with every known secret in its redacted form; lossy UTF-8.
+    #[must_use]
+    pub fn redact(&self, bytes: &[u8]) -> String {
+        self.replace(bytes, &self.spans(bytes, false))
+    }
+
+    /// The path with every known secret in its redacted form; lossy UTF-8. A secret that is a short
+    /// or plain word (`admin`, `password`) stays: a path that cannot be opened would reveal it too.
+    #[must_use]
+    pub fn path(&self, path: &[u8]) -> String {
+        self.replace(path, &self.spans(path, true))
+    }
+
+    /// [`Redactor::redact`], then [`printable`]: for what goes to a terminal.
+    #[must_use]
+    pub fn printable(&self, bytes: &[u8]) -> String {
+        printable(&self.redact(bytes)).into_owned()
+    }
+
+    /// The secret as it is shown.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the user asked for --show-secrets"
+    )]
+    pub fn secret(&self, secret: &Secret) -> String {
+        if self.show {
+            lossy(secret.expose()).into_owned()
+        } else {
+            secret.redacted()
+        }
+    }
+
+    /// The line at a place of this secret, redacted.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what leaves here is redacted, or the user asked for --show-secrets"
+    )]
+    pub fn snippet(&self, place: &Place, secret: &Secret) -> Shown {
+        let text = place.snippet.text.expose();
+        let (start, end) = place.snippet.secret;
+        let own = start.min(text.len())..end.clamp(start.min(text.len()), text.len());
+        let piece = |range: Range<usize>| text.get(range).unwrap_or_default();
+        if self.show {
+            return Shown {
+                before: lossy(piece(0..own.start)).into_owned(),
+                secret: lossy(piece(own.clone())).into_owned(),
+                after: lossy(piece(own.end..text.len())).into_owned(),
+            };
+        }
+        let is_plain =
+            place.decoded_from.is_empty() || secret.expose().starts_with(piece(own.clone()));
+        let mut spans = self.spans(text, false);
+        if is_cut(place) {
+            spans.extend(self.cut_start(text));
+        }
+        if text.len() >= CUT {
+            spans.extend(self.cut_end(text));
+        }
+        // What overlaps the secret is hidden with it.
+        let mut own = own;
+        let spans = merged(spans);
+        for (span, _) in &spans {
+            if span.start < own.end && own.start < span.end {
+                own = own.start.min(span.start)..own.end.max(span.end);
+            }
+        }
+        let around = |range: Range<usize>| {
+            let inside: Vec<_> = spans
+                .iter()
+                .filter(|(s, _)| range.start <= s.start && s.end <= range.end)
+                .map(|(s, form)| (s.start - range.start..s.end - range.start, *form))
+                .collect();
+            self.replace(piece(range), &inside)
+        };
+        Shown {
+            before: around(0..own.start),
+            secret: if is_plain {
+                form_of(secret)
+            } else {
+                bare_form(own.len())
+            },
+            after: around(own.end..text.len()),
+        }
+    }
+
+    /// Where known secrets stand: apart, in order, each with the index of its form.
+    fn spans(&self, text: &[u8], strong: bool) -> Vec<(Range<usize>, Option<usize>)> {
+        let Some(search) = &self.search else {
+            return Vec::new();
+        };
+        let found = search
+            .find_overlapping_iter(text)
+            .map(|m| (m.range(), m.pattern().as_usize()));
+        let counts =
+            |index: usize| !strong || self.forms.get(index).is_some_and(|(_, strong)| *strong);
+        merged(
+            found
+                .filter(|(_, i)| counts(*i))
+                .map(|(span, i)| (span, Some(i)))
+                .collect(),
+        )
+    }
+
+    fn replace(&self, text: &[u8], spans: &[(Range<usize>, Option<usize>)]) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for (span, form) in spans {
+            out.push_str(&lossy(text.get(at..span.start).unwrap_or_default()));
+            match form.and_then(|i| self.forms.get(i)) {
+                Some((form, _)) => out.push_str(form),
+                None => out.push('…'),
+            }
+            at = span.end;
+        }
+        out.push_str(&lossy(text.get(at..).unwrap_or_default()));
+        out
+    }
+
+    /// The end of a secret with which a cut text begins.
+    fn cut_start(&self, text: &[u8]) -> Option<(Range<usize>, Option<usize>)> {
+        (LEAST..=text.len().min(CUT)).rev().find_map(|length| {
+            let reversed: Vec<u8> = text.iter().take(length).rev().copied().collect();
+            begins_one(&self.ends, &reversed).then_some((0..length, None))
+        })
+    }
+
+    /// The beginning of a secret with which a cut text ends.
+    fn cut_end(&self, text: &[u8]) -> Option<(Range<usize>, Option<usize>)> {
+        let from = text.len().saturating_sub(CUT);
+        (from..=text.len().saturating_sub(LEAST)).find_map(|start| {
+            begins_one(&self.starts, text.get(start..)?).then_some((start..text.len(), None))
+        })
+    }
+}
+
+/// Whether one of the sorted patterns begins with these bytes.
+fn begins_one(sorted: &[Vec<u8>], bytes: &[u8]) -> bool {
+    let first = sorted.partition_point(|p| p.as_slice() < bytes);
+    sorted.get(first).is_some_and(|p| p.starts_with(bytes))
+}
+
+/// Whether a place's snippet begins in the middle of its line.
+pub(super) fn is_cut(place: &Place) -> bool {
+    place.start.column as usize > place.snippet.secret.0 + 1
+}
+
+/// Joins spans that overlap; the form of the longest stands for all.
+fn merged(mut spans: Vec<(Range<usize>, Option<usize>)>) -> Vec<(Range<usize>, Option<usize>)> {
+    spans.sort_by_key(|(span, _)| (span.start, span.end));
+    let mut out: Vec<(Range<usize>, Option<usize>)> = Vec::with_capacity(spans.len());
+    let mut longest = 0;
+    for (span, form) in spans {
+        match out.last_mut() {
+            Some((last, shown)) if span.start < last.end => {
+                if span.len() > longest {
+                    (longest, *shown) = (span.len(), form);
+                }
+                last.end = last.end.max(span.end);
+            }
+            _ => {
+                longest = span.len();
+                out.push((span, form));
+            }
+        }
+    }
+    out
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the redactor must know what it hides"
+)]
+fn learn(known: &mut BTreeMap<Vec<u8>, String>, finding: &Finding) {
+    let secret = &finding.credential.secret;
+    let bytes = secret.expose();
+    let dropped = super::suppressed(finding).is_some();
+    if bytes.len() < if dropped { LEAST_DROPPED } else { LEAST }
+        || dropped && is_plain_placeholder(finding, bytes)
+    {
+        return;
+    }
+    let mut add = |bytes: &[u8], form: &dyn Fn() -> String| {
+        if !known.contains_key(bytes) {
+            known.insert(bytes.to_vec(), form());
+        }
+        // Parts and some paths arrive as lossy text.
+        if let Cow::Owned(text) = lossy(bytes) {
+            known.entry(text.into_bytes()).or_insert_with(form);
+        }
+    };
+    add(bytes, &|| form_of(secret));
+    for line in lines(bytes) {
+        if line.len() >= LEAST_LINE && line.len() < bytes.len() && !line.starts_with(b"-----") {
+            add(line, &|| bare_form(line.len()));
+        }
+    }
+    for place in finding.places.iter().filter(|p| !p.decoded_from.is_empty()) {
+        let (start, end) = place.snippet.secret;
+        let encoded = place
+            .snippet
+            .text
+            .expose()
+            .get(start..end)
+            .unwrap_or_default();
+        if encoded.len() >= LEAST {
+            add(encoded, &|| bare_form(encoded.len()));
+        }
+    }
+}
+
+/// Lines of a secret, also where their breaks are written as `\n`, without white space around them.
+fn lines(secret: &[u8]) -> impl Iterator<Item = &[u8]> {
+    secret
+        .split(|b| matches!(b, b'\n' | b'\r' | b'\\'))
+        .enumerate()
+        .map(|(index, line)| {
+            let line = if index > 0 {
+                line.strip_prefix(b"n").unwrap_or(line)
+            } else {
+                line
+            };
+            line.trim_ascii()
+        })
+}
+
+/// A dropped match that is a word: hiding `password` in every line would hide the line, and no secret.
+fn is_plain_placeholder(finding: &Finding, secret: &[u8]) -> bool {
+    let is_word = secret
+        .iter()
+        .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b' '))
+        || secret
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-' | b' '));
+    let reason = |p: &Place| {
+        p.dropped
+            .as_deref()
+            .is_some_and(|r| r.starts_with("placeholder") || r.contains("plain words"))
+    };
+    is_word && finding.places.iter().all(reason)
+}
+
+/// Whether a path is changed for a secret: one that would hardly stand there by chance.
+fn is_strong(secret: &[u8]) -> bool {
+    let has = |sort: fn(&u8) -> bool| secret.iter().any(sort);
+    secret.len() >= 16
+        || secret.len() >= 8 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+}
+
+/// What stands for a secret: its redacted form, for a key block its first line.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the BEGIN line of a key block is public"
+)]
+fn form_of(secret: &Secret) -> String {
+    let header = secret
+        .expose()
+        .strip_prefix(b"-----BEGIN ")
+        .and_then(|rest| {
+            let name: Vec<u8> = rest
+                .iter()
+                .copied()
+                .take(60)
+                .take_while(|b| b.is_ascii_uppercase() || matches!(b, b' ' | b'0'..=b'9'))
+                .collect();
+            rest.get(name.len()..)?
+                .starts_with(b"-----")
+                .then(|| String::from_utf8(name).ok())?
+        });
+    match header {
+        Some(name) => format!("-----BEGIN {name}-----{}", bare_form(secret.len())),
+        None => secret.redacted(),
+    }
+}
+
+fn bare_form(length: usize) -> String {
+    format!(
+        "… ({length} {})",
+        if length == 1 { "byte" } else { "bytes" }
+    )
+}
+
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// The text with everything spelled out that a terminal would not print or would obey: control
+/// characters and escapes, marks of direction, invisible characters, as `\n`, `\u{1b}`, `\u{202e}`.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_printable) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if is_printable(c) => out.push(c),
+            '\n' | '\r' | '\t' => out.extend(c.escape_default()),
+            c => out.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn is_printable(c: char) -> bool {
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
+    !c.is_control()
+        && !matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e000}'..='\u{f8ff}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}' | '\u{f0000}'..='\u{10ffff}')
+}
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;

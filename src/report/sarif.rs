@@ -1,0 +1,457 @@
+//! `sarif`: SARIF 2.1.0 as GitHub's code scanning reads it, within its limits.
+//!
+//! GitHub refuses a file that exceeds them, so the most severe findings come first and the rest is
+//! told as a notification: at most 25,000 results and 1,000 locations each.
+//! <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
+
+use std::collections::BTreeMap;
+use std::io::{self, BufWriter, Write};
+
+use serde_json::{Value, json};
+use serde_sarif::sarif::{
+    ArtifactContent, ArtifactLocation, Invocation, Location, Message, MultiformatMessageString,
+    Notification, PhysicalLocation, PropertyBag, Region, ReportingConfiguration,
+    ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif as Log, Suppression, Tool,
+    ToolComponent,
+};
+
+use super::redact::is_cut;
+use super::{
+    Report, Reporter, by_severity, grouped, is_accepted, named, percent_encoded, place_fingerprint,
+    printable, suppressed,
+};
+use crate::model::{Confidence, Finding, Gap, Place, Severity};
+use crate::rule::{Rule, RuleSpec};
+
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const HOMEPAGE: &str = "https://crates.io/crates/keysweep";
+const RESULTS: usize = 25_000;
+const LOCATIONS: usize = 1_000;
+const NOTIFICATIONS: usize = 1_000;
+/// Characters of a description.
+const DESCRIPTION: usize = 1_024;
+
+/// One run of SARIF 2.1.0.
+#[derive(Debug, Clone, Copy)]
+pub struct Sarif;
+
+impl Reporter for Sarif {
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = BufWriter::new(out);
+        serde_json::to_writer_pretty(&mut out, &log(report))?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+}
+
+fn log(report: &Report<'_>) -> Log {
+    let mut findings = by_severity(report.findings);
+    findings.extend(by_severity(report.shown_dropped()));
+    let all = findings.len();
+    findings.truncate(RESULTS);
+    let used: BTreeMap<&str, &Finding> = findings.iter().map(|f| (f.rule.as_str(), *f)).collect();
+    let rules: Vec<ReportingDescriptor> = used
+        .values()
+        .map(|f| {
+            rule(
+                f,
+                report
+                    .rules
+                    .index_of(&f.rule)
+                    .and_then(|i| report.rules.rule(i))
+                    .map(Rule::spec),
+            )
+        })
+        .collect();
+    let index: BTreeMap<&str, i64> = used.keys().copied().zip(0..).collect();
+    let results: Vec<SarifResult> = findings
+        .iter()
+        .map(|f| result(report, f, index.get(f.rule.as_str()).copied()))
+        .collect();
+    let version = env!("CARGO_PKG_VERSION");
+    let driver = ToolComponent::builder()
+        .name("keysweep")
+        .version(version)
+        .semantic_version(version)
+        .information_uri(HOMEPAGE)
+        .rules(rules)
+        .build();
+    let run = Run::builder()
+        .tool(Tool::builder().driver(driver).build())
+        .column_kind(json!("unicodeCodePoints"))
+        .invocations(vec![invocation(report, all)])
+        .results(results)
+        .build();
+    Log::builder()
+        .schema(SCHEMA)
+        .version(json!("2.1.0"))
+        .runs(vec![run])
+        .build()
+}
+
+fn rule(finding: &Finding, spec: Option<&RuleSpec>) -> ReportingDescriptor {
+    let remedy = remedy(finding);
+    let help: Vec<String> = [("Console", &finding.console), ("More", &finding.link)]
+        .into_iter()
+        .filter(|(_, url)| is_url(url))
+        .map(|(title, url)| format!("{title}: {url}"))
+        .collect();
+    let paragraphs = |link: fn(&str) -> String| {
+        std::iter::once(remedy.to_owned())
+            .chain(help.iter().map(|h| link(h)))
+            .collect::<Vec<_>>()
+            .join("\n\n")
+    };
+    let markdown = paragraphs(|line| {
+        line.split_once(": ")
+            .map_or_else(String::new, |(title, url)| format!("[{title}]({url})"))
+    });
+    let help = MultiformatMessageString::builder()
+        .text(paragraphs(str::to_owned))
+        .markdown(markdown)
+        .build();
+    let text = |text: String| {
+        MultiformatMessageString::builder()
+            .text(cut(text, DESCRIPTION))
+            .build()
+    };
+    let (confidence, is_checked) = spec.map_or((finding.confidence(), false), |s| {
+        (s.confidence, s.checksum.is_some())
+    });
+    let precision = match confidence {
+        Confidence::High if is_checked => "very-high",
+        Confidence::High => "high",
+        Confidence::Medium => "medium",
+        Confidence::Low => "low",
+    };
+    let security_severity = match finding.severity {
+        Severity::Critical => "9.5",
+        Severity::High => "8.0",
+        Severity::Medium => "5.5",
+        Severity::Low => "2.0",
+    };
+    let properties = PropertyBag {
+        tags: Some(vec!["security".to_owned(), "secret".to_owned()]),
+        additional_properties: [
+            ("precision", precision),
+            ("security-severity", security_severity),
+        ]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), json!(value)))
+        .collect(),
+    };
+    let level: Value = json!(level(finding.severity));
+    let of = if finding.provider.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", finding.provider)
+    };
+    let mut rule = ReportingDescriptor::builder()
+        .id(&finding.rule)
+        .name(cut(finding.name.clone(), 255))
+        .short_description(text(finding.name.clone()))
+        .full_description(text(format!(
+            "{}{of} exposed: whoever reads it can use it. {remedy}",
+            finding.name
+        )))
+        .help(help)
+        .default_configuration(ReportingConfiguration {
+            level: Some(level),
+            ..Default::default()
+        })
+        .properties(properties)
+        .build();
+    rule.help_uri = is_url(&finding.link).then(|| finding.link.clone());
+    rule
+}
+
+fn remedy(finding: &Finding) -> &str {
+    if finding.remedy.is_empty() {
+        "Revoke the credential with its provider, then replace it wherever it is used."
+    } else {
+        &finding.remedy
+    }
+}
+
+fn level(severity: Severity) -> ResultLevel {
+    match severity {
+        Severity::Critical | Severity::High => ResultLevel::Error,
+        Severity::Medium => ResultLevel::Warning,
+        Severity::Low => ResultLevel::Note,
+    }
+}
+
+fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> SarifResult {
+    let secret = report.redactor.secret(&finding.credential.secret);
+    let mut text = format!("{}: {}", finding.name, plain(&secret));
+    let mut places = report.places(finding);
+    let first = places.next();
+    if let Some(place) = first.filter(|p| !p.decoded_from.is_empty()) {
+        let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
+        text = format!("{text}, decoded from {}", words.join(", "));
+    }
+    text = format!("{text}. {}", remedy(finding));
+    let related: Vec<Location> = places
+        .take(LOCATIONS - 1)
+        .zip(1..)
+        .map(|(place, id)| Location {
+            id: Some(id),
+            message: Some(message("the same secret")),
+            ..location(report, finding, place, false)
+        })
+        .collect();
+    let path = first.map(|p| p.path.as_slice()).unwrap_or_default();
+    let hash = place_fingerprint(finding, path);
+    let prints = [
+        ("keysweep/v1", finding.fingerprint.to_string()),
+        // The one that GitHub uses; it does not change when lines move.
+        (
+            "primaryLocationLineHash",
+            format!("{}:1", hash.get(..16).unwrap_or_default()),
+        ),
+    ];
+    let mut result = SarifResult::builder()
+        .rule_id(&finding.rule)
+        .level(level(finding.severity))
+        .message(message(text))
+        .locations(
+            first
+                .map(|p| location(report, finding, p, true))
+                .into_iter()
+                .collect::<Vec<_>>(),
+        )
+        .partial_fingerprints(
+            prints
+                .map(|(key, value)| (key.to_owned(), value))
+                .into_iter()
+                .collect::<BTreeMap<_, _>>(),
+        )
+        .rank((f64::from(finding.score) * 100.0).round().clamp(0.0, 100.0))
+        .build();
+    result.rule_index = rule_index;
+    result.related_locations = (!related.is_empty()).then_some(related);
+    result.suppressions = suppressed(finding).map(|reason| vec![suppression(report, reason)]);
+    result
+}
+
+fn suppression(report: &Report<'_>, reason: &str) -> Suppression {
+    // A comment in the text, or a filter or list outside of it.
+    let kind = if is_accepted(reason) {
+        "inSource"
+    } else {
+        "external"
+    };
+    Suppression::builder()
+        .kind(json!(kind))
+        .status(json!("accepted"))
+        .justification(plain(&report.redactor.redact(reason.as_bytes())))
+        .build()
+}
+
+fn location(report: &Report<'_>, finding: &Finding, place: &Place, with_text: bool) -> Location {
+    let mut region = region(place);
+    let mut context = None;
+    if with_text {
+        let shown = report.redactor.snippet(place, &finding.credential.secret);
+        region.snippet = Some(content(&shown.secret));
+        context = Some(Region {
+            start_line: region.start_line,
+            end_line: region.end_line,
+            snippet: Some(content(&shown.to_string())),
+            ..Default::default()
+        });
+    }
+    let physical = PhysicalLocation {
+        artifact_location: Some(artifact(report, &place.path)),
+        region: Some(region),
+        context_region: context,
+        ..Default::default()
+    };
+    Location {
+        physical_location: Some(physical),
+        ..Default::default()
+    }
+}
+
+fn artifact(report: &Report<'_>, path: &[u8]) -> ArtifactLocation {
+    let shown = report.redactor.path(path);
+    // As they are, the bytes of a path that is not UTF-8 can be encoded; redacted ones are text.
+    let bytes = if shown == String::from_utf8_lossy(path) {
+        path
+    } else {
+        shown.as_bytes()
+    };
+    ArtifactLocation {
+        uri: Some(uri(bytes)),
+        ..Default::default()
+    }
+}
+
+/// A URI reference of a path: relative without `./`, or `file://` for an absolute one.
+fn uri(path: &[u8]) -> String {
+    let mut path = path;
+    while let Some(rest) = path.strip_prefix(b"./") {
+        path = rest;
+    }
+    let scheme = if path.starts_with(b"/") {
+        "file://"
+    } else {
+        ""
+    };
+    format!("{scheme}{}", percent_encoded(&named(path)))
+}
+
+/// The place of a secret, columns in code points where the line is known from its beginning.
+fn region(place: &Place) -> Region {
+    let (start, end) = code_point_columns(place);
+    let number = |n: u32| Some(i64::from(n.max(1)));
+    Region {
+        start_line: number(place.start.line),
+        start_column: number(start),
+        end_line: number(place.end.line.max(place.start.line)),
+        end_column: number(end),
+        ..Default::default()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "characters are counted, none leaves"
+)]
+fn code_point_columns(place: &Place) -> (u32, u32) {
+    let (start, end) = (place.start.column.max(1), place.end.column.max(1));
+    let text = place.snippet.text.expose();
+    let (from, to) = place.snippet.secret;
+    let count = |range| {
+        text.get(range)
+            .map(|bytes| String::from_utf8_lossy(bytes).chars().count())
+    };
+    let one_line = place.start.line == place.end.line;
+    let (first, last) = match count(0..from) {
+        Some(before) if !is_cut(place) => {
+            let first = u32::try_from(before + 1).unwrap_or(start);
+            // The snippet may be cut behind the secret's beginning; then its bytes are counted.
+            let whole = to
+                .checked_sub(from)
+                .is_some_and(|length| length as u64 == u64::from(end.saturating_sub(start)));
+            let length = if whole {
+                count(from..to).and_then(|n| u32::try_from(n).ok())
+            } else {
+                None
+            };
+            (first, first + length.unwrap_or(end.saturating_sub(start)))
+        }
+        _ => (start, end),
+    };
+    if one_line {
+        (first, last.max(first + 1))
+    } else {
+        (first, end)
+    }
+}
+
+fn invocation(report: &Report<'_>, all: usize) -> Invocation {
+    let gaps = &report.summary.gaps;
+    let mut notes: Vec<Notification> = gaps
+        .iter()
+        .take(NOTIFICATIONS)
+        .map(|gap| gap_note(report, gap))
+        .collect();
+    let left = gaps.len().saturating_sub(NOTIFICATIONS);
+    if left > 0 {
+        notes.push(note(format!(
+            "{} more could not be scanned",
+            grouped(left as u64)
+        )));
+    }
+    if report.summary.cancelled {
+        notes.push(note("the run was stopped before its end".to_owned()));
+    }
+    if all > RESULTS {
+        notes.push(note(format!(
+            "{} of {} findings are in this file, the most severe ones: GitHub takes no more",
+            grouped(RESULTS as u64),
+            grouped(all as u64)
+        )));
+    }
+    Invocation::builder()
+        .execution_successful(report.is_complete())
+        .tool_execution_notifications(notes)
+        .build()
+}
+
+fn gap_note(report: &Report<'_>, gap: &Gap) -> Notification {
+    let path = report.redactor.path(gap.path.as_bytes());
+    let reason = report.redactor.path(gap.reason.as_bytes());
+    let physical = PhysicalLocation {
+        artifact_location: Some(artifact(report, gap.path.as_bytes())),
+        ..Default::default()
+    };
+    let mut note = note(format!("{}: {}", plain(&path), plain(&reason)));
+    note.locations = Some(vec![Location {
+        physical_location: Some(physical),
+        ..Default::default()
+    }]);
+    note
+}
+
+fn note(text: String) -> Notification {
+    Notification::builder()
+        .level(json!("warning"))
+        .message(message(text))
+        .build()
+}
+
+fn message(text: impl Into<String>) -> Message {
+    Message {
+        text: Some(text.into()),
+        ..Default::default()
+    }
+}
+
+fn content(text: &str) -> ArtifactContent {
+    let kept: String = text
+        .chars()
+        .map(|c| {
+            if c == '\t' {
+                c.to_string()
+            } else {
+                printable(c.encode_utf8(&mut [0; 4])).into_owned()
+            }
+        })
+        .collect();
+    ArtifactContent {
+        text: Some(kept),
+        ..Default::default()
+    }
+}
+
+/// Scanned text in a message: nothing to obey, and no brackets, which SARIF reads as links.
+fn plain(text: &str) -> String {
+    printable(text).replace('[', "\\[").replace(']', "\\]")
+}
+
+fn is_url(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://"))
+        && text.bytes().all(|b| {
+            b.is_ascii_graphic()
+                && !matches!(
+                    b,
+                    b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+                )
+        })
+}
+
+fn cut(text: String, characters: usize) -> String {
+    match text.char_indices().nth(characters.saturating_sub(1)) {
+        Some((at, last)) if at + last.len_utf8() < text.len() => {
+            format!("{}…", text.get(..at).unwrap_or_default())
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+#[path = "sarif_tests.rs"]
+mod tests;

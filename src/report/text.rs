@@ -1,0 +1,471 @@
+//! `text`: the report for a person at a terminal.
+//!
+//! Nothing from scanned material is printed before the redactor and [`printable`] have seen it, so
+//! that a hostile file name cannot move the cursor, hide a line or forge one.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::redact::is_cut;
+use super::{
+    Report, Reporter, by_severity, counted, grouped, is_accepted, named, percent_encoded,
+    printable, scaled, size, suppressed, width,
+};
+use crate::model::{Finding, Place, Severity, SkipKind};
+
+/// Places of a finding beyond the first that are listed.
+const PLACES: usize = 5;
+/// Names of left-out files that are listed.
+const NOTABLE: usize = 10;
+/// Gaps that are listed.
+const GAPS: usize = 20;
+/// Columns of the labels under a finding.
+const LABEL: usize = 9;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const PLAIN: Style = Style::new();
+
+/// Findings with their lines, then what was scanned and what was not.
+#[derive(Debug, Clone, Copy)]
+pub struct Text;
+
+impl Reporter for Text {
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let mut out = BufWriter::new(out);
+        let mut page = Page {
+            report,
+            width: report.options.width.max(40),
+            text: String::new(),
+        };
+        for finding in by_severity(report.findings) {
+            page.finding(finding);
+            page.turn(&mut out)?;
+        }
+        for finding in by_severity(report.shown_dropped()) {
+            page.finding(finding);
+            page.turn(&mut out)?;
+        }
+        page.totals();
+        page.left_out();
+        page.gaps();
+        page.turn(&mut out)?;
+        out.flush()
+    }
+}
+
+/// What is written next.
+struct Page<'r> {
+    report: &'r Report<'r>,
+    width: usize,
+    text: String,
+}
+
+impl Page<'_> {
+    fn turn(&mut self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(self.text.as_bytes())?;
+        self.text.clear();
+        Ok(())
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.report.options.color && style != PLAIN {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn link(&self, url: &str, text: &str) -> String {
+        if self.report.options.hyperlinks && !url.is_empty() {
+            format!("\x1b]8;;{}\x1b\\{text}\x1b]8;;\x1b\\", printable(url))
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let reason = suppressed(finding);
+        self.header(finding, reason.is_some());
+        let secret = self.report.redactor.secret(&finding.credential.secret);
+        let secret = self.paint(BOLD, &printable(&secret));
+        self.line(&format!("  {secret}"));
+        let mut places = self.report.places(finding);
+        let first = places.next();
+        if let Some(place) = first {
+            let at = self.place(place);
+            self.line(&format!("  {at}"));
+            self.snippet(finding, place);
+            if !place.decoded_from.is_empty() {
+                self.line(&format!("  decoded from {}", decodings(place)));
+            }
+        }
+        self.more_places(&places.collect::<Vec<_>>());
+        if let Some(reason) = reason {
+            let reason = self.report.redactor.redact(reason.as_bytes());
+            self.labelled("dropped:", &printable(&reason));
+        } else {
+            self.facts("opens:", &finding.opens);
+            let others: Vec<_> = finding
+                .credential
+                .parts
+                .iter()
+                .filter(|part| !finding.opens.contains(part))
+                .cloned()
+                .collect();
+            self.facts("parts:", &others);
+            self.labelled("next:", &printable(&finding.remedy));
+            if !finding.console.is_empty() {
+                let url = printable(&finding.console);
+                let url = self.link(&url, &url);
+                self.line(&format!("  {:<LABEL$}{url}", "console:"));
+            }
+        }
+        let print = self.paint(DIM, &format!("  fingerprint {}", finding.fingerprint));
+        self.line(&print);
+        self.line("");
+    }
+
+    /// `critical  Stripe secret key  stripe-secret-key  (confidence high)`, on two lines where it is long.
+    fn header(&mut self, finding: &Finding, dropped: bool) {
+        let (word, style) = if dropped {
+            ("dropped", DIM)
+        } else {
+            (finding.severity.word(), severity_style(finding.severity))
+        };
+        let name = printable(&finding.name);
+        let confidence = if dropped {
+            String::new()
+        } else {
+            format!("  (confidence {})", finding.confidence())
+        };
+        let used = 10 + width::of(&name) + 2 + width::of(&finding.rule) + width::of(&confidence);
+        let id = self.link(&finding.link, &printable(&finding.rule));
+        let id = self.paint(DIM, &format!("{id}{confidence}"));
+        let head = format!(
+            "{}  {}",
+            self.paint(style, &format!("{word:<8}")),
+            self.paint(BOLD, &name)
+        );
+        if used <= self.width {
+            self.line(&format!("{head}  {id}"));
+        } else {
+            self.line(&head);
+            self.line(&format!("{:10}{id}", ""));
+        }
+    }
+
+    /// `src/app.py:12:9`.
+    fn place(&self, place: &Place) -> String {
+        let path = self.report.redactor.path(&named(&place.path));
+        let at = format!(
+            "{}:{}:{}",
+            printable(&path),
+            place.start.line,
+            place.start.column
+        );
+        let at = self.paint(Style::new().fg_color(Some(AnsiColor::Blue.into())), &at);
+        match self.file_url(place, &path) {
+            Some(url) => self.link(&url, &at),
+            None => at,
+        }
+    }
+
+    /// The address of a file, where the root is absolute and nothing of the path is hidden.
+    fn file_url(&self, place: &Place, shown: &str) -> Option<String> {
+        let root = self.report.root;
+        let path = std::str::from_utf8(&place.path)
+            .ok()
+            .filter(|p| *p == shown && !p.is_empty())?;
+        if !self.report.options.hyperlinks || !root.starts_with('/') {
+            return None;
+        }
+        let root = root.trim_end_matches('/');
+        let is_file = root
+            .strip_suffix(path)
+            .is_some_and(|folder| folder.ends_with('/'));
+        let full = if is_file {
+            root.to_owned()
+        } else {
+            format!("{root}/{path}")
+        };
+        Some(format!("file://{}", percent_encoded(full.as_bytes())))
+    }
+
+    /// The line with a gutter, and carets under the secret.
+    fn snippet(&mut self, finding: &Finding, place: &Place) {
+        let shown = self
+            .report
+            .redactor
+            .snippet(place, &finding.credential.secret);
+        let number = place.start.line.to_string();
+        let gutter = format!("    {number} | ");
+        let room = self.width.saturating_sub(gutter.len()).max(20);
+        let cut = if is_cut(place) { "…" } else { "" };
+        let mut before = width::flat(&format!("{cut}{}", shown.before), 0);
+        let secret = width::head(&width::flat(&shown.secret, width::of(&before)), room);
+        let after = width::flat(&shown.after, width::of(&before) + width::of(&secret));
+        let mut after = after.trim_end().to_owned();
+        let left = room - width::of(&secret);
+        if width::of(&before) + width::of(&after) > left {
+            // A third of what is left goes to what follows, or less if it is short.
+            let behind = width::of(&after).min(left / 3);
+            before = width::tail(before.trim_start(), left - behind);
+            after = width::head(&after, left - width::of(&before));
+        }
+        let bar = self.paint(DIM, &gutter);
+        let secret_painted = self.paint(severity_style(finding.severity), &secret);
+        self.line(&format!("{bar}{before}{secret_painted}{after}"));
+        let carets = "^".repeat(width::of(&secret).max(1));
+        let carets = self.paint(severity_style(finding.severity), &carets);
+        let bar = self.paint(DIM, &format!("    {:1$} | ", "", number.len()));
+        self.line(&format!("{bar}{:1$}{carets}", "", width::of(&before)));
+    }
+
+    fn more_places(&mut self, places: &[&Place]) {
+        if places.is_empty() {
+            return;
+        }
+        self.line(&format!(
+            "  +{}:",
+            counted(places.len() as u64, "more place", "more places")
+        ));
+        for place in places.iter().take(PLACES) {
+            let mut at = self.place(place);
+            if !place.decoded_from.is_empty() {
+                let _ = write!(at, "  (decoded from {})", decodings(place));
+            }
+            if let Some(reason) = &place.dropped {
+                let reason = self.report.redactor.redact(reason.as_bytes());
+                let _ = write!(at, "  (dropped: {})", printable(&reason));
+            }
+            self.line(&format!("    {at}"));
+        }
+        if places.len() > PLACES {
+            self.line(&format!(
+                "    and {} more",
+                grouped((places.len() - PLACES) as u64)
+            ));
+        }
+    }
+
+    /// `opens: host db.example.com, database app`.
+    fn facts(&mut self, label: &str, facts: &[(String, String)]) {
+        let facts: Vec<String> = facts
+            .iter()
+            .map(|(name, value)| {
+                let value = self.report.redactor.redact(value.as_bytes());
+                format!(
+                    "{} {}",
+                    printable(name),
+                    width::head(&printable(&value), 200)
+                )
+            })
+            .collect();
+        self.labelled(label, &facts.join(", "));
+    }
+
+    /// A label and wrapped text beside it; nothing for an empty text.
+    fn labelled(&mut self, label: &str, text: &str) {
+        let mut label = label;
+        for line in width::wrap(text, self.width.saturating_sub(LABEL + 2)) {
+            self.line(&format!("  {label:<LABEL$}{line}"));
+            label = "";
+        }
+    }
+
+    /// Wrapped text whose further lines are indented.
+    fn wrapped(&mut self, style: Style, text: &str) {
+        let mut indent = "";
+        for line in width::wrap(text, self.width.saturating_sub(2)) {
+            let line = self.paint(style, &line);
+            self.line(&format!("{indent}{line}"));
+            indent = "  ";
+        }
+    }
+
+    /// `2 findings (1 critical, 1 low) in 1,234 files, 12.3 MB, 0.4 s (30 MB/s)`.
+    fn totals(&mut self) {
+        let report = self.report;
+        let summary = report.summary;
+        let (what, style) = if report.findings.is_empty() {
+            let style = if report.is_complete() {
+                AnsiColor::Green
+            } else {
+                AnsiColor::Yellow
+            };
+            (
+                "No secrets found".to_owned(),
+                Style::new().bold().fg_color(Some(style.into())),
+            )
+        } else {
+            let counts: Vec<String> = report
+                .counts()
+                .into_iter()
+                .map(|(severity, n)| format!("{} {severity}", grouped(n as u64)))
+                .collect();
+            let count = counted(report.findings.len() as u64, "finding", "findings");
+            (format!("{count} ({})", counts.join(", ")), BOLD)
+        };
+        let mut text = format!(
+            "{what} in {}, {}, {}",
+            counted(summary.files, "file", "files"),
+            size(summary.bytes),
+            time(report)
+        );
+        if report.bytes_per_second() > 0 {
+            let _ = write!(text, " ({}/s)", scaled(report.bytes_per_second(), 9.95));
+        }
+        self.wrapped(style, &text);
+        if report.hidden_low > 0 {
+            let hidden = counted(report.hidden_low as u64, "finding is", "findings are");
+            self.wrapped(
+                DIM,
+                &format!("{hidden} below --min-confidence and not shown"),
+            );
+        }
+        let accepted = report
+            .dropped
+            .iter()
+            .filter(|f| suppressed(f).is_some_and(is_accepted))
+            .count() as u64;
+        if accepted > 0 && !report.options.show_suppressed {
+            let accepted = counted(accepted, "finding is", "findings are");
+            self.wrapped(
+                DIM,
+                &format!("{accepted} suppressed and not shown; see --show-suppressed"),
+            );
+        }
+        if summary.binary_files > 0 {
+            let binary = counted(summary.binary_files, "binary file was", "binary files were");
+            self.wrapped(
+                DIM,
+                &format!("{binary} searched for distinctive prefixes and key blocks alone"),
+            );
+        }
+    }
+
+    /// `not scanned: 3 ignored by git (among them .env — use --no-ignore)`.
+    fn left_out(&mut self) {
+        let report = self.report;
+        let sorts: Vec<String> = report
+            .summary
+            .skipped
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(kind, count)| {
+                format!(
+                    "{} {}{}",
+                    grouped(*count),
+                    skip_words(*kind, *count),
+                    self.notable(*kind)
+                )
+            })
+            .collect();
+        if !sorts.is_empty() {
+            self.wrapped(PLAIN, &format!("not scanned: {}", sorts.join(", ")));
+        }
+    }
+
+    fn notable(&self, kind: SkipKind) -> String {
+        let all: Vec<&str> = self
+            .report
+            .summary
+            .notable
+            .iter()
+            .filter(|s| s.kind == kind)
+            .map(|s| s.path.as_str())
+            .collect();
+        if all.is_empty() {
+            return String::new();
+        }
+        let mut names: Vec<String> = all
+            .iter()
+            .take(NOTABLE)
+            .map(|path| printable(&self.report.redactor.path(path.as_bytes())).into_owned())
+            .collect();
+        if all.len() > NOTABLE {
+            names.push(format!("{} more", grouped((all.len() - NOTABLE) as u64)));
+        }
+        let hint = match kind {
+            SkipKind::Ignored => " — use --no-ignore",
+            SkipKind::TooLarge => " — use --max-size",
+            SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
+        };
+        format!(" (among them {}{hint})", names.join(", "))
+    }
+
+    fn gaps(&mut self) {
+        let report = self.report;
+        let gaps = &report.summary.gaps;
+        let alert = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+        if !gaps.is_empty() {
+            let count = counted(gaps.len() as u64, "thing", "things");
+            self.wrapped(alert, &format!("incomplete: {count} could not be scanned"));
+        }
+        for gap in gaps.iter().take(GAPS) {
+            let path = report.redactor.path(gap.path.as_bytes());
+            let reason = report.redactor.path(gap.reason.as_bytes());
+            self.line(&format!("  {}: {}", printable(&path), printable(&reason)));
+        }
+        if gaps.len() > GAPS {
+            self.line(&format!(
+                "  and {} more",
+                grouped((gaps.len() - GAPS) as u64)
+            ));
+        }
+        if report.summary.cancelled {
+            self.wrapped(alert, "incomplete: the run was stopped before its end");
+        }
+    }
+}
+
+fn decodings(place: &Place) -> String {
+    let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
+    words.join(", then ")
+}
+
+fn severity_style(severity: Severity) -> Style {
+    let color = match severity {
+        Severity::Critical | Severity::High => AnsiColor::Red,
+        Severity::Medium => AnsiColor::Yellow,
+        Severity::Low => AnsiColor::Cyan,
+    };
+    let style = Style::new().fg_color(Some(color.into()));
+    if severity == Severity::Critical {
+        style.bold()
+    } else {
+        style
+    }
+}
+
+fn skip_words(kind: SkipKind, count: u64) -> &'static str {
+    match kind {
+        SkipKind::Symlink if count != 1 => "symbolic links",
+        SkipKind::Special if count != 1 => "not regular files",
+        _ => kind.words(),
+    }
+}
+
+fn time(report: &Report<'_>) -> String {
+    let seconds = report.elapsed.as_secs_f64();
+    if seconds < 0.0995 {
+        format!("{:.0} ms", seconds * 1000.0)
+    } else if seconds < 119.5 {
+        format!("{seconds:.1} s")
+    } else {
+        let whole = report.elapsed.as_secs();
+        format!("{} min {} s", grouped(whole / 60), whole % 60)
+    }
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;
