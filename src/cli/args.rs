@@ -1,0 +1,269 @@
+//! The arguments; their comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use keysweep::model::{Confidence, Severity};
+use keysweep::report::FORMATS;
+
+/// Find every exposed key in working trees, files and standard input.
+///
+/// Exit codes: 0 nothing found at or above --fail-on, 1 findings, 2 the command could not do all its
+/// work (2 beats 1), 130 interrupted. Hook runners treat any code but 0 as failure.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keysweep",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Shared {
+    /// How the report is written
+    #[arg(long, short, global = true, value_name = "FORMAT", default_value = "text", value_parser = clap::builder::PossibleValuesParser::new(FORMATS))]
+    pub(crate) format: String,
+    /// Write the report to this file instead of standard output
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// No progress and no messages beside the report
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more about what is done
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// When to use colour; NO_COLOR and CLICOLOR_FORCE are honoured
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorChoice,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Scan working trees, files or standard input
+    Scan(Box<ScanArgs>),
+    /// List, show or test the rules
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Write a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write a manual page
+    Man {
+        /// The command to describe; the program as a whole without it
+        command: Option<String>,
+    },
+}
+
+/// Arguments of `scan`.
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ScanArgs {
+    /// Folders and files to scan, or `-` for standard input
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Scan untracked files that git ignores, too
+    #[arg(long, help_heading = "What is scanned")]
+    pub(crate) no_ignore: bool,
+    /// Only paths that match this glob (repeatable); `*` also crosses `/`
+    #[arg(long, value_name = "GLOB", help_heading = "What is scanned")]
+    pub(crate) include: Vec<String>,
+    /// Not the paths that match this glob (repeatable)
+    #[arg(long, value_name = "GLOB", help_heading = "What is scanned")]
+    pub(crate) exclude: Vec<String>,
+    /// Leave out files of more bytes than this, such as 500K, 10M, 2G
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What is scanned")]
+    pub(crate) max_size: Option<u64>,
+    /// Threads to use; all cores by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is scanned")]
+    pub(crate) threads: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+
+    /// Least confidence that is shown
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Medium, help_heading = "What is reported")]
+    pub(crate) min_confidence: Level,
+    /// Least severity that makes the exit code 1
+    #[arg(long, value_name = "SEVERITY", value_enum, default_value_t = FailOn::Medium, help_heading = "What is reported")]
+    pub(crate) fail_on: FailOn,
+    /// Show secrets in clear
+    #[arg(long, help_heading = "What is reported")]
+    pub(crate) show_secrets: bool,
+    /// Show what was dropped or suppressed, too, with the reason
+    #[arg(long, help_heading = "What is reported")]
+    pub(crate) show_suppressed: bool,
+    /// Do not let comments in the scanned files suppress findings
+    #[arg(long, help_heading = "What is reported")]
+    pub(crate) no_inline_allow: bool,
+    /// Say which rules looked at a line, and why each kept or dropped it
+    #[arg(long, value_name = "FILE:LINE", conflicts_with_all = ["show_suppressed"], help_heading = "What is reported")]
+    pub(crate) explain: Option<String>,
+
+    /// Exit code for findings instead of 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "How it ends")]
+    pub(crate) exit_code: Option<u8>,
+    /// Exit with 0 even with findings
+    #[arg(long, conflicts_with = "exit_code", help_heading = "How it ends")]
+    pub(crate) exit_zero: bool,
+    /// Do not fail because something could not be scanned
+    #[arg(long, help_heading = "How it ends")]
+    pub(crate) keep_going: bool,
+    /// Fail even when something was left out by policy (ignored, over the size limit)
+    #[arg(long, conflicts_with = "keep_going", help_heading = "How it ends")]
+    pub(crate) require_complete: bool,
+}
+
+/// Which rules are used.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct SelectionArgs {
+    /// A rule file, or a folder of them, beside the built-in rules (repeatable)
+    #[arg(long, value_name = "FILE|DIR", help_heading = "Rules")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Leave the built-in rules out
+    #[arg(long, help_heading = "Rules")]
+    pub(crate) no_builtin_rules: bool,
+    /// Only the rule with this id (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Rules")]
+    pub(crate) enable: Vec<String>,
+    /// Not the rule with this id (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Rules")]
+    pub(crate) disable: Vec<String>,
+}
+
+impl SelectionArgs {
+    /// The same for the library.
+    pub(crate) fn selection(&self) -> keysweep::rule::Selection {
+        keysweep::rule::Selection {
+            files: self.rules.clone(),
+            no_builtin: self.no_builtin_rules,
+            enable: self.enable.clone(),
+            disable: self.disable.clone(),
+        }
+    }
+}
+
+/// Levels of confidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// Everything that is not ruled out.
+    Low,
+    /// More likely than not.
+    Medium,
+    /// Proven by structure.
+    High,
+}
+
+impl From<Level> for Confidence {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Low => Self::Low,
+            Level::Medium => Self::Medium,
+            Level::High => Self::High,
+        }
+    }
+}
+
+/// Levels of severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Any finding.
+    Low,
+    /// All but public and nearly useless keys.
+    Medium,
+    /// High and critical.
+    High,
+    /// Critical alone.
+    Critical,
+}
+
+impl From<FailOn> for Severity {
+    fn from(level: FailOn) -> Self {
+        match level {
+            FailOn::Low => Self::Low,
+            FailOn::Medium => Self::Medium,
+            FailOn::High => Self::High,
+            FailOn::Critical => Self::Critical,
+        }
+    }
+}
+
+impl ScanArgs {
+    /// What plain `keysweep` does: the current folder.
+    pub(crate) fn default_for_terminal() -> Self {
+        use clap::FromArgMatches as _;
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("scan"));
+        let matches = command.get_matches_from(["scan"]);
+        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+    }
+}
+
+/// Commands about rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List the rules with severity and name
+    List {
+        #[command(flatten)]
+        selection: SelectionArgs,
+    },
+    /// Show all of one rule: what it matches, what to do, where it is defined
+    Show {
+        /// The rule's id
+        id: String,
+        #[command(flatten)]
+        selection: SelectionArgs,
+    },
+    /// Run the examples and counterexamples of rule files (of the built-in rules without a file)
+    Test {
+        /// Rule files, or folders of them
+        #[arg(value_name = "FILE|DIR")]
+        files: Vec<PathBuf>,
+    },
+    /// Print the literals that the prefilter looks for, one a line
+    Literals {
+        #[command(flatten)]
+        selection: SelectionArgs,
+    },
+}
+
+/// Reads a number of bytes, with K, M or G (of 1,024) behind it.
+fn size(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let bare = upper.trim_end_matches("IB").trim_end_matches('B');
+    let (digits, factor) = match bare.char_indices().last() {
+        Some((at, 'K')) => (&bare[..at], 1u64 << 10),
+        Some((at, 'M')) => (&bare[..at], 1 << 20),
+        Some((at, 'G')) => (&bare[..at], 1 << 30),
+        _ => (bare, 1),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+        .ok_or_else(|| {
+            "write a number of bytes, or one with K, M or G behind it, such as 10M".to_owned()
+        })
+}

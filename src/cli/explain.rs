@@ -1,0 +1,137 @@
+//! `keysweep scan --explain FILE:LINE`: which rules looked at a line, and what became of it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::{Context, bail};
+
+use keysweep::report::Redactor;
+use keysweep::scan::{
+    BlobMatch, Engine, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes,
+};
+use keysweep::source::open_regular;
+
+use super::args::{ScanArgs, Shared};
+use super::console;
+use super::exit::Exit;
+
+/// Largest file that is explained, in bytes.
+const LIMIT: u64 = 256 << 20;
+
+/// Runs the command.
+pub(crate) fn run(
+    engine: &Engine,
+    place: &str,
+    args: &ScanArgs,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
+    let (file, line) = place
+        .rsplit_once(':')
+        .and_then(|(file, line)| Some((file, line.parse::<u32>().ok().filter(|l| *l > 0)?)))
+        .with_context(|| format!("--explain takes FILE:LINE with a line from 1, not `{place}`"))?;
+    let content = open_regular(file.as_ref(), true).with_context(|| file.to_owned())?;
+    if content.length > LIMIT {
+        bail!(
+            "{file}: larger than {} MB; cut the part in question out of it",
+            LIMIT >> 20
+        );
+    }
+    let mut bytes = Vec::new();
+    let read = content.read_whole(&mut bytes, LIMIT)?;
+    bytes.truncate(read);
+    let settings = Settings {
+        inline_allow: !args.no_inline_allow,
+        keep_dropped: true,
+    };
+    let options = Options {
+        settings,
+        ..Options::default()
+    };
+    let outcome = scan_bytes(
+        engine,
+        &bytes,
+        file.as_bytes(),
+        &options,
+        &mut Scratch::default(),
+    );
+    let collected = merge(engine.rules(), outcome.matches.clone(), PUBLISHED_SALT);
+    let redactor = Redactor::new(
+        collected.findings.iter().chain(&collected.dropped),
+        args.show_secrets,
+    );
+    let Some(text) = bytes.split(|b| *b == b'\n').nth(line as usize - 1) else {
+        bail!("{file}: has fewer than {line} lines");
+    };
+    let here = |m: &&BlobMatch| m.place.start.line <= line && line <= m.place.end.line;
+    let mut out = console::report_writer(shared)?;
+    writeln!(out, "{file}:{line}: {}", redactor.printable(&clip(text)))?;
+    let mut verdicts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for m in outcome.matches.iter().filter(here) {
+        let Some(rule) = engine.rules().rule(m.rule) else {
+            continue;
+        };
+        let at = format!("{}:{}", m.place.start.line, m.place.start.column);
+        let verdict = if let Some(reason) = &m.place.dropped {
+            format!("{at} dropped: {reason}")
+        } else {
+            let confidence = keysweep::model::Confidence::of_score(m.place.score);
+            let below = confidence < args.min_confidence.into();
+            let kept = if below {
+                "kept, but below --min-confidence"
+            } else {
+                "kept"
+            };
+            let (score, entropy) = (m.place.score, m.entropy);
+            format!("{at} {kept}: confidence {confidence} (score {score:.2}), entropy {entropy:.2}")
+        };
+        verdicts
+            .entry(rule.spec().id.to_string())
+            .or_default()
+            .push(verdict);
+    }
+    let prefilter = engine.rules().prefilter();
+    prefilter.search(text, |hit| {
+        let Some(literal) = prefilter.literals().get(usize::from(hit.literal)) else {
+            return;
+        };
+        for rule in &literal.rules {
+            let Some(rule) = engine.rules().rule(usize::from(*rule)) else {
+                continue;
+            };
+            let shown = String::from_utf8_lossy(&literal.bytes).into_owned();
+            let encoded = if literal.steps.is_empty() {
+                ""
+            } else {
+                " (encoded)"
+            };
+            verdicts
+                .entry(rule.spec().id.to_string())
+                .or_insert_with(|| {
+                    vec![format!(
+                        "looked: `{shown}`{encoded} stands here, the pattern does not match"
+                    )]
+                });
+        }
+    });
+    if verdicts.is_empty() {
+        writeln!(
+            out,
+            "  no rule looked at this line: none of the literals in `keysweep rules literals` stands in it"
+        )?;
+    }
+    for (rule, all) in verdicts {
+        for verdict in all {
+            writeln!(out, "  {rule}: {}", redactor.printable(verdict.as_bytes()))?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Clean)
+}
+
+fn clip(text: &[u8]) -> Vec<u8> {
+    let mut shown = text.get(..text.len().min(200)).unwrap_or_default().to_vec();
+    if text.len() > 200 {
+        shown.extend_from_slice("…".as_bytes());
+    }
+    shown
+}
