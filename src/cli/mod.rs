@@ -41,13 +41,15 @@ pub(crate) fn run() -> ExitCode {
     match perform(args) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            if error
+            let closed = error
                 .downcast_ref::<io::Error>()
-                .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-            {
-                return Exit::Trouble.into();
-            }
-            let _ = writeln!(io::stderr(), "keysweep: {error:#}");
+                .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
+            let message = if closed {
+                "the reader of the report went away before its end; write it to a file with --output".to_owned()
+            } else {
+                format!("{error:#}")
+            };
+            let _ = writeln!(io::stderr(), "keysweep: {message}");
             Exit::Trouble.into()
         }
     }
