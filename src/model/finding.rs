@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Credential, Secret};
+use super::{Credential, History, Oid, Origin, Secret};
 
 /// How bad a leak of this kind is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +178,12 @@ pub struct Place {
     pub score: f32,
     /// Why the place does not count, if it does not.
     pub dropped: Option<String>,
+    /// What holds it.
+    pub origin: Origin,
+    /// The git object that holds it, in history.
+    pub blob: Option<Oid>,
+    /// The commit that brought it to this path, in history.
+    pub commit: Option<Oid>,
 }
 
 /// One secret of one rule, with every place that holds it.
@@ -201,6 +207,8 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// Where it stands, sorted.
     pub places: Vec<Place>,
+    /// What git's history says of it, where that was scanned.
+    pub history: Option<History>,
     /// What it opens.
     pub opens: Opens,
     /// What the owner does next.

@@ -1,13 +1,17 @@
 //! Plain values that the stages hand to each other; no input or output here.
 
 mod finding;
+mod history;
 mod observer;
+mod oid;
 mod secret;
 mod summary;
 
 pub use finding::{
     Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
 };
+pub use history::{Commit, History, Origin};
 pub use observer::{Gap, Observer, Skip, SkipKind};
+pub use oid::{Oid, OidSyntax};
 pub use secret::{Credential, Secret};
 pub use summary::Summary;

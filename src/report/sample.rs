@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Options, Redactor, Report, Reporter};
 use crate::model::{
-    Credential, Decoding, Finding, Fingerprint, Gap, Place, Position, Secret, Severity, Skip,
-    SkipKind, Snippet, Span, Summary,
+    Credential, Decoding, Finding, Fingerprint, Gap, Origin, Place, Position, Secret, Severity,
+    Skip, SkipKind, Snippet, Span, Summary,
 };
 use crate::rule::{RuleSet, Selection};
 
@@ -41,6 +41,9 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         decoded_from: Vec::new(),
         score: 0.977,
         dropped: None,
+        origin: Origin::default(),
+        blob: None,
+        commit: None,
     }
 }
 
@@ -60,6 +63,7 @@ pub(super) fn finding(secret: &str, places: Vec<Place>) -> Finding {
         entropy: 4.706,
         fingerprint: Fingerprint([0xAB; 16]),
         places,
+        history: None,
         opens: Vec::new(),
         remedy: "Revoke the token on the page of tokens, then make a new one with fewer scopes, and store it outside \
                  of the repository."

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::filter::Reason;
-use crate::model::{Place, Position, Secret, Snippet, Span};
+use crate::model::{Origin, Place, Position, Secret, Snippet, Span};
 use crate::place::{comment, path_kind, score};
 use crate::rule::RuleSet;
 use crate::scan::Match;
@@ -139,6 +139,9 @@ pub fn join(
                 decoded_from: m.decodings,
                 score: certainty,
                 dropped: reason.map(|r| r.to_string()),
+                origin: Origin::default(),
+                blob: None,
+                commit: None,
             },
         });
     }

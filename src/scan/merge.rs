@@ -79,6 +79,7 @@ pub fn merge(rules: &RuleSet, matches: Vec<BlobMatch>, salt: &[u8]) -> Collected
             credential: Credential { secret, parts },
             entropy,
             fingerprint: Fingerprint(print),
+            history: None,
             places: group.into_iter().map(|m| m.place).collect(),
             opens,
             remedy: spec.remedy.to_string(),
