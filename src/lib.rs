@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod filter;
+pub mod history;
 pub mod model;
 pub mod pack;
 pub mod place;

@@ -31,8 +31,10 @@ pub fn base64_around(
     let mut before = Vec::new();
     let mut cursor = at;
     let wanted = (back + 8) * 4 / 3;
+    // Lines of base64 are long; text of which half is white space is none, and how far a verdict can reach has a bound.
+    let floor = at.saturating_sub(2 * wanted);
     while before.len() < wanted {
-        let Some(previous) = previous_in_run(text, cursor) else {
+        let Some(previous) = previous_in_run(text, cursor).filter(|at| *at >= floor) else {
             break;
         };
         before.push(previous);
@@ -42,10 +44,12 @@ pub fn base64_around(
     // `before` runs backwards: its last entries are the first characters.
     let mut places: Vec<usize> = before.iter().rev().skip(start).copied().collect();
     let literal_group = places.len().checked_sub(in_group)? / 4;
-    let limit = places.len() + (forward + 8) * 4 / 3;
+    let ahead = (forward + 8) * 4 / 3;
+    let limit = places.len() + ahead;
+    let ceiling = at + 2 * ahead;
     let mut cursor = Some(at);
     while let Some(place) = cursor {
-        if places.len() >= limit {
+        if places.len() >= limit || place >= ceiling {
             break;
         }
         places.push(place);

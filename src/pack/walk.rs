@@ -77,6 +77,8 @@ pub struct Object<'a> {
     pub edits: Option<&'a EditMap>,
     /// Entry number of that delta base.
     pub base: Option<usize>,
+    /// Whether a delta on it is to come, which what the visitor returns is then given to.
+    pub is_base: bool,
 }
 
 /// Gives the content of objects outside the pack.

@@ -231,6 +231,7 @@ impl<'s, 'w, V: Visitor> Worker<'s, 'w, V> {
             bytes,
             edits: known.map(|_| &self.edits),
             base: known.map(|(entry, _)| entry),
+            is_base: !shared.tree.children(entry).is_empty(),
         };
         Some(self.visitor.object(&object, known.map(|(_, state)| state)))
     }

@@ -5,6 +5,11 @@ use std::path::Path;
 
 use super::PathKind;
 
+/// Bytes before and behind a match that [`context`] looks at.
+pub const BEFORE: usize = 120;
+/// See [`BEFORE`].
+pub const BEHIND: usize = 1;
+
 /// The factor on a generic match's score, or `None` where it is program text and no value.
 #[must_use]
 pub fn context(
@@ -39,7 +44,7 @@ pub fn context(
 
 /// The name that the value is assigned to: the identifier before the operator.
 fn name_before(bytes: &[u8], at: usize) -> &[u8] {
-    let before = bytes.get(at.saturating_sub(120)..at).unwrap_or_default();
+    let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let gap = before.iter().rev().take_while(|b| !in_name(b)).count();
     let end = before.len() - gap;

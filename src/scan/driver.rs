@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::{fs, io};
 
-use super::{BlobContext, BlobMatch, Engine, Limits, Match, Scratch, Settings, join};
-use crate::decode::utf16;
-use crate::model::{Decoding, Gap, Observer, Skip, SkipKind, Summary};
+use super::blob::{BINARY_HEAD, located, scan_whole, sort};
+use super::join::{Located, place};
+use super::windows::{WindowResult, WindowScan, number_lines};
+use super::{BlobMatch, Engine, Limits, Scratch, Settings};
+use crate::model::{Gap, Observer, Skip, SkipKind, Summary};
 use crate::source::{
     Content, DirTask, FileTask, OpenError, RulesHandle, TreeOptions, Walk, open_regular,
     read_exact_window,
@@ -62,10 +64,6 @@ pub struct Outcome {
 const WINDOW: usize = 4 << 20;
 /// Files of up to so many bytes are read whole.
 const WHOLE: u64 = 8 << 20;
-/// A NUL in so many first bytes makes a file binary.
-const BINARY_HEAD: usize = 8192;
-/// Bytes of the neighbours' cores in which a window looks for companions.
-const NEIGHBOUR: usize = 8192;
 /// Files of one batch.
 const BATCH: usize = 32;
 
@@ -82,20 +80,6 @@ struct BigFile {
     binary: bool,
     windows: usize,
     done: Mutex<Vec<WindowResult>>,
-}
-
-/// What a window found, with what the next ones need for their line numbers.
-struct WindowResult {
-    index: usize,
-    matches: Vec<BlobMatch>,
-    /// Line breaks in the core, and in the context before it.
-    breaks: usize,
-    context_breaks: usize,
-    /// Offset behind the last line break in the core, and behind the last one that the next
-    /// window's context does not hold.
-    line_start: Option<u64>,
-    early_line_start: Option<u64>,
-    context_start: u64,
 }
 
 struct Queue {
@@ -260,18 +244,17 @@ pub fn scan_reader(
         } else {
             core_start + WINDOW
         };
-        let mut result = WindowResult::new(results.len(), context_start);
-        let mut window = WindowScan {
+        let window = WindowScan {
             engine,
-            options,
-            scratch: &mut *scratch,
-            outcome: &mut outcome,
-            path,
+            settings: &options.settings,
+            limits: options.limits,
             binary: is_binary,
         };
-        window.scan(&buffer, core.clone(), &mut result);
+        let index = results.len();
+        let result = window.scan(&buffer, core.clone(), context_start, index, scratch);
+        note_overflow(scratch, path, options, &mut outcome);
         observer.scanned(0, core.len() as u64);
-        observer.found(result.matches.len() as u64);
+        observer.found(result.found());
         outcome.summary.bytes += core.len() as u64;
         results.push(result);
         if ended || observer.cancelled() {
@@ -284,7 +267,10 @@ pub fn scan_reader(
     }
     outcome.summary.cancelled = observer.cancelled();
     outcome.summary.binary_files += u64::from(binary.unwrap_or(false));
-    outcome.matches.extend(number_lines(results));
+    let found = number_lines(results);
+    outcome
+        .matches
+        .extend(placed(engine, &found, path, options));
     outcome
 }
 
@@ -296,63 +282,27 @@ fn scan_blob(
     scratch: &mut Scratch,
     outcome: &mut Outcome,
 ) -> bool {
-    let context = |bytes| BlobContext {
-        bytes,
-        path,
-        offset: 0,
-        line: 1,
-        column: 0,
-    };
-    let head = &bytes[..bytes.len().min(BINARY_HEAD)];
-    let has_mark = matches!(head, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]);
-    let binary = memchr::memchr(0, head).is_some();
-    let mut matches = Vec::new();
-    if (binary || has_mark)
-        && let Some(text) = utf16(bytes)
-    {
-        engine.scan(
-            &text.bytes,
-            0..text.bytes.len(),
-            false,
-            options.limits,
-            scratch,
-            |m| matches.push(m),
-        );
-        let mut joined = join(
-            engine.rules(),
-            context(&text.bytes),
-            matches,
-            &options.settings,
-        );
-        for m in &mut joined {
-            let at =
-                |offset: u64| text.origin(usize::try_from(offset).unwrap_or(usize::MAX)) as u64;
-            m.place.span.start = at(m.place.span.start);
-            m.place.span.end = at(m.place.span.end);
-            m.place.decoded_from.insert(0, Decoding::Utf16);
-        }
-        outcome.matches.extend(joined);
-        note_overflow(scratch, path, options, outcome);
-        return false;
-    }
-    engine.scan(
-        bytes,
-        0..bytes.len(),
-        binary,
-        options.limits,
-        scratch,
-        |m| matches.push(m),
-    );
-    if !matches.is_empty() {
-        outcome.matches.extend(join(
-            engine.rules(),
-            context(bytes),
-            matches,
-            &options.settings,
-        ));
-    }
+    let content = scan_whole(engine, bytes, sort(bytes), options.limits, scratch);
+    let binary = content.binary;
+    let found = located(engine, bytes, content, &options.settings);
+    outcome
+        .matches
+        .extend(placed(engine, &found, path, options));
     note_overflow(scratch, path, options, outcome);
     binary
+}
+
+/// Gives what was found in a blob its path.
+fn placed<'p>(
+    engine: &'p Engine,
+    found: &'p [Located],
+    path: &'p [u8],
+    options: &'p Options,
+) -> impl Iterator<Item = BlobMatch> + 'p {
+    let (rules, settings) = (engine.rules(), &options.settings);
+    found
+        .iter()
+        .filter_map(move |found| place(rules, &found.context, &found.spot, path, settings))
 }
 
 fn note_overflow(scratch: &Scratch, path: &[u8], options: &Options, outcome: &mut Outcome) {
@@ -593,139 +543,44 @@ impl Worker<'_> {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(before + WINDOW + overlap, 0);
         let read = read_exact_window(&file.content.file, context_start, &mut buffer);
-        let mut result = WindowResult::new(index, context_start);
-        match read {
+        let result = match read {
             Ok(read) => {
                 let bytes = &buffer[..read];
                 let core = before.min(read)..(before + WINDOW).min(read);
-                let mut window = WindowScan {
+                let window = WindowScan {
                     engine: self.engine,
-                    options: self.options,
-                    scratch: &mut self.scratch,
-                    outcome: &mut self.outcome,
-                    path: &file.shown,
+                    settings: &self.options.settings,
+                    limits: self.options.limits,
                     binary: file.binary,
                 };
-                window.scan(bytes, core.clone(), &mut result);
+                let scratch = &mut self.scratch;
+                let result = window.scan(bytes, core.clone(), context_start, index, scratch);
+                note_overflow(scratch, &file.shown, self.options, &mut self.outcome);
                 self.outcome.summary.bytes += core.len() as u64;
                 self.observer.scanned(0, core.len() as u64);
+                result
             }
-            Err(e) => self.outcome.summary.gaps.push(Gap {
-                path: String::from_utf8_lossy(&file.shown).into_owned(),
-                reason: format!("bytes from {core_start}: {}", crate::source::reason(&e)),
-            }),
-        }
+            Err(e) => {
+                self.outcome.summary.gaps.push(Gap {
+                    path: String::from_utf8_lossy(&file.shown).into_owned(),
+                    reason: format!("bytes from {core_start}: {}", crate::source::reason(&e)),
+                });
+                WindowResult::new(index, context_start)
+            }
+        };
         self.buffer = buffer;
-        self.observer.found(result.matches.len() as u64);
+        self.observer.found(result.found());
         let finished = {
             let mut done = lock(&file.done);
             done.push(result);
             (done.len() == file.windows).then(|| std::mem::take(&mut *done))
         };
         if let Some(results) = finished {
-            self.outcome.matches.extend(number_lines(results));
+            let found = number_lines(results);
+            let matches = placed(self.engine, &found, &file.shown, self.options);
+            self.outcome.matches.extend(matches);
         }
     }
-}
-
-impl WindowResult {
-    fn new(index: usize, context_start: u64) -> Self {
-        Self {
-            index,
-            matches: Vec::new(),
-            breaks: 0,
-            context_breaks: 0,
-            line_start: None,
-            early_line_start: None,
-            context_start,
-        }
-    }
-}
-
-/// The scan of one window of a blob.
-struct WindowScan<'w> {
-    engine: &'w Engine,
-    options: &'w Options,
-    scratch: &'w mut Scratch,
-    outcome: &'w mut Outcome,
-    path: &'w [u8],
-    binary: bool,
-}
-
-impl WindowScan<'_> {
-    fn scan(&mut self, bytes: &[u8], core: std::ops::Range<usize>, result: &mut WindowResult) {
-        let overlap = self.engine.overlap();
-        let wide = core.start.saturating_sub(NEIGHBOUR)..(core.end + NEIGHBOUR).min(bytes.len());
-        let mut matches: Vec<Match> = Vec::new();
-        self.engine.scan(
-            bytes,
-            wide,
-            self.binary,
-            self.options.limits,
-            self.scratch,
-            |m| matches.push(m),
-        );
-        note_overflow(self.scratch, self.path, self.options, self.outcome);
-        let breaks =
-            |range: std::ops::Range<usize>| memchr::memchr_iter(b'\n', &bytes[range]).count();
-        let behind_last = |range: std::ops::Range<usize>| {
-            memchr::memrchr(b'\n', &bytes[range.clone()])
-                .map(|i| result.context_start + (range.start + i + 1) as u64)
-        };
-        result.breaks = breaks(core.clone());
-        result.context_breaks = breaks(0..core.start);
-        let early = core.end.saturating_sub(overlap).max(core.start);
-        result.early_line_start = behind_last(core.start..early);
-        result.line_start = behind_last(core.clone());
-        let context = BlobContext {
-            bytes,
-            path: self.path,
-            offset: result.context_start,
-            line: 1,
-            column: 0,
-        };
-        let owned =
-            result.context_start + core.start as u64..result.context_start + core.end as u64;
-        result.matches = join(
-            self.engine.rules(),
-            context,
-            matches,
-            &self.options.settings,
-        );
-        result
-            .matches
-            .retain(|m| owned.contains(&m.place.span.start));
-    }
-}
-
-/// Turns lines that count from each window's first byte into lines of the file.
-fn number_lines(mut results: Vec<WindowResult>) -> Vec<BlobMatch> {
-    results.sort_by_key(|r| r.index);
-    let mut matches = Vec::new();
-    let mut breaks = 0usize;
-    let mut line_start = 0u64; // of the line that holds the byte in front of the next context
-    let mut full_line_start = 0u64;
-    for result in results {
-        let first_line = (breaks - result.context_breaks.min(breaks)) as u64;
-        let first_column = result.context_start.saturating_sub(line_start);
-        for mut m in result.matches {
-            for position in [&mut m.place.start, &mut m.place.end] {
-                if position.line == 1 {
-                    position.column = position
-                        .column
-                        .saturating_add(u32::try_from(first_column).unwrap_or(u32::MAX));
-                }
-                position.line = position
-                    .line
-                    .saturating_add(u32::try_from(first_line).unwrap_or(u32::MAX));
-            }
-            matches.push(m);
-        }
-        breaks += result.breaks;
-        line_start = result.early_line_start.unwrap_or(full_line_start);
-        full_line_start = result.line_start.unwrap_or(full_line_start);
-    }
-    matches
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -18,6 +18,10 @@ pub struct Engine {
     filters: Vec<Filters>,
     dictionary: Dictionary,
     reach: usize,
+    /// For each literal, how far before and behind its first byte a verdict on it can depend on bytes.
+    reaches: Vec<(usize, usize)>,
+    /// Length of the longest literal.
+    longest: usize,
 }
 
 /// Why an engine was refused.
@@ -77,7 +81,10 @@ pub struct Match {
 pub struct Scratch {
     slots: Vec<Option<Slot>>,
     hits: Vec<Hit>,
+    /// What the hit at hand has led to.
     found: Vec<Match>,
+    /// What the input holds so far.
+    kept: Vec<Match>,
     /// Whether the last input had more matches than the limit.
     pub overflow: bool,
 }
@@ -102,6 +109,13 @@ struct Layer<'t> {
     outer: Option<&'t Layer<'t>>,
 }
 
+impl Scratch {
+    /// What [`Engine::evaluate`] left.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Match> + '_ {
+        self.found.drain(..)
+    }
+}
+
 impl Engine {
     /// Makes an engine of a rule set.
     ///
@@ -124,11 +138,16 @@ impl Engine {
             })
             .collect::<Result<Vec<_>, _>>()?;
         let reach = rules.reach();
+        let literals = rules.prefilter().literals();
+        let reaches = literals.iter().map(reach_of).collect();
+        let longest = literals.iter().map(|l| l.bytes.len()).max().unwrap_or(0);
         Ok(Self {
             rules,
             filters,
             dictionary: Dictionary::default(),
             reach,
+            reaches,
+            longest,
         })
     }
 
@@ -160,9 +179,31 @@ impl Engine {
         scratch: &mut Scratch,
         mut sink: impl FnMut(Match),
     ) {
-        scratch.hits.clear();
         scratch.overflow = false;
-        let hits = &mut scratch.hits;
+        let mut hits = std::mem::take(&mut scratch.hits);
+        self.hits(bytes, core, &mut hits);
+        let mut seen = [0; 3];
+        for hit in &hits {
+            if scratch.kept.len() >= limits.matches {
+                scratch.overflow = true;
+                break;
+            }
+            self.evaluate(bytes, *hit, distinctive, limits, &mut seen, scratch);
+            let mut found = std::mem::take(&mut scratch.found);
+            found
+                .drain(..)
+                .for_each(|found| keep(&mut scratch.kept, found));
+            scratch.found = found;
+        }
+        scratch.hits = hits;
+        let mut kept = std::mem::take(&mut scratch.kept);
+        kept.drain(..).for_each(&mut sink);
+        scratch.kept = kept;
+    }
+
+    /// The literals that begin within `core`, by place and number.
+    pub(super) fn hits(&self, bytes: &[u8], core: Range<usize>, hits: &mut Vec<Hit>) {
+        hits.clear();
         // A literal may begin before the end of `core` and end behind it.
         let searched = bytes
             .get(..(core.end + 256).min(bytes.len()))
@@ -172,25 +213,38 @@ impl Engine {
                 hits.push(hit);
             }
         });
-        if hits.is_empty() {
-            return;
-        }
-        let hits = std::mem::take(&mut scratch.hits);
+        hits.sort_unstable();
+    }
+
+    /// Leaves in `scratch.found` what one literal leads to.
+    ///
+    /// It depends on no more than [`Engine::reach`] says, and of marks of escapes (see [`Literal::escape`]) on their line and
+    /// on those before them in it, which `seen` stands for: zeros on a line's first one.
+    pub(super) fn evaluate(
+        &self,
+        bytes: &[u8],
+        hit: Hit,
+        distinctive: bool,
+        limits: Limits,
+        seen: &mut [usize; 3],
+        scratch: &mut Scratch,
+    ) {
+        scratch.found.clear();
         let text = Text { bytes, outer: None };
-        let mut seen = [0; 3];
-        for hit in &hits {
-            if scratch.found.len() >= limits.matches {
-                scratch.overflow = true;
-                break;
-            }
-            self.follow(text, *hit, distinctive, limits, &mut seen, scratch);
-        }
-        scratch.hits = hits;
-        let mut found = std::mem::take(&mut scratch.found);
-        for found in found.drain(..) {
-            sink(found);
-        }
-        scratch.found = found;
+        self.follow(text, hit, distinctive, limits, seen, scratch);
+    }
+
+    /// How many bytes before and behind a literal's first byte a verdict on it can depend on; of a mark of escapes its line.
+    pub(super) fn reach(&self, literal: u16) -> (usize, usize) {
+        self.reaches
+            .get(usize::from(literal))
+            .copied()
+            .unwrap_or((usize::MAX, usize::MAX))
+    }
+
+    /// Length of the longest literal in bytes.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 
     /// `seen` says, for each sort of escape, up to where its lines have been decoded already.
@@ -364,15 +418,7 @@ impl Engine {
                 continue;
             }
             if let Some(found) = self.try_rule(text, at, index, rule, *filters, scratch) {
-                let seen = scratch
-                    .found
-                    .iter()
-                    .rev()
-                    .take(16)
-                    .any(|f| f.rule == found.rule && f.span == found.span);
-                if !seen {
-                    scratch.found.push(found);
-                }
+                keep(&mut scratch.found, found);
             }
         }
     }
@@ -491,6 +537,33 @@ impl Engine {
             dropped,
             quoted,
         })
+    }
+}
+
+/// Adds a match to an input's, unless an earlier one says the same.
+pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
+    let recent = kept.iter().rev().take(16);
+    if !recent
+        .into_iter()
+        .any(|k| k.rule == found.rule && k.span == found.span)
+    {
+        kept.push(found);
+    }
+}
+
+/// See [`Engine::reach`]: what the rules look at, what [`is_assigned`] and [`block_end`] see beyond, and, where the text is
+/// encoded, three bytes for each plain one: base64 broken over lines takes at most that (see [`base64_around`]).
+fn reach_of(literal: &Literal) -> (usize, usize) {
+    let plain = (
+        literal.back + 32,
+        (literal.forward + 176).max(literal.bytes.len() + 96),
+    );
+    match literal.steps.len().checked_sub(1) {
+        None => plain,
+        Some(inner) => {
+            let encoded = |plain: usize| (((plain + 64) << inner) + 64) * 3 + 256;
+            (encoded(plain.0), encoded(plain.1))
+        }
     }
 }
 

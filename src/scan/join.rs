@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::filter::Reason;
-use crate::model::{Origin, Place, Position, Secret, Snippet, Span};
+use crate::model::{Decoding, Origin, Place, Position, Secret, Snippet, Span};
 use crate::place::{comment, path_kind, score};
 use crate::rule::RuleSet;
 use crate::scan::Match;
@@ -60,23 +60,104 @@ pub struct BlobMatch {
 /// Longest piece of a line that a report shows, in bytes.
 const SNIPPET: usize = 240;
 
+/// A match with all that its place in a blob says of it, whatever path the blob has: what is left to do needs the path alone.
+#[derive(Debug, Clone)]
+pub(crate) struct Located {
+    /// What does not change where lines or bytes are put in front of it.
+    pub(crate) context: Context,
+    /// Where it stands.
+    pub(crate) spot: Spot,
+}
+
+/// Where a match stands in its blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Spot {
+    /// Start of the secret.
+    pub(crate) start: Position,
+    /// End of the secret, exclusive.
+    pub(crate) end: Position,
+    /// Bytes of the secret in its blob.
+    pub(crate) span: Span,
+}
+
+/// A match and the text around it. Many versions of a file hold the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// Index of the rule.
+    pub(crate) rule: usize,
+    /// The secret.
+    pub(crate) secret: Secret,
+    parts: Vec<(String, String)>,
+    entropy: f32,
+    score: f32,
+    dropped: Option<Reason>,
+    quoted: bool,
+    /// Comment that accepts the match.
+    mark: Option<String>,
+    snippet: Snippet,
+    /// How it was encoded.
+    pub(crate) decodings: Vec<Decoding>,
+    /// For generic rules the bytes that [`score::context`] looks at, and the secret's place in them.
+    around: Option<(Secret, std::ops::Range<usize>)>,
+}
+
+impl Context {
+    #[expect(clippy::disallowed_methods, reason = "compared and hashed, not shown")]
+    fn key(&self) -> impl PartialEq + std::hash::Hash + '_ {
+        (
+            (self.rule, self.secret.expose(), &self.parts),
+            (self.entropy.to_bits(), self.score.to_bits(), self.quoted),
+            self.dropped.as_ref().map(ToString::to_string),
+            (&self.mark, &self.decodings),
+            (self.snippet.text.expose(), self.snippet.secret),
+            self.around
+                .as_ref()
+                .map(|(text, span)| (text.expose(), span.clone())),
+        )
+    }
+}
+
+impl PartialEq for Context {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Context {}
+
+impl std::hash::Hash for Context {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
 /// Gives each match its place in a blob.
 #[must_use]
 pub fn join(
     rules: &RuleSet,
     blob: BlobContext<'_>,
-    mut matches: Vec<Match>,
+    matches: Vec<Match>,
     settings: &Settings,
 ) -> Vec<BlobMatch> {
     if matches.is_empty() {
         return Vec::new();
     }
+    locate(rules, blob, matches, settings)
+        .into_iter()
+        .filter_map(|found| place(rules, &found.context, &found.spot, blob.path, settings))
+        .collect()
+}
+
+/// The part of the place stage that needs a blob's bytes.
+pub(crate) fn locate(
+    rules: &RuleSet,
+    blob: BlobContext<'_>,
+    mut matches: Vec<Match>,
+    settings: &Settings,
+) -> Vec<Located> {
     let key = |m: &Match| (m.span.start, m.span.end, m.rule, m.decodings.len());
     matches.sort_by_key(key);
     matches.dedup_by(|b, a| a.rule == b.rule && a.span == b.span);
-    let path_text = String::from_utf8_lossy(blob.path);
-    let path = Path::new(&*path_text);
-    let kind = path_kind(path);
     let mut lines = LineCounter::new(blob);
     let mut joined: Vec<Placed> = Vec::with_capacity(matches.len());
     for m in matches {
@@ -91,61 +172,112 @@ pub fn join(
         let Some(rule) = rules.rule(m.rule) else {
             continue;
         };
-        let mut reason = m.dropped;
-        let mut certainty = m.merit.score;
-        if reason.is_none() {
-            if !rule.applies_to(path) {
-                reason = Some(Reason::Path);
-            } else if rule.spec().generic {
-                match score::context(kind, blob.bytes, &m.span, m.quoted, path) {
-                    Some(factor) => certainty *= factor,
-                    None => reason = Some(Reason::Expression),
-                }
-            }
-        }
-        if reason.is_none()
-            && settings.inline_allow
-            && let Some(mark) = comment::allows(blob.bytes, &m.span, &rule.spec().id)
-        {
-            reason = Some(Reason::Comment(mark));
-        }
-        let hides = |r: &Reason| {
-            matches!(
-                r,
-                Reason::Overlaps(_) | Reason::Companion(_) | Reason::PartOf(_) | Reason::Comment(_)
-            )
-        };
-        if let Some(r) = &reason
-            && !settings.keep_dropped
-            && !hides(r)
-        {
+        if m.dropped.as_ref().is_some_and(|r| !is_kept(r, settings)) {
             continue;
         }
+        let mark = if m.dropped.is_none() && settings.inline_allow {
+            comment::allows(blob.bytes, &m.span, &rule.spec().id)
+        } else {
+            None
+        };
+        let around = (m.dropped.is_none() && rule.spec().generic).then(|| {
+            let from = m.span.start.saturating_sub(score::BEFORE);
+            let to = (m.span.end + score::BEHIND).min(blob.bytes.len());
+            let text = Secret::new(blob.bytes.get(from..to).unwrap_or_default(), "");
+            (text, m.span.start - from..m.span.end - from)
+        });
         let offset = |at: usize| blob.offset + at as u64;
-        out.push(BlobMatch {
-            rule: m.rule,
-            secret: m.secret,
-            parts: m.parts,
-            entropy: m.merit.entropy,
-            place: Place {
-                path: blob.path.to_vec(),
+        out.push(Located {
+            spot: Spot {
                 start,
                 end,
                 span: Span {
                     start: offset(m.span.start),
                     end: offset(m.span.end),
                 },
+            },
+            context: Context {
+                rule: m.rule,
+                parts: m.parts,
+                entropy: m.merit.entropy,
+                score: m.merit.score,
+                dropped: m.dropped,
+                quoted: m.quoted,
+                mark,
                 snippet: snippet(blob.bytes, &m.span),
-                decoded_from: m.decodings,
-                score: certainty,
-                dropped: reason.map(|r| r.to_string()),
-                origin: Origin::default(),
-                blob: None,
-                commit: None,
+                decodings: m.decodings,
+                secret: m.secret,
+                around,
             },
         });
     }
     out
+}
+
+/// Whether a match with this reason against it goes on to the report: what rules told each other is of use there.
+fn is_kept(reason: &Reason, settings: &Settings) -> bool {
+    settings.keep_dropped
+        || matches!(
+            reason,
+            Reason::Overlaps(_) | Reason::Companion(_) | Reason::PartOf(_) | Reason::Comment(_)
+        )
+}
+
+/// The part of the place stage that needs the path.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the text around a secret is looked at, not shown"
+)]
+pub(crate) fn place(
+    rules: &RuleSet,
+    context: &Context,
+    at: &Spot,
+    path: &[u8],
+    settings: &Settings,
+) -> Option<BlobMatch> {
+    let rule = rules.rule(context.rule)?;
+    let path_text = String::from_utf8_lossy(path);
+    let shown = Path::new(&*path_text);
+    let mut reason = context.dropped.clone();
+    let mut certainty = context.score;
+    if reason.is_none() {
+        if !rule.applies_to(shown) {
+            reason = Some(Reason::Path);
+        } else if let Some((text, span)) = &context.around {
+            let kind = path_kind(shown);
+            match score::context(kind, text.expose(), span, context.quoted, shown) {
+                Some(factor) => certainty *= factor,
+                None => reason = Some(Reason::Expression),
+            }
+        }
+    }
+    if reason.is_none()
+        && let Some(mark) = &context.mark
+    {
+        reason = Some(Reason::Comment(mark.clone()));
+    }
+    if reason.as_ref().is_some_and(|r| !is_kept(r, settings)) {
+        return None;
+    }
+    Some(BlobMatch {
+        rule: context.rule,
+        secret: context.secret.clone(),
+        parts: context.parts.clone(),
+        entropy: context.entropy,
+        place: Place {
+            path: path.to_vec(),
+            start: at.start,
+            end: at.end,
+            span: at.span,
+            snippet: context.snippet.clone(),
+            decoded_from: context.decodings.clone(),
+            score: certainty,
+            dropped: reason.map(|r| r.to_string()),
+            origin: Origin::default(),
+            blob: None,
+            commit: None,
+        },
+    })
 }
 
 /// Joins the halves of multi-part credentials: the nearest companion becomes a part, and is no

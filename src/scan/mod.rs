@@ -1,10 +1,14 @@
 //! Rules meet bytes: the engine, what joins its matches into findings, and the threads.
 
+mod blob;
+mod carry;
 mod driver;
 mod engine;
 mod join;
 mod merge;
+mod objects;
 mod settle;
+mod windows;
 
 pub use driver::{Input, Options, Outcome, scan_bytes, scan_reader, scan_tree};
 pub use engine::{Engine, EngineError, Limits, Match, Scratch};

@@ -1,0 +1,432 @@
+//! All objects of a repository → which of them hold what: the content stage of a history.
+//!
+//! Packs are walked along their delta trees with a [`Carrier`] for each thread; loose objects are read one by one. What is
+//! found is kept without the objects: matches with the text around them, equal ones once, and for each object where in it
+//! they stand. Paths and commits are attached afterwards.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::blob::located;
+use super::carry::{Carried, Carrier};
+use super::join::{Context, Located, Spot};
+use super::windows::Windowed;
+use super::{Engine, Limits, Scratch, Settings};
+use crate::history::{Objects, RawCommit, parse};
+use crate::model::Observer;
+use crate::pack::{DeltaTree, Gap, Head, Kind, Object, Oid, Visitor, Window, walk};
+
+/// How objects are scanned.
+#[derive(Clone, Copy)]
+pub(crate) struct ObjectOptions<'o> {
+    /// The place stage.
+    pub(crate) settings: &'o Settings,
+    /// What one object may use up.
+    pub(crate) limits: Limits,
+    /// Bytes for decoded objects.
+    pub(crate) memory: u64,
+    /// Whether commits' and tags' texts are scanned.
+    pub(crate) metadata: bool,
+    /// Becomes true when the run is to end early.
+    pub(crate) stop: &'o AtomicBool,
+}
+
+/// Where in an object something stands: the number of its context, and the place.
+pub(crate) type Item = (u32, Spot);
+
+/// What all objects hold.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Every distinct match with the text around it.
+    pub(crate) contexts: Vec<Context>,
+    /// The objects with matches, by id.
+    pub(crate) objects: Vec<(Oid, Kind, Vec<Item>)>,
+    /// Every commit, by id.
+    pub(crate) commits: Vec<RawCommit>,
+    /// What could not be decoded.
+    pub(crate) gaps: Vec<Gap>,
+    /// Other trouble: objects with more matches than the limit, folders that could not be listed.
+    pub(crate) notes: Vec<(String, String)>,
+    /// Objects that were looked at, and their bytes.
+    pub(crate) looked: Looked,
+}
+
+/// Counts of objects.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Looked {
+    pub(crate) objects: u64,
+    pub(crate) blobs: u64,
+    pub(crate) binary: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What a thread gathers.
+struct Gatherer<'o> {
+    engine: &'o Engine,
+    options: ObjectOptions<'o>,
+    observer: &'o dyn Observer,
+    carrier: Carrier<'o>,
+    contexts: HashMap<Arc<Context>, u32>,
+    objects: Vec<(Oid, Kind, Vec<Item>)>,
+    commits: Vec<RawCommit>,
+    notes: Vec<(String, String)>,
+    windowed: Option<Windowed>,
+    scratch: Scratch,
+    looked: Looked,
+    /// What the observer has not been told yet.
+    untold: (u64, u64),
+}
+
+/// Objects after which the observer hears of them.
+const TELL: u64 = 512;
+
+impl<'o> Gatherer<'o> {
+    fn new(engine: &'o Engine, options: ObjectOptions<'o>, observer: &'o dyn Observer) -> Self {
+        let keep = options.settings.keep_dropped;
+        Self {
+            engine,
+            options,
+            observer,
+            carrier: Carrier::new(engine, options.limits, keep),
+            contexts: HashMap::new(),
+            objects: Vec::new(),
+            commits: Vec::new(),
+            notes: Vec::new(),
+            windowed: None,
+            scratch: Scratch::default(),
+            looked: Looked::default(),
+            untold: (0, 0),
+        }
+    }
+
+    fn count(&mut self, kind: Kind, bytes: u64) {
+        self.looked.objects += 1;
+        self.looked.blobs += u64::from(kind == Kind::Blob);
+        self.looked.bytes += bytes;
+        self.untold.0 += 1;
+        self.untold.1 += bytes;
+        if self.untold.0 >= TELL {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        self.observer.scanned(self.untold.0, self.untold.1);
+        self.untold = (0, 0);
+        if self.observer.cancelled() {
+            self.options.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether an object's bytes are scanned at all.
+    fn is_scanned(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Blob => true,
+            Kind::Commit | Kind::Tag => self.options.metadata,
+            Kind::Tree => false,
+        }
+    }
+
+    fn keep(&mut self, id: Oid, kind: Kind, found: Vec<Located>) {
+        if found.is_empty() {
+            return;
+        }
+        self.observer.found(found.len() as u64);
+        let items = found
+            .into_iter()
+            .map(|found| {
+                let next = self.contexts.len() as u32;
+                let context = Arc::new(found.context);
+                (*self.contexts.entry(context).or_insert(next), found.spot)
+            })
+            .collect();
+        self.objects.push((id, kind, items));
+    }
+
+    fn note_overflow(&mut self, id: Oid, overflow: bool) {
+        if overflow {
+            let most = self.options.limits.matches;
+            self.notes.push((
+                format!("object {id}"),
+                format!("more than {most} matches: the rest was not looked at"),
+            ));
+        }
+    }
+
+    /// Scans an object that is in memory.
+    fn object(
+        &mut self,
+        id: &dyn Fn() -> Oid,
+        kind: Kind,
+        bytes: &[u8],
+        base: Option<(&Carried, &crate::pack::EditMap)>,
+        is_base: bool,
+    ) -> Carried {
+        self.count(kind, bytes.len() as u64);
+        if kind == Kind::Commit {
+            let id = id();
+            match parse(id, bytes) {
+                Some(commit) => self.commits.push(commit),
+                None => self
+                    .notes
+                    .push((format!("object {id}"), "malformed commit".to_owned())),
+            }
+        }
+        if !self.is_scanned(kind) {
+            return Carried::default();
+        }
+        let (carried, content) = self.carrier.object(bytes, base, is_base);
+        self.looked.binary += u64::from(content.binary);
+        if content.overflow {
+            self.note_overflow(id(), true);
+        }
+        if !content.matches.is_empty() {
+            let found = located(self.engine, bytes, content, self.options.settings);
+            self.keep(id(), kind, found);
+        }
+        carried
+    }
+
+    /// Scans a stretch of an object that is not held in memory.
+    fn window(&mut self, id: Oid, kind: Kind, size: u64, window: &Window<'_>) {
+        if window.start == 0 {
+            self.count(kind, size);
+            self.windowed = Some(Windowed::new());
+        }
+        if !self.is_scanned(kind) {
+            return;
+        }
+        let Some(windowed) = &mut self.windowed else {
+            return;
+        };
+        windowed.push(
+            self.engine,
+            (window.bytes, window.start, window.last),
+            self.options.settings,
+            self.options.limits,
+            &mut self.scratch,
+        );
+        let done = window.last.then(|| self.windowed.take()).flatten();
+        self.note_overflow(id, self.scratch.overflow);
+        if let Some(windowed) = done {
+            self.looked.binary += u64::from(windowed.is_binary());
+            self.keep(id, kind, windowed.finish());
+        }
+    }
+}
+
+impl Visitor for Gatherer<'_> {
+    type State = Carried;
+
+    fn object(&mut self, object: &Object<'_>, base: Option<&Carried>) -> Carried {
+        let head = &object.head;
+        self.object(
+            &|| head.id(),
+            head.kind,
+            object.bytes,
+            base.zip(object.edits),
+            object.is_base,
+        )
+    }
+
+    fn window(&mut self, object: &Head<'_>, window: &Window<'_>) {
+        self.window(object.id(), object.kind, object.size, window);
+    }
+}
+
+/// Scans every blob, commit and tag.
+pub(crate) fn scan_objects(
+    engine: &Engine,
+    objects: &Objects,
+    options: ObjectOptions<'_>,
+    pool: &rayon::ThreadPool,
+    observer: &dyn Observer,
+) -> Found {
+    let make = || Gatherer::new(engine, options, observer);
+    let overlap = 2 * engine.overlap();
+    let walk_options = crate::pack::Options {
+        memory: options.memory,
+        window: (4 << 20) + overlap,
+        overlap,
+        outside: Some(&objects.db),
+        stop: Some(options.stop),
+        ..crate::pack::Options::default()
+    };
+    let mut found = Found::default();
+    let mut gatherers = Vec::new();
+    for open in &objects.packs {
+        let tree = DeltaTree::of(&open.pack, &open.entries, |_, _, kind| {
+            kind != Some(Kind::Tree)
+        });
+        let walked = walk(&open.pack, &open.entries, &tree, &walk_options, pool, make);
+        found.gaps.extend(walked.gaps);
+        gatherers.extend(walked.visitors);
+    }
+    for folder in objects.db.loose() {
+        let (ids, error) = folder.ids();
+        if let Some(error) = error {
+            found.notes.push((String::new(), error.to_string()));
+        }
+        let errors = Mutex::new(Vec::new());
+        let loose: Vec<Gatherer<'_>> = pool.install(|| {
+            ids.par_chunks(64)
+                .fold(make, |mut gatherer, ids| {
+                    for id in ids {
+                        if options.stop.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        if let Err(error) = loose_object(&mut gatherer, folder, *id, &walk_options)
+                        {
+                            let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+                            errors.push(error);
+                        }
+                    }
+                    gatherer
+                })
+                .collect()
+        });
+        gatherers.extend(loose);
+        for error in errors.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            match error {
+                crate::pack::Error::Object(gap) => found.gaps.push(gap),
+                // Packed and deleted meanwhile: its pack is seen, or the object is missed where it is needed.
+                other if other.is_vanished() => {}
+                other => found.notes.push((String::new(), other.to_string())),
+            }
+        }
+    }
+    for gatherer in gatherers {
+        found.take(gatherer);
+    }
+    found.sort();
+    found
+}
+
+fn loose_object(
+    gatherer: &mut Gatherer<'_>,
+    folder: &crate::pack::Loose,
+    id: Oid,
+    options: &crate::pack::Options<'_>,
+) -> Result<(), crate::pack::Error> {
+    let Some(object) = folder.open(&id)? else {
+        return Ok(());
+    };
+    let kind = object.kind();
+    if kind == Kind::Tree {
+        return Ok(());
+    }
+    if object.size() > options.stream_over && kind == Kind::Blob {
+        return object.windows(options.window, options.overlap, |window| {
+            gatherer.window(id, kind, object.size(), &window);
+        });
+    }
+    let bytes = object.bytes(options.memory / 4)?;
+    gatherer.object(&|| id, kind, &bytes, None, false);
+    Ok(())
+}
+
+/// Scans every object whole, as libgit2 gives it: slow, and the reference for [`scan_objects`].
+///
+/// libgit2 follows the alternates of these folders: the caller has looked at them.
+///
+/// # Errors
+/// libgit2's, where a folder cannot be opened or listed.
+pub(crate) fn scan_odb(
+    engine: &Engine,
+    folders: &[PathBuf],
+    options: ObjectOptions<'_>,
+    pool: &rayon::ThreadPool,
+    observer: &dyn Observer,
+) -> Result<Found, git2::Error> {
+    let odb = git2::Odb::new()?;
+    for folder in folders {
+        odb.add_disk_alternate(&folder.to_string_lossy())?;
+    }
+    let mut ids = Vec::new();
+    odb.foreach(|id| {
+        ids.push(*id);
+        true
+    })?;
+    ids.sort_unstable();
+    ids.dedup();
+    let make = || Gatherer::new(engine, options, observer);
+    let gatherers: Vec<Gatherer<'_>> = pool.install(|| {
+        ids.par_chunks(256)
+            .fold(make, |mut gatherer, ids| {
+                for git_id in ids {
+                    if options.stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let Some(id) = Oid::from_slice(git_id.as_bytes()) else {
+                        continue;
+                    };
+                    match odb.read(*git_id) {
+                        Ok(object) => {
+                            let kind = match object.kind() {
+                                git2::ObjectType::Commit => Kind::Commit,
+                                git2::ObjectType::Blob => Kind::Blob,
+                                git2::ObjectType::Tag => Kind::Tag,
+                                _ => continue,
+                            };
+                            gatherer.object(&|| id, kind, object.data(), None, false);
+                        }
+                        Err(error) => gatherer
+                            .notes
+                            .push((format!("object {id}"), error.message().to_owned())),
+                    }
+                }
+                gatherer
+            })
+            .collect()
+    });
+    let mut found = Found::default();
+    for gatherer in gatherers {
+        found.take(gatherer);
+    }
+    found.sort();
+    Ok(found)
+}
+
+impl Found {
+    /// Adds what a thread gathered, with the numbers of contexts made common.
+    fn take(&mut self, mut gatherer: Gatherer<'_>) {
+        gatherer.tell();
+        let mut contexts: Vec<(Arc<Context>, u32)> = gatherer.contexts.drain().collect();
+        contexts.sort_unstable_by_key(|(_, number)| *number);
+        let first = self.contexts.len() as u32;
+        // Equal ones of several threads stay two contexts; what is made of them is joined later.
+        self.contexts.extend(
+            contexts
+                .into_iter()
+                .map(|(context, _)| Arc::unwrap_or_clone(context)),
+        );
+        self.objects
+            .extend(gatherer.objects.into_iter().map(|(id, kind, mut items)| {
+                items.iter_mut().for_each(|(number, _)| *number += first);
+                (id, kind, items)
+            }));
+        self.commits.append(&mut gatherer.commits);
+        self.notes.append(&mut gatherer.notes);
+        let (sum, more) = (&mut self.looked, gatherer.looked);
+        sum.objects += more.objects;
+        sum.blobs += more.blobs;
+        sum.binary += more.binary;
+        sum.bytes += more.bytes;
+    }
+
+    /// Orders everything, and leaves out what several packs hold.
+    fn sort(&mut self) {
+        self.objects.sort_by_key(|(id, ..)| *id);
+        self.objects.dedup_by_key(|(id, ..)| *id);
+        self.commits.sort_by_key(|commit| commit.id);
+        self.commits.dedup_by_key(|commit| commit.id);
+        self.gaps
+            .sort_by_key(|gap| (gap.place.clone(), gap.offset, gap.id));
+        self.notes.sort();
+        self.notes.dedup();
+    }
+}
