@@ -97,6 +97,23 @@ pub(crate) struct ScanArgs {
     /// Leave out files of more bytes than this, such as 500K, 10M, 2G
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What is scanned")]
     pub(crate) max_size: Option<u64>,
+    /// Say which rules looked at a line, and why each kept or dropped it
+    #[arg(
+        long,
+        value_name = "FILE:LINE",
+        conflicts_with = "show_suppressed",
+        help_heading = "What is reported"
+    )]
+    pub(crate) explain: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// What every command that scans takes.
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct CommonArgs {
     /// Threads to use; all cores by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "What is scanned")]
     pub(crate) threads: Option<u16>,
@@ -119,9 +136,6 @@ pub(crate) struct ScanArgs {
     /// Do not let comments in the scanned files suppress findings
     #[arg(long, help_heading = "What is reported")]
     pub(crate) no_inline_allow: bool,
-    /// Say which rules looked at a line, and why each kept or dropped it
-    #[arg(long, value_name = "FILE:LINE", conflicts_with_all = ["show_suppressed"], help_heading = "What is reported")]
-    pub(crate) explain: Option<String>,
 
     /// Exit code for findings instead of 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "How it ends")]

@@ -40,7 +40,7 @@ pub(crate) fn run(
     let read = content.read_whole(&mut bytes, LIMIT)?;
     bytes.truncate(read);
     let settings = Settings {
-        inline_allow: !args.no_inline_allow,
+        inline_allow: !args.common.no_inline_allow,
         keep_dropped: true,
     };
     let options = Options {
@@ -57,7 +57,7 @@ pub(crate) fn run(
     let collected = merge(engine.rules(), outcome.matches.clone(), PUBLISHED_SALT);
     let redactor = Redactor::new(
         collected.findings.iter().chain(&collected.dropped),
-        args.show_secrets,
+        args.common.show_secrets,
     );
     let Some(text) = bytes.split(|b| *b == b'\n').nth(line as usize - 1) else {
         bail!("{file}: has fewer than {line} lines");
@@ -75,7 +75,7 @@ pub(crate) fn run(
             format!("{at} dropped: {reason}")
         } else {
             let confidence = keysweep::model::Confidence::of_score(m.place.score);
-            let below = confidence < args.min_confidence.into();
+            let below = confidence < args.common.min_confidence.into();
             let kept = if below {
                 "kept, but below --min-confidence"
             } else {

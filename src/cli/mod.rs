@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod exit;
 mod explain;
+mod finish;
 mod progress;
 mod rules;
 mod scan;

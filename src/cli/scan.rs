@@ -1,25 +1,22 @@
 //! `keysweep scan`.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use keysweep::model::{Confidence, Finding, Severity};
-use keysweep::report::{self, Redactor, Report};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
-    Collected, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, Settings, merge,
-    scan_reader, scan_tree,
+    Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge, scan_reader, scan_tree,
 };
 use keysweep::source::TreeOptions;
 
 use super::args::{ScanArgs, SelectionArgs, Shared};
-use super::console;
 use super::exit::Exit;
 use super::explain;
+use super::finish::{self, Results};
 use super::progress::Progress;
 
 /// Makes the engine for the rules that the caller chose.
@@ -29,82 +26,37 @@ pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    let engine = engine(&args.selection)?;
+    let engine = engine(&args.common.selection)?;
     if let Some(place) = &args.explain {
         return explain::run(&engine, place, args, shared);
     }
-    let reporter = report::by_name(&shared.format).context("no such report format")?;
+    finish::check(shared)?;
     let options = Options {
-        threads: args.threads.map_or_else(cores, usize::from),
+        threads: args.common.threads(),
         tree: TreeOptions {
             no_ignore: args.no_ignore,
             include: globs(&args.include)?,
             exclude: globs(&args.exclude)?,
             max_size: args.max_size,
         },
-        settings: Settings {
-            inline_allow: !args.no_inline_allow,
-            keep_dropped: args.show_suppressed,
-        },
+        settings: args.common.settings(),
         limits: Limits::default(),
     };
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
     let outcome = scan_all(&engine, &args.paths, &options, &progress);
     drop(progress);
-    let Outcome { matches, summary } = outcome;
-    let mut collected = merge(engine.rules(), matches, PUBLISHED_SALT);
-    let least = Confidence::from(args.min_confidence);
-    let hidden = split_off(&mut collected, |f| f.confidence() < least);
-    let redactor = Redactor::new(
-        collected
-            .findings
-            .iter()
-            .chain(&collected.dropped)
-            .chain(&hidden),
-        args.show_secrets,
-    );
     let root = args
         .paths
         .first()
         .map_or_else(String::new, |p| p.display().to_string());
-    let report = Report {
-        findings: &collected.findings,
-        dropped: &collected.dropped,
-        summary: &summary,
-        rules: engine.rules(),
+    let results = Results {
+        collected: merge(engine.rules(), outcome.matches, PUBLISHED_SALT),
+        summary: outcome.summary,
+        root,
         elapsed: started.elapsed(),
-        hidden_low: hidden.len(),
-        root: &root,
-        redactor: &redactor,
-        options: report::Options {
-            show_secrets: args.show_secrets,
-            show_suppressed: args.show_suppressed,
-            color: console::colored(shared),
-            width: console::width(),
-            hyperlinks: false,
-        },
     };
-    let mut out = console::report_writer(shared)?;
-    reporter.write(&report, &mut *out)?;
-    out.flush()?;
-    Ok(verdict(args, &collected.findings, &summary))
-}
-
-fn verdict(args: &ScanArgs, findings: &[Finding], summary: &keysweep::model::Summary) -> Exit {
-    if summary.cancelled {
-        return Exit::Interrupted;
-    }
-    let incomplete = !args.keep_going && !summary.gaps.is_empty();
-    let left_out = args.require_complete && !summary.skipped.is_empty();
-    if incomplete || left_out {
-        return Exit::Trouble;
-    }
-    let least = Severity::from(args.fail_on);
-    if !args.exit_zero && findings.iter().any(|f| f.severity >= least) {
-        return Exit::Findings(args.exit_code.unwrap_or(1));
-    }
-    Exit::Clean
+    finish::run(&engine, results, &args.common, shared)
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {
@@ -149,19 +101,6 @@ fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Pr
     }
     outcome.summary.sort();
     outcome
-}
-
-/// Takes the findings that the condition holds for out of those that are shown.
-fn split_off(collected: &mut Collected, condition: impl Fn(&Finding) -> bool) -> Vec<Finding> {
-    let (out, kept) = std::mem::take(&mut collected.findings)
-        .into_iter()
-        .partition(|f| condition(f));
-    collected.findings = kept;
-    out
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn globs(patterns: &[String]) -> anyhow::Result<Option<GlobSet>> {

@@ -1,0 +1,106 @@
+//! From what a run found to its report and exit code.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use keysweep::model::{Confidence, Finding, Severity, Summary};
+use keysweep::report::{self, Redactor, Report};
+use keysweep::scan::{Collected, Engine, Settings};
+
+use super::args::{CommonArgs, Shared};
+use super::console;
+use super::exit::Exit;
+
+/// What a run found.
+pub(crate) struct Results {
+    pub(crate) collected: Collected,
+    pub(crate) summary: Summary,
+    /// What was scanned, as the user named it.
+    pub(crate) root: String,
+    pub(crate) elapsed: Duration,
+}
+
+impl CommonArgs {
+    /// The place stage as the user wants it.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            inline_allow: !self.no_inline_allow,
+            keep_dropped: self.show_suppressed,
+        }
+    }
+
+    /// Threads to use.
+    pub(crate) fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+/// Complains of a wrong format before anything is scanned.
+pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
+    report::by_name(&shared.format).context("no such report format")?;
+    Ok(())
+}
+
+/// Writes the report.
+pub(crate) fn run(
+    engine: &Engine,
+    mut results: Results,
+    args: &CommonArgs,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
+    let reporter = report::by_name(&shared.format).context("no such report format")?;
+    let least = Confidence::from(args.min_confidence);
+    let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
+    let collected = &results.collected;
+    let all = collected.findings.iter().chain(&collected.dropped);
+    let redactor = Redactor::new(all.chain(&hidden), args.show_secrets);
+    let report = Report {
+        findings: &collected.findings,
+        dropped: &collected.dropped,
+        summary: &results.summary,
+        rules: engine.rules(),
+        elapsed: results.elapsed,
+        hidden_low: hidden.len(),
+        root: &results.root,
+        redactor: &redactor,
+        options: report::Options {
+            show_secrets: args.show_secrets,
+            show_suppressed: args.show_suppressed,
+            color: console::colored(shared),
+            width: console::width(),
+            hyperlinks: false,
+        },
+    };
+    let mut out = console::report_writer(shared)?;
+    reporter.write(&report, &mut *out)?;
+    out.flush()?;
+    Ok(verdict(args, &collected.findings, &results.summary))
+}
+
+fn verdict(args: &CommonArgs, findings: &[Finding], summary: &Summary) -> Exit {
+    if summary.cancelled {
+        return Exit::Interrupted;
+    }
+    let incomplete = !args.keep_going && !summary.gaps.is_empty();
+    let left_out = args.require_complete && !summary.skipped.is_empty();
+    if incomplete || left_out {
+        return Exit::Trouble;
+    }
+    let least = Severity::from(args.fail_on);
+    if !args.exit_zero && findings.iter().any(|f| f.severity >= least) {
+        return Exit::Findings(args.exit_code.unwrap_or(1));
+    }
+    Exit::Clean
+}
+
+/// Takes the findings that the condition holds for out of those that are shown.
+fn split_off(collected: &mut Collected, condition: impl Fn(&Finding) -> bool) -> Vec<Finding> {
+    let (out, kept) = std::mem::take(&mut collected.findings)
+        .into_iter()
+        .partition(|f| condition(f));
+    collected.findings = kept;
+    out
+}
