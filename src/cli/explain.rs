@@ -5,7 +5,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 
-use keysweep::report::Redactor;
+use keysweep::report::{Redactor, printable};
 use keysweep::scan::{
     BlobMatch, Engine, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes,
 };
@@ -29,10 +29,11 @@ pub(crate) fn run(
         .rsplit_once(':')
         .and_then(|(file, line)| Some((file, line.parse::<u32>().ok().filter(|l| *l > 0)?)))
         .with_context(|| format!("--explain takes FILE:LINE with a line from 1, not `{place}`"))?;
-    let content = open_regular(file.as_ref(), true).with_context(|| file.to_owned())?;
+    let named = printable(file);
+    let content = open_regular(file.as_ref(), true).with_context(|| named.to_string())?;
     if content.length > LIMIT {
         bail!(
-            "{file}: larger than {} MB; cut the part in question out of it",
+            "{named}: larger than {} MB; cut the part in question out of it",
             LIMIT >> 20
         );
     }
@@ -55,16 +56,27 @@ pub(crate) fn run(
         &mut Scratch::default(),
     );
     let collected = merge(engine.rules(), outcome.matches.clone(), PUBLISHED_SALT);
-    let redactor = Redactor::new(
+    let redactor = Redactor::of_run(
+        engine,
         collected.findings.iter().chain(&collected.dropped),
+        &outcome.summary,
+        file,
         args.common.show_secrets,
     );
     let Some(text) = bytes.split(|b| *b == b'\n').nth(line as usize - 1) else {
-        bail!("{file}: has fewer than {line} lines");
+        bail!("{named}: has fewer than {line} lines");
     };
     let here = |m: &&BlobMatch| m.place.start.line <= line && line <= m.place.end.line;
     let mut out = console::report_writer(shared)?;
-    writeln!(out, "{file}:{line}: {}", redactor.printable(&clip(text)))?;
+    let shown = redactor.path(file.as_bytes());
+    // Redacted first: half of a secret is no secret that the redactor knows.
+    let text_shown = clip(&redactor.redact(text));
+    writeln!(
+        out,
+        "{}:{line}: {}",
+        printable(&shown),
+        printable(&text_shown)
+    )?;
     let mut verdicts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for m in outcome.matches.iter().filter(here) {
         let Some(rule) = engine.rules().rule(m.rule) else {
@@ -128,10 +140,10 @@ pub(crate) fn run(
     Ok(Exit::Clean)
 }
 
-fn clip(text: &[u8]) -> Vec<u8> {
-    let mut shown = text.get(..text.len().min(200)).unwrap_or_default().to_vec();
-    if text.len() > 200 {
-        shown.extend_from_slice("…".as_bytes());
+/// The first 200 characters of a line.
+fn clip(text: &str) -> String {
+    match text.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
-    shown
 }

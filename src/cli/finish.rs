@@ -56,7 +56,13 @@ pub(crate) fn run(
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
     let collected = &results.collected;
     let all = collected.findings.iter().chain(&collected.dropped);
-    let redactor = Redactor::new(all.chain(&hidden), args.show_secrets);
+    let redactor = Redactor::of_run(
+        engine,
+        all.chain(&hidden),
+        &results.summary,
+        &results.root,
+        args.show_secrets,
+    );
     let report = Report {
         findings: &collected.findings,
         dropped: &collected.dropped,

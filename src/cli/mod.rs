@@ -14,6 +14,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use keysweep::report::{Redactor, printable};
+use keysweep::rule::RuleSet;
+use keysweep::scan::Engine;
+
 use args::{Args, Command, Shared};
 use exit::Exit;
 
@@ -23,19 +27,18 @@ pub(crate) fn run() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => {
             // clap's own exit codes: 0 for help and version, 2 for a wrong call.
-            let code = if error.use_stderr() {
-                Exit::Trouble
-            } else {
-                Exit::Clean
-            };
+            if error.use_stderr() {
+                refuse(&error);
+                return Exit::Trouble.into();
+            }
             let _ = error.print();
-            return code.into();
+            return Exit::Clean.into();
         }
     };
     let args = match Args::from_arg_matches(&matches) {
         Ok(args) => args,
         Err(error) => {
-            let _ = error.print();
+            refuse(&error);
             return Exit::Trouble.into();
         }
     };
@@ -50,10 +53,29 @@ pub(crate) fn run() -> ExitCode {
             } else {
                 format!("{error:#}")
             };
+            let message = without_secrets(&message).unwrap_or(message);
+            let lines: Vec<_> = message.lines().map(printable).collect();
+            let message = lines.join("\n");
             let _ = writeln!(io::stderr(), "keysweep: {message}");
             Exit::Trouble.into()
         }
     }
+}
+
+/// Says what is wrong with the call, without the key that somebody gave by mistake.
+fn refuse(error: &clap::Error) {
+    let _ = match without_secrets(&error.render().to_string()) {
+        Some(message) => write!(io::stderr(), "{message}"),
+        None => error.print(),
+    };
+}
+
+/// The message with the secrets hidden that stand in it, in a path or in a line of a rule file;
+/// `None` where there are none.
+fn without_secrets(message: &str) -> Option<String> {
+    let engine = Engine::new(RuleSet::builtin().ok()?).ok()?;
+    let shown = Redactor::of_text(&engine, message).redact(message.as_bytes());
+    (shown != message).then_some(shown)
 }
 
 fn perform(args: Args) -> anyhow::Result<Exit> {

@@ -154,6 +154,9 @@ pub struct Snippet {
     pub text: Secret,
     /// The secret in it, byte offsets into `text`.
     pub secret: (usize, usize),
+    /// The whole of the encoded text that the secret was decoded from, of which `text` may hold a
+    /// part; `None` where the secret stands in plain.
+    pub encoded: Option<Secret>,
 }
 
 /// What a credential opens, as far as the text says it: `host`, `database`, `bucket`, `account`, `user`.

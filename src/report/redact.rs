@@ -5,13 +5,15 @@
 //! buffers are; nothing of it is ever printed. [`printable`] is the second guard, for terminals.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-use crate::model::{Finding, Place, Secret};
+use crate::model::{Finding, Place, Secret, Summary};
+use crate::rule::Rule;
+use crate::scan::{Engine, Limits, Scratch};
 
 /// Shorter secrets are redacted at their places, not wherever their letters occur.
 const LEAST: usize = 4;
@@ -70,6 +72,41 @@ impl Redactor {
                 learn(&mut known, finding);
             }
         }
+        Self::knowing(known, show_secrets)
+    }
+
+    /// The redactor of a run: one that also knows the secrets which stand in the names of files and
+    /// folders and in no content. `root` is what was scanned, as the user named it.
+    #[must_use]
+    pub fn of_run<'f>(
+        engine: &Engine,
+        findings: impl IntoIterator<Item = &'f Finding>,
+        summary: &Summary,
+        root: &str,
+        show_secrets: bool,
+    ) -> Self {
+        let mut known = BTreeMap::new();
+        if !show_secrets {
+            let mut names = BTreeSet::from([root.as_bytes()]);
+            for finding in findings {
+                learn(&mut known, finding);
+                names.extend(finding.places.iter().map(|place| place.path.as_slice()));
+            }
+            names.extend(summary.gaps.iter().map(|gap| gap.path.as_bytes()));
+            names.extend(summary.notable.iter().map(|skip| skip.path.as_bytes()));
+            learn_names(&mut known, engine, names);
+        }
+        Self::knowing(known, show_secrets)
+    }
+
+    /// A redactor of one text that comes from no report, such as an error with a path in it: it
+    /// knows what stands in that text.
+    #[must_use]
+    pub fn of_text(engine: &Engine, text: &str) -> Self {
+        Self::of_run(engine, [], &Summary::default(), text, false)
+    }
+
+    fn knowing(known: BTreeMap<Vec<u8>, String>, show_secrets: bool) -> Self {
         let search = if known.is_empty() {
             None
         } else {
@@ -216,9 +253,10 @@ impl Redactor {
 
     /// The end of a secret with which a cut text begins.
     fn cut_start(&self, text: &[u8]) -> Option<(Range<usize>, Option<usize>)> {
-        (LEAST..=text.len().min(CUT)).rev().find_map(|length| {
-            let reversed: Vec<u8> = text.iter().take(length).rev().copied().collect();
-            begins_one(&self.ends, &reversed).then_some((0..length, None))
+        let reversed: Vec<u8> = text.iter().take(CUT).rev().copied().collect();
+        (LEAST..=reversed.len()).rev().find_map(|length| {
+            let end = reversed.get(reversed.len() - length..)?;
+            begins_one(&self.ends, end).then_some((0..length, None))
         })
     }
 
@@ -277,7 +315,49 @@ fn learn(known: &mut BTreeMap<Vec<u8>, String>, finding: &Finding) {
     {
         return;
     }
-    let mut add = |bytes: &[u8], form: &dyn Fn() -> String| {
+    add(known, bytes, &|| form_of(secret));
+    for place in &finding.places {
+        if let Some(encoded) = &place.snippet.encoded {
+            let encoded = encoded.expose();
+            if encoded.len() >= LEAST {
+                add(known, encoded, &|| bare_form(encoded.len()));
+            }
+        }
+    }
+}
+
+/// Learns what the rules find in names. Those that rest on the words around a value or on a companion
+/// do not count: nobody would find a folder `token=…` of partitioned data by its redacted name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the redactor must know what it hides"
+)]
+fn learn_names<'n>(
+    known: &mut BTreeMap<Vec<u8>, String>,
+    engine: &Engine,
+    names: impl IntoIterator<Item = &'n [u8]>,
+) {
+    let mut scratch = Scratch::default();
+    for name in names {
+        let limits = Limits::default();
+        engine.scan(name, 0..name.len(), false, limits, &mut scratch, |found| {
+            let rule = engine.rules().rule(found.rule).map(Rule::spec);
+            let counts = rule.is_some_and(|r| !r.generic && !r.near.iter().any(|n| n.required));
+            if found.dropped.is_some() || !counts {
+                return;
+            }
+            let secret = found.secret.expose();
+            add(known, secret, &|| form_of(&found.secret));
+            if let Some(encoded) = name.get(found.span).filter(|text| *text != secret) {
+                add(known, encoded, &|| bare_form(encoded.len()));
+            }
+        });
+    }
+}
+
+/// Adds a text and its lines.
+fn add(known: &mut BTreeMap<Vec<u8>, String>, bytes: &[u8], form: &dyn Fn() -> String) {
+    let mut one = |bytes: &[u8], form: &dyn Fn() -> String| {
         if !known.contains_key(bytes) {
             known.insert(bytes.to_vec(), form());
         }
@@ -286,22 +366,10 @@ fn learn(known: &mut BTreeMap<Vec<u8>, String>, finding: &Finding) {
             known.entry(text.into_bytes()).or_insert_with(form);
         }
     };
-    add(bytes, &|| form_of(secret));
+    one(bytes, form);
     for line in lines(bytes) {
         if line.len() >= LEAST_LINE && line.len() < bytes.len() && !line.starts_with(b"-----") {
-            add(line, &|| bare_form(line.len()));
-        }
-    }
-    for place in finding.places.iter().filter(|p| !p.decoded_from.is_empty()) {
-        let (start, end) = place.snippet.secret;
-        let encoded = place
-            .snippet
-            .text
-            .expose()
-            .get(start..end)
-            .unwrap_or_default();
-        if encoded.len() >= LEAST {
-            add(encoded, &|| bare_form(encoded.len()));
+            one(line, &|| bare_form(line.len()));
         }
     }
 }

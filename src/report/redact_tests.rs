@@ -1,6 +1,7 @@
 use super::super::sample;
 use super::*;
-use crate::model::Decoding;
+use crate::model::Gap;
+use crate::rule::RuleSet;
 
 #[test]
 fn known_secrets_are_replaced_wherever_they_stand() {
@@ -57,8 +58,7 @@ fn dropped_placeholders_do_not_hide_words() {
 fn encoded_texts_are_known_too() {
     let token = sample::token();
     let encoded = concat!("Z2hwXzRmUThyVDJ3", "WHpCNmRK");
-    let mut place = sample::place(b"a", 1, &format!("k: {encoded}"), encoded);
-    place.decoded_from = vec![Decoding::Base64];
+    let place = sample::encoded_place(b"a", 1, &format!("k: {encoded}"), encoded);
     let found = sample::finding(&token, vec![place]);
     let redactor = Redactor::new([&found], false);
     assert_eq!(redactor.redact(encoded.as_bytes()), "… (24 bytes)");
@@ -95,6 +95,52 @@ fn a_snippet_does_not_show_the_rest_of_a_secret_that_it_cuts() {
     let shown = redactor.snippet(&found.places[0], &found.credential.secret);
     assert_eq!(shown.before, "… ");
     assert!(shown.after.ends_with("-…"), "{}", shown.after);
+}
+
+#[test]
+fn the_end_of_a_long_encoded_secret_is_known_though_its_own_line_is_cut_before() {
+    let (token, other) = (sample::token(), "Xy12Xy34Xy56");
+    let digits: Vec<String> = (0..300).map(|n| format!("{n:03}")).collect();
+    let encoded = digits.concat();
+    let mut long = sample::encoded_place(b"a", 1, &encoded, &encoded);
+    long.snippet.text = Secret::new(&encoded.as_bytes()[..240], "");
+    long.snippet.secret = (0, 240);
+    let mut place = sample::place(b"a", 1, &format!("{} {other}", &encoded[830..]), other);
+    place.start.column += 830;
+    let known = sample::finding(&token, vec![long]);
+    let found = sample::finding(other, vec![place]);
+    let redactor = Redactor::new([&known, &found], false);
+    let shown = redactor.snippet(&found.places[0], &found.credential.secret);
+    assert_eq!(shown.before, "… ");
+}
+
+#[test]
+fn secrets_that_stand_in_names_alone_are_known_to_the_redactor_of_a_run() {
+    let engine = Engine::new(RuleSet::builtin().expect("built in")).expect("an engine");
+    let token = sample::token();
+    let encoded = token.replace('_', "%5f");
+    let mut summary = Summary::default();
+    for path in [format!("a/{token}.env"), format!("b/{encoded}/c")] {
+        summary.gaps.push(Gap {
+            path,
+            reason: "permission denied".into(),
+        });
+    }
+    let redactor = Redactor::of_run(&engine, [], &summary, "token=abc123/", false);
+    let paths: Vec<_> = summary
+        .gaps
+        .iter()
+        .map(|gap| redactor.path(gap.path.as_bytes()))
+        .collect();
+    assert_eq!(paths, ["a/ghp_… (40 bytes).env", "b/… (42 bytes)/c"]);
+    assert_eq!(redactor.path(b"token=abc123/x"), "token=abc123/x");
+    let shown = Redactor::of_run(&engine, [], &summary, "", true);
+    assert!(shown.path(token.as_bytes()).contains(&token));
+    let text = format!("{token}: no such file");
+    assert_eq!(
+        Redactor::of_text(&engine, &text).redact(text.as_bytes()),
+        "ghp_… (40 bytes): no such file"
+    );
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         snippet: Snippet {
             text: Secret::new(line.as_bytes(), ""),
             secret: (start, end),
+            encoded: None,
         },
         decoded_from: Vec::new(),
         score: 0.977,
@@ -45,6 +46,14 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         blob: None,
         commit: None,
     }
+}
+
+/// A place of a secret that stands in base64 there.
+pub(super) fn encoded_place(path: &[u8], number: u32, line: &str, encoded: &str) -> Place {
+    let mut place = place(path, number, line, encoded);
+    place.decoded_from = vec![Decoding::Base64];
+    place.snippet.encoded = Some(Secret::new(encoded.as_bytes(), ""));
+    place
 }
 
 /// A critical finding of `secret` at these places.
@@ -101,8 +110,7 @@ pub(super) fn findings() -> Vec<Finding> {
         &token,
     );
     let encoded = concat!("Z2hwXzRmUThyVDJ3WHpC", "NmRKOW1MM3NWN3lDMW5Iaw==");
-    let mut decoded = place(&hostile_path(), 3, &format!("auth: {encoded}"), encoded);
-    decoded.decoded_from = vec![Decoding::Base64];
+    let decoded = encoded_place(&hostile_path(), 3, &format!("auth: {encoded}"), encoded);
     let first = finding(&token, vec![plain, decoded]);
     let password = concat!("s3cret", "-Pa55!");
     let line = format!("é = postgres://app:{password}@db.example.com/app # not {token}\u{1b}[0m");

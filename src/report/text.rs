@@ -184,7 +184,10 @@ impl Page<'_> {
         let path = std::str::from_utf8(&place.path)
             .ok()
             .filter(|p| *p == shown && !p.is_empty())?;
-        if !self.report.options.hyperlinks || !root.starts_with('/') {
+        if !self.report.options.hyperlinks
+            || !root.starts_with('/')
+            || self.report.redactor.path(root.as_bytes()) != root
+        {
             return None;
         }
         let root = root.trim_end_matches('/');

@@ -17,8 +17,8 @@ pub(crate) struct Content {
     pub(crate) binary: bool,
     /// The text that the matches' spans count in, where it is not the blob's bytes.
     pub(crate) wide: Option<Utf16>,
-    /// Whether there are more matches than the limit.
-    pub(crate) overflow: bool,
+    /// Where the part begins that was not looked at, with more matches than the limit.
+    pub(crate) unseen: Option<usize>,
 }
 
 /// Whether a blob is binary, and its text where it is one in UTF-16.
@@ -51,8 +51,15 @@ pub(super) fn scan_whole(
         matches,
         binary,
         wide,
-        overflow: scratch.overflow,
+        unseen: scratch.unseen,
     }
+}
+
+/// The bytes that were looked at: no snippet goes beyond them, for what stands there may be a secret
+/// that nobody has seen.
+pub(super) fn seen(bytes: &[u8], unseen: Option<usize>) -> &[u8] {
+    let end = unseen.unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or(bytes)
 }
 
 /// Gives the matches in a blob their lines, and all else that does not need its path.
@@ -65,8 +72,9 @@ pub(crate) fn located(
     if content.matches.is_empty() {
         return Vec::new();
     }
+    let text = content.wide.as_ref().map_or(bytes, |wide| &wide.bytes);
     let context = BlobContext {
-        bytes: content.wide.as_ref().map_or(bytes, |wide| &wide.bytes),
+        bytes: seen(text, content.unseen),
         path: &[],
         offset: 0,
         line: 1,

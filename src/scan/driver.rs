@@ -3,7 +3,7 @@
 //! One set of workers draws from one queue of folders, batches of files and windows of big files.
 //! Whatever their number, the result is the same: what they find is sorted when they are done.
 
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::{fs, io};
@@ -15,7 +15,6 @@ use super::{BlobMatch, Engine, Limits, Scratch, Settings};
 use crate::model::{Gap, Observer, Skip, SkipKind, Summary};
 use crate::source::{
     Content, DirTask, FileTask, OpenError, RulesHandle, TreeOptions, Walk, open_regular,
-    read_exact_window,
 };
 
 /// How a run goes about its work.
@@ -306,7 +305,7 @@ fn placed<'p>(
 }
 
 fn note_overflow(scratch: &Scratch, path: &[u8], options: &Options, outcome: &mut Outcome) {
-    if scratch.overflow {
+    if scratch.unseen.is_some() {
         let reason = format!(
             "more than {} matches: the rest was not looked at",
             options.limits.matches
@@ -315,6 +314,16 @@ fn note_overflow(scratch: &Scratch, path: &[u8], options: &Options, outcome: &mu
             path: String::from_utf8_lossy(path).into_owned(),
             reason,
         });
+    }
+}
+
+/// The gap of a file whose end was gone when it was to be read.
+fn shorter(path: &[u8], scanned: u64, length: u64) -> Gap {
+    Gap {
+        path: String::from_utf8_lossy(path).into_owned(),
+        reason: format!(
+            "became shorter while it was read: {scanned} of {length} bytes were scanned"
+        ),
     }
 }
 
@@ -435,6 +444,12 @@ impl Worker<'_> {
                 return 0;
             }
         };
+        self.content(content, file.shown)
+    }
+
+    /// Scans an open file, or queues its windows; gives the bytes scanned here.
+    fn content(&mut self, content: Content, path: Vec<u8>) -> u64 {
+        let shown = || String::from_utf8_lossy(&path).into_owned();
         if self
             .options
             .tree
@@ -455,7 +470,7 @@ impl Worker<'_> {
             return 0;
         }
         if content.length > WHOLE {
-            self.split(content, file.shown);
+            self.split(content, path);
             return 0;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -473,15 +488,20 @@ impl Worker<'_> {
         if read as u64 > content.length {
             // It grew while it was read, or has no length of its own, as the files of /proc.
             self.buffer = buffer;
-            let path = String::from_utf8_lossy(&file.shown).into_owned();
-            return self.stream(&content, &path);
+            return self.stream(&content, &shown());
+        }
+        if (read as u64) < content.length && content.has_shrunk() {
+            self.outcome
+                .summary
+                .gaps
+                .push(shorter(&path, read as u64, content.length));
         }
         let before = self.outcome.matches.len();
         let bytes = &buffer[..read];
         let binary = scan_blob(
             self.engine,
             bytes,
-            &file.shown,
+            &path,
             self.options,
             &mut self.scratch,
             &mut self.outcome,
@@ -498,7 +518,16 @@ impl Worker<'_> {
 
     /// Scans a file to wherever it ends.
     fn stream(&mut self, content: &Content, path: &str) -> u64 {
-        let mut reader = (&content.file).take(self.options.tree.max_size.unwrap_or(u64::MAX));
+        let mut file = &content.file;
+        // Reads at an offset move the place of the next one on some systems.
+        if let Err(e) = file.rewind() {
+            self.outcome.summary.gaps.push(Gap {
+                path: path.to_owned(),
+                reason: crate::source::reason(&e),
+            });
+            return 0;
+        }
+        let mut reader = file.take(self.options.tree.max_size.unwrap_or(u64::MAX));
         let part = scan_reader(
             self.engine,
             &mut reader,
@@ -514,7 +543,7 @@ impl Worker<'_> {
 
     fn split(&mut self, content: Content, shown: Vec<u8>) {
         let mut head = [0u8; BINARY_HEAD];
-        let read = read_exact_window(&content.file, 0, &mut head).unwrap_or(0);
+        let read = content.read_window(0, &mut head).unwrap_or(0);
         let binary = memchr::memchr(0, &head[..read]).is_some();
         let windows = usize::try_from(content.length.div_ceil(WINDOW as u64)).unwrap_or(usize::MAX);
         self.outcome.summary.files += 1;
@@ -542,7 +571,7 @@ impl Worker<'_> {
         let before = usize::try_from(before).unwrap_or(0);
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(before + WINDOW + overlap, 0);
-        let read = read_exact_window(&file.content.file, context_start, &mut buffer);
+        let read = file.content.read_window(context_start, &mut buffer);
         let result = match read {
             Ok(read) => {
                 let bytes = &buffer[..read];
@@ -554,10 +583,12 @@ impl Worker<'_> {
                     binary: file.binary,
                 };
                 let scratch = &mut self.scratch;
-                let result = window.scan(bytes, core.clone(), context_start, index, scratch);
+                let mut result = window.scan(bytes, core, context_start, index, scratch);
+                let rest = file.content.length.saturating_sub(core_start);
+                result.cut = result.scanned < rest.min(WINDOW as u64);
                 note_overflow(scratch, &file.shown, self.options, &mut self.outcome);
-                self.outcome.summary.bytes += core.len() as u64;
-                self.observer.scanned(0, core.len() as u64);
+                self.outcome.summary.bytes += result.scanned;
+                self.observer.scanned(0, result.scanned);
                 result
             }
             Err(e) => {
@@ -576,6 +607,13 @@ impl Worker<'_> {
             (done.len() == file.windows).then(|| std::mem::take(&mut *done))
         };
         if let Some(results) = finished {
+            if results.iter().any(|r| r.cut) && file.content.has_shrunk() {
+                let scanned = results.iter().map(|r| r.scanned).sum();
+                self.outcome
+                    .summary
+                    .gaps
+                    .push(shorter(&file.shown, scanned, file.content.length));
+            }
             let found = number_lines(results);
             let matches = placed(self.engine, &found, &file.shown, self.options);
             self.outcome.matches.extend(matches);
@@ -586,3 +624,7 @@ impl Worker<'_> {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+#[path = "driver_tests.rs"]
+mod tests;

@@ -85,8 +85,11 @@ pub struct Scratch {
     found: Vec<Match>,
     /// What the input holds so far.
     kept: Vec<Match>,
-    /// Whether the last input had more matches than the limit.
-    pub overflow: bool,
+    /// Where, in the last input, the part begins that was not looked at because there were more
+    /// matches than the limit; `None` where all was looked at.
+    pub unseen: Option<usize>,
+    /// Whether the limit was met inside decoded text.
+    full: bool,
 }
 
 #[derive(Debug)]
@@ -179,21 +182,27 @@ impl Engine {
         scratch: &mut Scratch,
         mut sink: impl FnMut(Match),
     ) {
-        scratch.overflow = false;
+        scratch.unseen = None;
+        scratch.full = false;
         let mut hits = std::mem::take(&mut scratch.hits);
         self.hits(bytes, core, &mut hits);
         let mut seen = [0; 3];
         for hit in &hits {
-            if scratch.kept.len() >= limits.matches {
-                scratch.overflow = true;
+            scratch.full |= scratch.kept.len() >= limits.matches;
+            if !scratch.full {
+                self.evaluate(bytes, *hit, distinctive, limits, &mut seen, scratch);
+                let mut found = std::mem::take(&mut scratch.found);
+                found
+                    .drain(..)
+                    .for_each(|found| keep(&mut scratch.kept, found));
+                scratch.found = found;
+            }
+            if scratch.full {
+                // Nothing counts of a part in which nobody knows what else is a secret.
+                scratch.unseen = Some(hit.at);
+                scratch.kept.retain(|found| found.span.end <= hit.at);
                 break;
             }
-            self.evaluate(bytes, *hit, distinctive, limits, &mut seen, scratch);
-            let mut found = std::mem::take(&mut scratch.found);
-            found
-                .drain(..)
-                .for_each(|found| keep(&mut scratch.kept, found));
-            scratch.found = found;
         }
         scratch.hits = hits;
         let mut kept = std::mem::take(&mut scratch.kept);
@@ -383,7 +392,7 @@ impl Engine {
         };
         for hit in hits {
             if scratch.found.len() >= limits.matches {
-                scratch.overflow = true;
+                scratch.full = true;
                 break;
             }
             self.follow(inner, hit, false, inner_limits, &mut inner_seen, scratch);

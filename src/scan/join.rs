@@ -110,6 +110,7 @@ impl Context {
             self.dropped.as_ref().map(ToString::to_string),
             (&self.mark, &self.decodings),
             (self.snippet.text.expose(), self.snippet.secret),
+            self.snippet.encoded.as_ref().map(Secret::expose),
             self.around
                 .as_ref()
                 .map(|(text, span)| (text.expose(), span.clone())),
@@ -204,7 +205,7 @@ pub(crate) fn locate(
                 dropped: m.dropped,
                 quoted: m.quoted,
                 mark,
-                snippet: snippet(blob.bytes, &m.span),
+                snippet: snippet(blob.bytes, &m.span, !m.decodings.is_empty()),
                 decodings: m.decodings,
                 secret: m.secret,
                 around,
@@ -393,7 +394,7 @@ impl<'b> LineCounter<'b> {
 }
 
 /// The first line of a match, cut around the secret where it is long.
-fn snippet(bytes: &[u8], span: &std::ops::Range<usize>) -> Snippet {
+fn snippet(bytes: &[u8], span: &std::ops::Range<usize>, is_encoded: bool) -> Snippet {
     let floor = span.start.saturating_sub(SNIPPET);
     let start = memchr::memrchr(b'\n', &bytes[floor..span.start]).map_or(floor, |i| floor + i + 1);
     let start = if span.start - start > SNIPPET / 2 {
@@ -410,9 +411,10 @@ fn snippet(bytes: &[u8], span: &std::ops::Range<usize>) -> Snippet {
     } else {
         end
     };
-    let text = Secret::new(bytes.get(start..end).unwrap_or_default(), "");
+    let hidden = |range| Secret::new(bytes.get(range).unwrap_or_default(), "");
     Snippet {
-        text,
+        text: hidden(start..end),
+        encoded: is_encoded.then(|| hidden(span.clone())),
         secret: (span.start - start, span.end.min(end).saturating_sub(start)),
     }
 }

@@ -181,7 +181,7 @@ impl<'o> Gatherer<'o> {
         }
         let (carried, content) = self.carrier.object(bytes, base, is_base);
         self.looked.binary += u64::from(content.binary);
-        if content.overflow {
+        if content.unseen.is_some() {
             self.note_overflow(id(), true);
         }
         if !content.matches.is_empty() {
@@ -211,7 +211,7 @@ impl<'o> Gatherer<'o> {
             &mut self.scratch,
         );
         let done = window.last.then(|| self.windowed.take()).flatten();
-        self.note_overflow(id, self.scratch.overflow);
+        self.note_overflow(id, self.scratch.unseen.is_some());
         if let Some(windowed) = done {
             self.looked.binary += u64::from(windowed.is_binary());
             self.keep(id, kind, windowed.finish());

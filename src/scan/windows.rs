@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::blob::BINARY_HEAD;
+use super::blob::{BINARY_HEAD, seen};
 use super::join::{Located, locate};
 use super::{BlobContext, Engine, Limits, Scratch, Settings};
 
@@ -13,6 +13,10 @@ const NEIGHBOUR: usize = 8192;
 pub(super) struct WindowResult {
     index: usize,
     found: Vec<Located>,
+    /// Bytes of the core that were scanned.
+    pub(super) scanned: u64,
+    /// Whether the blob ended before the core did.
+    pub(super) cut: bool,
     /// Line breaks in the core, and in the context before it.
     breaks: usize,
     context_breaks: usize,
@@ -29,6 +33,8 @@ impl WindowResult {
         Self {
             index,
             found: Vec::new(),
+            scanned: 0,
+            cut: false,
             breaks: 0,
             context_breaks: 0,
             line_start: None,
@@ -64,6 +70,7 @@ impl WindowScan<'_> {
     ) -> WindowResult {
         let overlap = self.engine.overlap();
         let mut result = WindowResult::new(index, context_start);
+        result.scanned = core.len() as u64;
         let wide = core.start.saturating_sub(NEIGHBOUR)..(core.end + NEIGHBOUR).min(bytes.len());
         let mut matches = Vec::new();
         self.engine
@@ -84,7 +91,7 @@ impl WindowScan<'_> {
             return result;
         }
         let context = BlobContext {
-            bytes,
+            bytes: seen(bytes, scratch.unseen),
             path: &[],
             offset: context_start,
             line: 1,

@@ -57,28 +57,55 @@ pub fn open_regular(path: &Path, follow: bool) -> Result<Content, OpenError> {
 /// where there is more.
 const SHORT: usize = 1 << 30;
 
-/// Reads from an offset until the buffer is full or the file ends; gives the number of bytes.
-///
-/// # Errors
-/// As the system says.
-pub fn read_exact_window(file: &File, mut offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match read_at(file, &mut buffer[filled..], offset) {
-            Ok(0) => break,
-            // A regular file gives less than was asked for only at its end.
-            Ok(n) if filled + n < buffer.len() && filled + n > 0 && n < SHORT => {
-                return Ok(filled + n);
+impl Content {
+    /// Reads from an offset until the buffer is full or the file ends; gives the number of bytes.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn read_window(&self, mut offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match read_at(&self.file, &mut buffer[filled..], offset) {
+                Ok(0) => break,
+                Ok(n) => {
+                    filled += n;
+                    offset += n as u64;
+                    // A regular file gives less than was asked for only at its end, so that the
+                    // next read is saved; where the end comes too early, it is asked for.
+                    if filled < buffer.len() && n < SHORT && offset >= self.length {
+                        break;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
             }
-            Ok(n) => {
-                filled += n;
-                offset += n as u64;
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
         }
+        Ok(filled)
     }
-    Ok(filled)
+
+    /// Reads the file into the front of the buffer, which grows to one byte more than the file was
+    /// long when it was opened but not beyond `limit`; gives the number of bytes. A result of more
+    /// than that length says that the file has grown.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn read_whole(&self, buffer: &mut Vec<u8>, limit: u64) -> io::Result<usize> {
+        let wanted = self.length.saturating_add(1).min(limit);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        if buffer.len() < wanted {
+            buffer.resize(wanted, 0);
+        }
+        self.read_window(0, &mut buffer[..wanted])
+    }
+
+    /// Whether a file that ended before its length has become shorter. Not so where the system still
+    /// names the same length: that of the files in `/sys` is no count of their bytes.
+    #[must_use]
+    pub fn has_shrunk(&self) -> bool {
+        self.file
+            .metadata()
+            .map_or(true, |now| now.len() != self.length)
+    }
 }
 
 #[cfg(unix)]
@@ -89,20 +116,4 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
 #[cfg(windows)]
 fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
-}
-
-impl Content {
-    /// Reads the file into the front of the buffer, which grows to one byte more than the file was
-    /// long when it was opened but not beyond `limit`; gives the number of bytes. A result of more
-    /// than that length says that the file has grown.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn read_whole(&self, buffer: &mut Vec<u8>, limit: u64) -> io::Result<usize> {
-        let wanted = usize::try_from((self.length + 1).min(limit)).unwrap_or(usize::MAX);
-        if buffer.len() < wanted {
-            buffer.resize(wanted, 0);
-        }
-        read_exact_window(&self.file, 0, &mut buffer[..wanted])
-    }
 }

@@ -6,6 +6,6 @@ mod worktree;
 
 pub(crate) use worktree::reason;
 
-pub use file::{Content, OpenError, open_regular, read_exact_window};
+pub use file::{Content, OpenError, open_regular};
 pub use ignored::Repository;
 pub use worktree::{DirTask, FileTask, Listing, RulesHandle, TreeOptions, Walk};

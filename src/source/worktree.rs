@@ -151,7 +151,7 @@ impl<'o> Walk<'o> {
         };
         let shown_or_root = |shown: &[u8]| {
             if shown.is_empty() {
-                b".".to_vec()
+                os_bytes(self.root.as_os_str())
             } else {
                 shown.to_vec()
             }

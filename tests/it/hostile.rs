@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 
-use crate::support::{Run, Tree, fake};
+use keysweep::report::Redactor;
+use keysweep::scan::{Limits, Options};
+
+use crate::support::{Run, Tree, fake, found};
 
 /// Runs a scan that must not take long; 20 s are for a debug build on a busy machine.
 #[track_caller]
@@ -74,6 +77,46 @@ fn more_matches_than_the_limit_are_a_gap() {
         run.err
     );
     assert!(run.findings().len() > 90_000);
+}
+
+#[test]
+fn what_stands_beyond_the_limit_is_not_shown_beside_the_last_match() {
+    let tokens: Vec<String> = (0..12).map(fake::npm_token).collect();
+    let percent = |token: &String| token.replace('_', "%5f");
+    let base64 = |token: &String| base64::engine::general_purpose::STANDARD.encode(token);
+    let lines = [
+        tokens.join(" "),
+        tokens.iter().map(percent).collect::<Vec<_>>().join(" "),
+        tokens.iter().map(base64).collect::<Vec<_>>().join(" "),
+        // Where one token more stands in a line of escapes, in front of it and behind it.
+        format!("{} %5f{} %5f", tokens[..6].join(" "), tokens[6..].join(" ")),
+    ];
+    for (line, matches) in lines
+        .iter()
+        .flat_map(|line| (1..12).map(move |n| (line, n)))
+    {
+        let options = Options {
+            limits: Limits {
+                matches,
+                ..Limits::default()
+            },
+            ..Options::default()
+        };
+        let findings = found("a.txt", line.as_bytes(), &options);
+        assert!(findings.len() <= matches);
+        let redactor = Redactor::new(&findings, false);
+        for finding in &findings {
+            let shown = redactor.snippet(&finding.places[0], &finding.credential.secret);
+            let shown = shown.to_string();
+            for token in &tokens {
+                // Four characters are the prefix, which is public, and one may be cut.
+                assert!(!shown.contains(&token[4..12]), "{matches}: {shown}");
+                assert!(!shown.contains(&base64(token)[6..16]), "{matches}: {shown}");
+            }
+        }
+    }
+    let all = found("a.txt", lines[0].as_bytes(), &Options::default());
+    assert_eq!(all.len(), tokens.len());
 }
 
 #[test]

@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keysweep::model::{Gap, Skip, SkipKind};
 use keysweep::report::{self, FORMATS, Redactor, Report};
 use keysweep::scan::{Limits, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes};
 use proptest::prelude::*;
+use serde_json::Value;
 
-use crate::support::{engine, fake};
+use crate::support::{engine, fake, found};
 
 /// A secret of some kind, and whether it stands on one line.
 fn secret() -> impl Strategy<Value = String> {
@@ -36,13 +40,7 @@ fn planted() -> impl Strategy<Value = String> {
     (secret(), 0..5usize).prop_map(|(secret, how)| match how {
         0 => format!("key = \"{secret}\"\n"),
         1 => format!("# {secret}\n"),
-        2 => {
-            use base64::Engine as _;
-            format!(
-                "data: {}\n",
-                base64::engine::general_purpose::STANDARD.encode(format!("token={secret}\n"))
-            )
-        }
+        2 => format!("data: {}\n", STANDARD.encode(format!("token={secret}\n"))),
         3 => format!(
             "x={}\n",
             secret
@@ -77,6 +75,140 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         }
         all
     })
+}
+
+/// A secret as it stands in a text, and what must not be seen of it.
+#[derive(Debug, Clone)]
+struct Hidden {
+    how: &'static str,
+    written: String,
+    pieces: Vec<String>,
+}
+
+impl Hidden {
+    fn new(secret: &str, how: &'static str) -> Self {
+        let each = |form: &dyn Fn(u8) -> String| secret.bytes().map(form).collect::<String>();
+        let written = match how {
+            "base64" => STANDARD.encode(secret),
+            "hex" => each(&|b| format!("{b:02x}")),
+            "percent" => each(&|b| format!("%{b:02X}")),
+            "base64 twice" => STANDARD.encode(STANDARD.encode(secret)),
+            "html" => each(&|b| format!("&#{b};")),
+            "escape" => each(&|b| format!("\\u{b:04x}")),
+            _ => secret.to_owned(),
+        };
+        // What the scanner does not see in this form, such as a short prefix in base64, it shows.
+        let options = Options::default();
+        if found("a.txt", written.as_bytes(), &options).is_empty() {
+            return Self {
+                how,
+                written,
+                pieces: Vec::new(),
+            };
+        }
+        // Of an URL only the password is secret, of a key block all but its first and last line.
+        let core = secret
+            .strip_prefix("postgres://app:")
+            .and_then(|rest| rest.split('@').next())
+            .unwrap_or(secret);
+        let lines = core.lines().filter(|l| !l.starts_with("-----"));
+        let mut pieces: Vec<String> = lines.filter(|l| l.len() >= 16).map(str::to_owned).collect();
+        if how != "plain" && core.len() == secret.len() {
+            // In one piece, and in pieces of which a cut line could show one.
+            let whole = written.as_bytes().chunks_exact(32);
+            pieces.extend(whole.map(|piece| String::from_utf8_lossy(piece).into_owned()));
+        }
+        Self {
+            how,
+            written,
+            pieces,
+        }
+    }
+
+    /// Whether a file may have this name.
+    fn is_name(&self) -> bool {
+        !self.written.contains(['/', '\n'])
+    }
+}
+
+fn hidden() -> impl Strategy<Value = Hidden> {
+    let how = prop_oneof![
+        Just("plain"),
+        Just("base64"),
+        Just("base64 twice"),
+        Just("html"),
+        Just("hex"),
+        Just("percent"),
+        Just("escape")
+    ];
+    (secret(), how).prop_map(|(secret, how)| Hidden::new(&secret, how))
+}
+
+/// What stands between two secrets: most often on the same line, near or so far that it is cut.
+fn between() -> impl Strategy<Value = String> {
+    prop_oneof![
+        // Not the break alone: base64 goes on behind it.
+        Just("\n# ".to_owned()),
+        Just(" ".to_owned()),
+        Just("\" key = \"".to_owned()),
+        (0..300usize).prop_map(|n| format!(
+            " {} ",
+            "abc def ".chars().cycle().take(n).collect::<String>()
+        )),
+    ]
+}
+
+/// All that a reader can get out of a report: its text, the strings in it, addresses decoded.
+fn said(format: &str, report: String) -> String {
+    fn strings(value: &Value, into: &mut Vec<String>) {
+        match value {
+            Value::String(text) => into.push(text.clone()),
+            Value::Array(all) => all.iter().for_each(|value| strings(value, into)),
+            Value::Object(all) => {
+                for (key, value) in all {
+                    into.push(key.clone());
+                    if let (true, Some(address)) = (key == "uri", value.as_str()) {
+                        assert!(
+                            address.is_ascii() && !address.contains([' ', '[', ']']),
+                            "{address}"
+                        );
+                        into.push(percent_decoded(address));
+                    }
+                    strings(value, into);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut all = Vec::new();
+    match format {
+        "text" => {}
+        "jsonl" => {
+            for line in report.lines() {
+                strings(&serde_json::from_str(line).unwrap(), &mut all);
+            }
+        }
+        _ => strings(&serde_json::from_str(&report).unwrap(), &mut all),
+    }
+    all.push(report);
+    all.join("\n")
+}
+
+/// The text of an address; every `%` in it begins an escape.
+fn percent_decoded(address: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = address.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first == b'%' {
+            let digits = std::str::from_utf8(&tail[..2]).unwrap();
+            bytes.push(u8::from_str_radix(digits, 16).unwrap());
+            rest = &tail[2..];
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// What the engine gives for literals that begin in some range.
@@ -147,39 +279,59 @@ proptest! {
 
     #[test]
     fn no_report_shows_a_secret(
-        secrets in proptest::collection::vec(secret(), 1..4),
-        same_line in any::<bool>(),
-        in_path in any::<bool>(),
+        content in proptest::collection::vec((hidden(), between()), 1..5),
+        names in proptest::collection::vec((hidden(), any::<bool>()), 0..3),
+        repeated in any::<bool>(),
+        width in prop_oneof![Just(40usize), Just(80), Just(300)],
     ) {
-        let between = if same_line { " " } else { "\n" };
-        let text = secrets.join(between);
-        let path = if in_path { format!("dir/{}/a.txt", secrets[0].replace(['/', '\n'], "_")) } else { "a.txt".to_owned() };
+        let mut text = String::new();
+        for (secret, between) in &content {
+            text.push_str(&secret.written);
+            text.push_str(between);
+        }
+        // All of them are strong: a weak one, a short password or a plain word, stays in a path.
+        let mut path = "dir".to_owned();
+        let in_path: Vec<&Hidden> = names
+            .iter()
+            .map(|(secret, _)| secret)
+            .chain(content.iter().map(|(secret, _)| secret).filter(|_| repeated))
+            .filter(|secret| secret.is_name())
+            .collect();
+        for (index, secret) in in_path.iter().enumerate() {
+            let sign = if names.get(index).is_some_and(|(_, with_word)| *with_word) { "old." } else { "" };
+            path = format!("{path}/{sign}{}", secret.written);
+        }
+        let file = format!("{path}/a.txt");
+        let planted: Vec<&Hidden> = content.iter().map(|(secret, _)| secret).chain(in_path.iter().copied()).collect();
+        // An unseen one may begin with the same public prefix.
+        let is_public = |piece: &str| planted.iter().any(|p| p.pieces.is_empty() && p.written.contains(piece));
         for keep_dropped in [false, true] {
             let options = Options { settings: Settings { inline_allow: true, keep_dropped }, ..Options::default() };
-            let outcome = scan_bytes(engine(), text.as_bytes(), path.as_bytes(), &options, &mut Scratch::default());
+            let outcome = scan_bytes(engine(), text.as_bytes(), file.as_bytes(), &options, &mut Scratch::default());
             let collected = merge(engine().rules(), outcome.matches, PUBLISHED_SALT);
-            let redactor = Redactor::new(collected.findings.iter().chain(&collected.dropped), false);
+            let mut summary = outcome.summary;
+            summary.gaps.push(Gap { path: format!("{path}/locked"), reason: "permission denied".to_owned() });
+            summary.skip(Skip { kind: SkipKind::Ignored, path: format!("{path}/.env"), notable: true });
+            let all = collected.findings.iter().chain(&collected.dropped);
+            let redactor = Redactor::of_run(engine(), all, &summary, &path, false);
             for format in FORMATS {
                 let report = Report {
                     findings: &collected.findings,
                     dropped: &collected.dropped,
-                    summary: &outcome.summary,
+                    summary: &summary,
                     rules: engine().rules(),
                     elapsed: Duration::from_millis(5),
                     hidden_low: 0,
-                    root: ".",
+                    root: &path,
                     redactor: &redactor,
-                    options: report::Options { show_suppressed: keep_dropped, width: 300, ..report::Options::default() },
+                    options: report::Options { show_suppressed: keep_dropped, width, ..report::Options::default() },
                 };
                 let mut out = Vec::new();
                 report::by_name(format).unwrap().write(&report, &mut out).unwrap();
-                let out = String::from_utf8(out).unwrap();
-                for secret in &secrets {
-                    // The first line of a key block says no more than what it is.
-                    let lines = secret.lines().filter(|l| !l.starts_with("-----"));
-                    for line in lines {
-                        let line = line.strip_prefix("postgres://app:").map_or(line, |l| l.split('@').next().unwrap());
-                        prop_assert!(line.len() < 16 || !out.contains(line), "{format}: {line}\n{out}");
+                let said = said(format, String::from_utf8(out).unwrap());
+                for secret in &planted {
+                    for piece in secret.pieces.iter().filter(|piece| !is_public(piece)) {
+                        prop_assert!(!said.contains(piece), "{format}, {}: {piece}\n{said}", secret.how);
                     }
                 }
             }

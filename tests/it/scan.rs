@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -273,27 +275,210 @@ fn what_cannot_be_read_is_a_gap_and_the_rest_is_scanned() {
         let run = tree.scan(&["link", "a.env"]).ends_with(2);
         assert_eq!(run.records("gap").len(), 1, "{}", run.out);
     }
-    tree.write("closed/b.env", guide());
-    tree.write("locked.txt", "nothing\n");
-    fs::set_permissions(
-        tree.path().join("closed"),
-        fs::Permissions::from_mode(0o000),
-    )
-    .unwrap();
-    fs::set_permissions(
-        tree.path().join("locked.txt"),
-        fs::Permissions::from_mode(0o000),
-    )
-    .unwrap();
-    if fs::read(tree.path().join("locked.txt")).is_err() {
-        let run = tree.scan(&["."]).ends_with(2);
-        assert_eq!(run.records("gap").len(), 2, "{}", run.out);
+}
+
+/// A tree with a file and a folder that only their owner may read, a folder that nobody else may
+/// write to, and a program that does not run as that owner.
+struct Locked {
+    tree: Tree,
+    programs: Tree,
+}
+
+impl Locked {
+    /// Modes do not bind root, so that a test that runs as root starts the program as nobody.
+    const NOBODY: u32 = 65534;
+
+    fn new() -> Self {
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let tree = Tree::new()
+            .with("open.env", guide())
+            .with("locked.env", guide())
+            .with("closed/inner.env", guide());
+        let programs = Tree::new();
+        mode(tree.path(), 0o555);
+        mode(programs.path(), 0o755);
+        mode(&tree.path().join("open.env"), 0o444);
+        mode(&tree.path().join("locked.env"), 0o000);
+        mode(&tree.path().join("closed"), 0o000);
+        // A copy, because nobody may be unable to reach the original; by another process, because
+        // a program that is open for writing in a child of a test's thread cannot be started.
+        let copied = std::process::Command::new("cp")
+            .arg(assert_cmd::cargo::cargo_bin!("keysweep"))
+            .arg(programs.path().join("keysweep"))
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        Self { tree, programs }
     }
-    fs::set_permissions(
-        tree.path().join("closed"),
-        fs::Permissions::from_mode(0o755),
-    )
-    .unwrap();
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = std::process::Command::new(self.programs.path().join("keysweep"));
+        if fs::read(self.tree.path().join("locked.env")).is_ok() {
+            // This gives up root's other groups, too.
+            command.uid(Self::NOBODY).gid(Self::NOBODY);
+        }
+        command
+            .current_dir(self.tree.path())
+            .env_clear()
+            .args(arguments);
+        Run::of(&mut assert_cmd::Command::from_std(command))
+    }
+
+    fn scan(&self, arguments: &[&str]) -> Run {
+        self.run(&[&["scan", "--format", "jsonl"], arguments].concat())
+    }
+}
+
+impl Drop for Locked {
+    /// Lets an owner that is not root remove the tree.
+    fn drop(&mut self) {
+        for folder in [self.tree.path(), &self.tree.path().join("closed")] {
+            let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
+        }
+    }
+}
+
+/// Path and reason of each gap.
+fn gaps(run: &Run) -> Vec<(String, String)> {
+    run.records("gap")
+        .iter()
+        .map(|gap| {
+            let text = |key: &str| gap[key].as_str().unwrap().to_owned();
+            (text("path"), text("reason"))
+        })
+        .collect()
+}
+
+#[test]
+fn what_a_user_may_not_read_is_named_and_the_rest_is_scanned() {
+    let locked = Locked::new();
+    let denied = |path: &str| (path.to_owned(), "permission denied".to_owned());
+    let run = locked.scan(&[]).ends_with(2);
+    assert_eq!(gaps(&run), [denied("closed"), denied("locked.env")]);
+    assert_eq!(run.paths(), ["open.env"]);
+    assert_eq!(run.summary()["complete"], false);
+    assert_eq!(
+        locked.scan(&["--keep-going"]).ends_with(1).paths(),
+        ["open.env"]
+    );
+
+    let text = locked.run(&["scan"]).ends_with(2);
+    for line in [
+        "incomplete: 2 things could not be scanned",
+        "  closed: permission denied",
+        "  locked.env: permission denied",
+        "  open.env:2:",
+    ] {
+        assert!(text.out.contains(line), "{line}\n{}", text.out);
+    }
+}
+
+#[test]
+fn what_a_user_names_and_may_not_read_is_a_gap() {
+    let locked = Locked::new();
+    for path in ["locked.env", "closed", "closed/inner.env", "closed/no.env"] {
+        let run = locked.scan(&[path]).ends_with(2);
+        assert_eq!(
+            gaps(&run),
+            [(path.to_owned(), "permission denied".to_owned())],
+            "{}",
+            run.out
+        );
+        assert!(run.findings().is_empty());
+        locked.scan(&[path, "--keep-going"]).ends_with(0);
+        let both = locked.scan(&[path, "open.env"]).ends_with(2);
+        assert_eq!(gaps(&both)[0].0, path);
+        assert_eq!(both.paths(), ["open.env"]);
+    }
+    let run = locked
+        .run(&["scan", "--explain", "locked.env:1"])
+        .ends_with(2);
+    assert!(
+        run.err.starts_with("keysweep: locked.env: ") && run.err.contains("ermission denied"),
+        "{}",
+        run.err
+    );
+}
+
+#[test]
+fn a_report_that_a_user_may_not_write_is_refused_by_name() {
+    let locked = Locked::new();
+    for path in ["report.jsonl", "open.env", "closed/report.jsonl"] {
+        let run = locked.scan(&["--output", path, "open.env"]).ends_with(2);
+        assert!(
+            run.err
+                .starts_with(&format!("keysweep: {path}: cannot write the report: "))
+                && run.err.contains("ermission denied"),
+            "{}",
+            run.err
+        );
+        assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+        assert_eq!(run.out, "");
+    }
+    assert_eq!(
+        fs::read_to_string(locked.tree.path().join("open.env")).unwrap(),
+        guide()
+    );
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_scanned_is_a_gap() {
+    // Without /proc nobody can see from outside when the program has opened the file.
+    if !Path::new("/proc/self/fd").exists() {
+        return;
+    }
+    let tree = Tree::new().with("a.env", guide());
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(tree.path().join("a.env"))
+        .unwrap();
+    // A hole of so many bytes takes seconds to scan, the cut microseconds.
+    let length = 16 << 30;
+    file.set_len(length).unwrap();
+    let child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("keysweep"))
+        .args(["scan", "--format", "jsonl", "--threads", "1"])
+        .current_dir(tree.path())
+        .env_clear()
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let opened = format!("/proc/{}/fd", child.id());
+    let path = fs::canonicalize(tree.path().join("a.env")).unwrap();
+    let is_open = || {
+        fs::read_dir(&opened)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|fd| fs::read_link(fd.path()).is_ok_and(|to| to == path))
+    };
+    let started = std::time::Instant::now();
+    while !is_open() {
+        assert!(started.elapsed().as_secs() < 60, "the file is not opened");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let left = 9 << 20;
+    file.set_len(left).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let run = Run {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::new(),
+    }
+    .ends_with(2);
+    let all = gaps(&run);
+    assert_eq!(all.len(), 1, "{}", run.out);
+    // How much is left when the program comes to it, nobody knows.
+    assert!(
+        all[0].0 == "a.env"
+            && all[0].1.starts_with("became shorter while it was read: ")
+            && all[0]
+                .1
+                .ends_with(&format!(" of {length} bytes were scanned")),
+        "{all:?}"
+    );
+    assert_eq!(run.paths(), ["a.env"]);
 }
 
 #[test]
@@ -863,6 +1048,11 @@ fn names_that_are_no_text_or_harm_terminals_are_shown_harmlessly() {
             text.out
         );
     }
+    for (code, place) in [(0, "esc\x1b[31m\nline\r.env:1"), (2, "no\x1b[31m\nline:1")] {
+        let run = tree.run(&["scan", "--explain", place]).ends_with(code);
+        let all = run.out + &run.err;
+        assert!(!all.contains('\x1b') && !all.contains("\nline"), "{all:?}");
+    }
 }
 
 #[test]
@@ -874,4 +1064,68 @@ fn a_secret_in_a_file_name_is_hidden() {
             .ends_with(1)
             .hides(&token);
     }
+}
+
+#[test]
+fn no_message_shows_a_secret_of_a_name() {
+    let (token, other) = (fake::github_pat(43), fake::npm_token(44));
+    let encoded: String = other.bytes().map(|b| format!("{b:02x}")).collect();
+    let tree = Tree::new()
+        .with(&format!("{token}/{encoded}.txt"), "nothing\nat all\n")
+        .with(&format!("{token}/.gitignore"), "*.env\n")
+        .with(&format!("{token}/{encoded}.env"), "nothing\n")
+        .with("bad.toml", format!("provider = [\"{token}\"\n"))
+        .with(
+            "long.txt",
+            format!("{} {token} {other}\n", "abc ".repeat(45)),
+        );
+    tree.repository();
+    let (folder, file) = (token.as_str(), &*format!("{token}/{encoded}.txt"));
+    let missing = &*format!("{token}/none");
+    let explained = |path: &str, line: u32| format!("{path}:{line}");
+    let (here, there, beyond) = (
+        &*explained(file, 1),
+        &*explained(missing, 1),
+        &*explained(file, 9),
+    );
+    let quiet: &[(i32, &[&str])] = &[
+        (0, &["scan", folder]),
+        (0, &["scan", file]),
+        (1, &["scan", "."]),
+        (2, &["scan", folder, missing]),
+        (2, &["scan", missing]),
+        (0, &["scan", "--keep-going", missing]),
+        (
+            2,
+            &["scan", "--require-complete", "--max-size", "1", folder],
+        ),
+        (0, &["scan", "--explain", here]),
+        (0, &["scan", "--explain", "long.txt:1"]),
+        (2, &["scan", "--explain", there]),
+        (2, &["scan", "--explain", beyond]),
+        (2, &["scan", "--explain", file]),
+        (2, &["scan", "--output", &format!("{missing}/out"), folder]),
+        (2, &["scan", "--rules", missing, folder]),
+        (2, &["scan", "--rules", "bad.toml", folder]),
+        (2, &["scan", "--include", &format!("{token}["), folder]),
+        (2, &["scan", "--max-size", folder]),
+        (2, &["scan", "--enable", folder]),
+        (2, &["scan", &format!("--{token}")]),
+        (2, &["rules", "show", folder]),
+        (2, &[folder]),
+    ];
+    for (code, arguments) in quiet {
+        for format in ["text", "json", "jsonl", "sarif"] {
+            let options = ["--verbose", "--format", format];
+            let run = tree.run(&[arguments, &options[..]].concat());
+            assert_eq!(run.code, *code, "{arguments:?}\n{}{}", run.out, run.err);
+            assert!(!(run.out.is_empty() && run.err.is_empty()));
+            for secret in [&*token, &token[..24], &*encoded, &*other] {
+                run.hides(secret);
+            }
+        }
+    }
+    // What the caller asks to see is shown.
+    let run = tree.run(&["scan", "--show-secrets", folder, missing]);
+    assert!(run.out.contains(missing), "{}", run.out);
 }

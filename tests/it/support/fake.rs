@@ -1,6 +1,6 @@
 //! Synthetic secrets: random, valid in form, of no account.
 //!
-//! Written from the providers' descriptions, apart from `src/filter/checksum.rs` and without looking at
+//! Written from the providers' descriptions, apart from `src/filter/checksum/` and without looking at
 //! it, so that an error in one shows against the other. Everything follows from a `u64` seed.
 #![allow(
     dead_code,
