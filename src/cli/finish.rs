@@ -20,6 +20,9 @@ pub(crate) struct Results {
     /// What was scanned, as the user named it.
     pub(crate) root: String,
     pub(crate) elapsed: Duration,
+    /// HEAD's commit and branch, where a history was scanned.
+    pub(crate) revision: Option<String>,
+    pub(crate) branch: Option<String>,
 }
 
 impl CommonArgs {
@@ -71,6 +74,8 @@ pub(crate) fn run(
         elapsed: results.elapsed,
         hidden_low: hidden.len(),
         root: &results.root,
+        revision: results.revision,
+        branch: results.branch,
         redactor: &redactor,
         options: report::Options {
             show_secrets: args.show_secrets,

@@ -55,6 +55,8 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         summary: outcome.summary,
         root,
         elapsed: started.elapsed(),
+        revision: None,
+        branch: None,
     };
     finish::run(&engine, results, &args.common, shared)
 }

@@ -7,10 +7,16 @@ use super::{Gap, Skip, SkipKind};
 /// Counts and gaps of a run; two of them merge into one in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Files (or blobs) whose content was scanned.
+    /// Files whose content was scanned; what git stores counts as objects.
     pub files: u64,
-    /// Bytes of their content.
+    /// Bytes of the content of files and objects.
     pub bytes: u64,
+    /// Commits of the scanned history.
+    pub commits: u64,
+    /// Objects of the scanned history: commits, trees, blobs and tags.
+    pub objects: u64,
+    /// Matches in objects that no scanned ref reaches; they are left out.
+    pub unreachable_hits: u64,
     /// Files in which only distinctive prefixes and key blocks were looked for.
     pub binary_files: u64,
     /// What could not be scanned.
@@ -36,6 +42,9 @@ impl Summary {
     pub fn merge(&mut self, other: Self) {
         self.files += other.files;
         self.bytes += other.bytes;
+        self.commits += other.commits;
+        self.objects += other.objects;
+        self.unreachable_hits += other.unreachable_hits;
         self.binary_files += other.binary_files;
         self.gaps.extend(other.gaps);
         for (kind, count) in other.skipped {

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
-use super::{Report, Reporter, place_fingerprint, suppressed};
-use crate::model::{Finding, Gap, Place, SkipKind};
+use super::{Report, Reporter, history, place_fingerprint, suppressed};
+use crate::model::{Commit, Finding, Gap, History, Oid, Origin, Place, SkipKind};
 
 /// Version of the records.
 const SCHEMA: u8 = 1;
@@ -101,6 +101,8 @@ struct FindingRow<'r> {
     place_fingerprint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snippet: Option<String>,
+    #[serde(flatten)]
+    history: Option<HistoryRow<'r>>,
     places: Places<'r>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     opens: BTreeMap<&'r str, String>,
@@ -117,6 +119,7 @@ struct FindingRow<'r> {
 /// Where a secret stands: columns in bytes, ends exclusive.
 #[derive(Serialize)]
 struct At {
+    #[serde(skip_serializing_if = "String::is_empty")]
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<String>,
@@ -126,8 +129,64 @@ struct At {
     end_column: u32,
 }
 
+/// What git's history says of a finding.
+#[derive(Serialize)]
+struct HistoryRow<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<CommitRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_commit: Option<CommitRow>,
+    in_head: bool,
+    #[serde(skip_serializing_if = "Refs::is_empty")]
+    tips: Refs<'r>,
+    #[serde(skip_serializing_if = "Refs::is_empty")]
+    refs: Refs<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introductions: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exposed_days: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct CommitRow {
+    id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    author: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    subject: String,
+}
+
+/// Names of refs, each redacted when it is written: a forge keeps one for every pull request.
+struct Refs<'r> {
+    report: &'r Report<'r>,
+    names: &'r [String],
+}
+
+impl Refs<'_> {
+    fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl Serialize for Refs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let redactor = self.report.redactor;
+        serializer.collect_seq(self.names.iter().map(|name| redactor.path(name.as_bytes())))
+    }
+}
+
 #[derive(Serialize)]
 struct PlaceRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'static str>,
     #[serde(flatten)]
     at: At,
     bytes: [u64; 2],
@@ -148,6 +207,9 @@ impl Serialize for Places<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.report.places(self.finding).map(|place| {
             PlaceRow {
+                commit: place.commit.as_ref().map(Oid::to_string),
+                blob: place.blob.as_ref().map(Oid::to_string),
+                origin: (place.origin != Origin::Content).then(|| place.origin.word()),
                 at: at(self.report, place),
                 bytes: [place.span.start, place.span.end],
                 score: hundredths(place.score),
@@ -178,6 +240,12 @@ struct SummaryRow {
     files: u64,
     bytes: u64,
     binary_files: u64,
+    #[serde(flatten)]
+    history: Option<HistoryCounts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    branch: Option<String>,
     seconds: f64,
     bytes_per_second: u64,
     findings: usize,
@@ -187,6 +255,13 @@ struct SummaryRow {
     notable: Vec<NotableRow>,
     cancelled: bool,
     complete: bool,
+}
+
+#[derive(Serialize)]
+struct HistoryCounts {
+    commits: u64,
+    objects: u64,
+    unreachable_hits: u64,
 }
 
 #[derive(Serialize)]
@@ -225,12 +300,39 @@ fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'
                 .snippet(place, &finding.credential.secret)
                 .to_string()
         }),
+        history: finding.history.as_ref().map(|h| history_row(report, h)),
         places: Places { report, finding },
         opens: texts(&finding.opens),
         remedy: &finding.remedy,
         console: &finding.console,
         link: &finding.link,
         suppressed: suppressed(finding).map(|reason| redactor.redact(reason.as_bytes())),
+    }
+}
+
+fn history_row<'r>(report: &'r Report<'r>, history: &'r History) -> HistoryRow<'r> {
+    let refs = |names| Refs { report, names };
+    // Without a commit there is no day to count from.
+    let is_committed = history.first.is_some();
+    HistoryRow {
+        commit: history.first.as_ref().map(|c| commit_row(report, c)),
+        last_commit: history.last.as_ref().map(|c| commit_row(report, c)),
+        in_head: history.in_head,
+        tips: refs(&history.tips),
+        refs: refs(&history.refs),
+        introductions: is_committed.then_some(history.introductions),
+        exposed_days: is_committed.then_some(history.exposed_days),
+    }
+}
+
+fn commit_row(report: &Report<'_>, commit: &Commit) -> CommitRow {
+    let text = |text: &str| report.redactor.redact(text.as_bytes());
+    CommitRow {
+        id: commit.id.to_string(),
+        author: text(&commit.author),
+        email: text(&commit.email),
+        date: history::date(commit.date),
+        subject: text(&commit.subject),
     }
 }
 
@@ -264,6 +366,7 @@ fn gap_row(report: &Report<'_>, gap: &Gap) -> GapRow {
 
 fn summary_row(report: &Report<'_>) -> SummaryRow {
     let summary = report.summary;
+    let (revision, branch) = (report.revision.as_ref(), report.branch.as_ref());
     let skipped = summary
         .skipped
         .iter()
@@ -285,6 +388,13 @@ fn summary_row(report: &Report<'_>) -> SummaryRow {
         files: summary.files,
         bytes: summary.bytes,
         binary_files: summary.binary_files,
+        history: history::is_scanned(summary).then_some(HistoryCounts {
+            commits: summary.commits,
+            objects: summary.objects,
+            unreachable_hits: summary.unreachable_hits,
+        }),
+        revision: revision.cloned(),
+        branch: branch.map(|name| report.redactor.path(name.as_bytes())),
         seconds: (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
         bytes_per_second: report.bytes_per_second(),
         findings: report.findings.len(),
@@ -441,5 +551,126 @@ mod tests {
         let text = sample::written(&Json, &[], &[], &Summary::default(), Options::default());
         let rows: Vec<Value> = serde_json::from_str(&text).expect("an array");
         assert_eq!((rows.len(), &rows[0]["complete"]), (1, &json!(true)));
+    }
+
+    #[test]
+    fn history_is_in_the_record() {
+        let text = sample::written(
+            &Jsonl,
+            &sample::historical(),
+            &[],
+            &sample::history_summary(),
+            Options::default(),
+        );
+        let rows: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line is a record"))
+            .collect();
+        let row = &rows[0];
+        assert_eq!(
+            row["commit"],
+            json!({
+                "id": "1a".repeat(20),
+                "author": "Jane Doe",
+                "email": "jane@example.com",
+                "date": "2024-03-02T09:30:00Z",
+                "subject": "Add ghp_… (40 bytes)\u{1b}[2J\u{202e}",
+            })
+        );
+        assert_eq!(row["last_commit"]["subject"], "Rename");
+        assert_eq!(
+            (&row["in_head"], &row["introductions"], &row["exposed_days"]),
+            (&json!(true), &json!(2), &json!(1214))
+        );
+        assert_eq!(row["tips"], json!(["refs/heads/main", "refs/tags/v1"]));
+        assert_eq!(row["refs"][0], "refs/heads/ghp_… (40 bytes)");
+        assert_eq!(row["refs"].as_array().map(Vec::len), Some(6));
+        let places = &row["places"];
+        assert_eq!(
+            ["origin", "commit", "blob", "path"].map(|key| places[4].get(key).cloned()),
+            [
+                None,
+                Some(json!("1a".repeat(20))),
+                Some(json!("5e".repeat(20))),
+                Some(json!("src/app.py"))
+            ]
+        );
+        let origins: Vec<_> = (0..4).map(|i| places[i]["origin"].clone()).collect();
+        assert_eq!(origins, ["commit", "tag", "ref", "name"]);
+        assert_eq!(places[0].get("path"), None);
+        let removed = &rows[1];
+        assert_eq!(removed.get("tips"), None);
+        assert_eq!(removed["commit"].get("subject"), None);
+        assert_eq!(removed["commit"]["author"], "… (12 bytes)\nforged");
+        let last = &rows[2];
+        assert_eq!(
+            (
+                &last["commits"],
+                &last["objects"],
+                &last["unreachable_hits"]
+            ),
+            (&json!(87_432), &json!(497_109), &json!(3))
+        );
+        assert_eq!(last["revision"], "2b".repeat(20));
+        assert_eq!(last["branch"], "main-ghp_… (40 bytes)\u{1b}");
+    }
+
+    #[test]
+    fn what_does_not_apply_is_absent() {
+        let rows = rows(&[], Options::default());
+        for key in [
+            "commit",
+            "last_commit",
+            "in_head",
+            "tips",
+            "refs",
+            "introductions",
+            "exposed_days",
+            "commits",
+            "objects",
+            "revision",
+            "branch",
+        ] {
+            assert!(rows.iter().all(|row| row.get(key).is_none()), "{key}");
+        }
+        assert!(rows[0]["places"][0].get("origin").is_none());
+        let token = sample::token();
+        let mut found = sample::finding(&token, vec![sample::past(b"a", Origin::Content, 1)]);
+        found.history = Some(History::default());
+        let text = sample::written(
+            &Jsonl,
+            &[found],
+            &[],
+            &Summary::default(),
+            Options::default(),
+        );
+        let row: Value =
+            serde_json::from_str(text.lines().next().unwrap_or_default()).expect("a record");
+        assert_eq!(row["in_head"], false);
+        assert_eq!(row.get("exposed_days").or(row.get("introductions")), None);
+    }
+
+    #[test]
+    fn every_place_and_ref_is_written() {
+        let token = sample::token();
+        let places = (0..3000)
+            .map(|n| sample::past(format!("f{n}").as_bytes(), Origin::Content, 1))
+            .collect();
+        let mut found = sample::finding(&token, places);
+        found.history = Some(History {
+            refs: (0..4000).map(|n| format!("refs/pull/{n}/head")).collect(),
+            ..History::default()
+        });
+        let text = sample::written(
+            &Jsonl,
+            &[found],
+            &[],
+            &Summary::default(),
+            Options::default(),
+        );
+        let row: Value =
+            serde_json::from_str(text.lines().next().unwrap_or_default()).expect("a record");
+        assert_eq!(row["places"].as_array().map(Vec::len), Some(3000));
+        assert_eq!(row["refs"].as_array().map(Vec::len), Some(4000));
     }
 }

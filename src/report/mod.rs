@@ -3,6 +3,7 @@
 //! A reporter sees what a run found and writes it, sorted, to the writer that it is given. It knows
 //! no terminal and no clock: colours, width and time come with the [`Report`].
 
+mod history;
 mod json;
 mod redact;
 #[cfg(test)]
@@ -98,6 +99,10 @@ pub struct Report<'r> {
     pub hidden_low: usize,
     /// What was scanned, as the user named it.
     pub root: &'r str,
+    /// Full id of the commit that is checked out, where a repository was scanned.
+    pub revision: Option<String>,
+    /// The branch that is checked out, by its short name.
+    pub branch: Option<String>,
     /// Built from every finding of the run, hidden and dropped ones too.
     pub redactor: &'r Redactor,
     /// How it is shown.

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
-use crate::model::{Finding, Place, Secret, Summary};
+use crate::model::{Finding, Origin, Place, Secret, Summary};
 use crate::rule::Rule;
 use crate::scan::{Engine, Limits, Scratch};
 
@@ -23,6 +23,14 @@ const LEAST_DROPPED: usize = 8;
 const LEAST_LINE: usize = 16;
 /// A snippet of so many bytes may have been cut at its end.
 const CUT: usize = 240;
+
+/// What the redactor knows of a secret.
+struct Known {
+    /// What stands for it.
+    form: String,
+    /// Whether it was found in the name of a file or a ref.
+    in_name: bool,
+}
 
 /// Redacts known secrets in texts.
 pub struct Redactor {
@@ -91,6 +99,14 @@ impl Redactor {
             for finding in findings {
                 learn(&mut known, finding);
                 names.extend(finding.places.iter().map(|place| place.path.as_slice()));
+                if let Some(history) = &finding.history {
+                    let refs = history.refs.iter().chain(&history.tips);
+                    names.extend(refs.map(String::as_bytes));
+                    for commit in history.first.iter().chain(&history.last) {
+                        let texts = [&commit.author, &commit.email, &commit.subject];
+                        names.extend(texts.map(|text| text.as_bytes()));
+                    }
+                }
             }
             names.extend(summary.gaps.iter().map(|gap| gap.path.as_bytes()));
             names.extend(summary.notable.iter().map(|skip| skip.path.as_bytes()));
@@ -106,7 +122,7 @@ impl Redactor {
         Self::of_run(engine, [], &Summary::default(), text, false)
     }
 
-    fn knowing(known: BTreeMap<Vec<u8>, String>, show_secrets: bool) -> Self {
+    fn knowing(known: BTreeMap<Vec<u8>, Known>, show_secrets: bool) -> Self {
         let search = if known.is_empty() {
             None
         } else {
@@ -120,7 +136,7 @@ impl Redactor {
         ends.sort();
         let forms = known
             .into_iter()
-            .map(|(bytes, form)| (form, is_strong(&bytes)))
+            .map(|(bytes, known)| (known.form, known.in_name || is_strong(&bytes)))
             .collect();
         Self {
             show: show_secrets,
@@ -138,7 +154,8 @@ impl Redactor {
     }
 
     /// The path with every known secret in its redacted form; lossy UTF-8. A secret that is a short
-    /// or plain word (`admin`, `password`) stays: a path that cannot be opened would reveal it too.
+    /// or plain word (`admin`, `password`) stays, unless a name is where it was found: a path that
+    /// cannot be opened would reveal it too.
     #[must_use]
     pub fn path(&self, path: &[u8]) -> String {
         self.replace(path, &self.spans(path, true))
@@ -306,7 +323,7 @@ fn merged(mut spans: Vec<(Range<usize>, Option<usize>)>) -> Vec<(Range<usize>, O
     clippy::disallowed_methods,
     reason = "the redactor must know what it hides"
 )]
-fn learn(known: &mut BTreeMap<Vec<u8>, String>, finding: &Finding) {
+fn learn(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
     let secret = &finding.credential.secret;
     let bytes = secret.expose();
     let dropped = super::suppressed(finding).is_some();
@@ -315,12 +332,13 @@ fn learn(known: &mut BTreeMap<Vec<u8>, String>, finding: &Finding) {
     {
         return;
     }
-    add(known, bytes, &|| form_of(secret));
+    let in_name = finding.places.iter().any(is_in_name);
+    add(known, bytes, in_name, &|| form_of(secret));
     for place in &finding.places {
         if let Some(encoded) = &place.snippet.encoded {
             let encoded = encoded.expose();
             if encoded.len() >= LEAST {
-                add(known, encoded, &|| bare_form(encoded.len()));
+                add(known, encoded, in_name, &|| bare_form(encoded.len()));
             }
         }
     }
@@ -333,7 +351,7 @@ fn learn(known: &mut BTreeMap<Vec<u8>, String>, finding: &Finding) {
     reason = "the redactor must know what it hides"
 )]
 fn learn_names<'n>(
-    known: &mut BTreeMap<Vec<u8>, String>,
+    known: &mut BTreeMap<Vec<u8>, Known>,
     engine: &Engine,
     names: impl IntoIterator<Item = &'n [u8]>,
 ) {
@@ -347,23 +365,35 @@ fn learn_names<'n>(
                 return;
             }
             let secret = found.secret.expose();
-            add(known, secret, &|| form_of(&found.secret));
+            add(known, secret, true, &|| form_of(&found.secret));
             if let Some(encoded) = name.get(found.span).filter(|text| *text != secret) {
-                add(known, encoded, &|| bare_form(encoded.len()));
+                add(known, encoded, true, &|| bare_form(encoded.len()));
             }
         });
     }
 }
 
 /// Adds a text and its lines.
-fn add(known: &mut BTreeMap<Vec<u8>, String>, bytes: &[u8], form: &dyn Fn() -> String) {
+fn add(
+    known: &mut BTreeMap<Vec<u8>, Known>,
+    bytes: &[u8],
+    in_name: bool,
+    form: &dyn Fn() -> String,
+) {
     let mut one = |bytes: &[u8], form: &dyn Fn() -> String| {
+        let new = || Known {
+            form: form(),
+            in_name: false,
+        };
         if !known.contains_key(bytes) {
-            known.insert(bytes.to_vec(), form());
+            known.insert(bytes.to_vec(), new());
+        }
+        if let Some(entry) = known.get_mut(bytes) {
+            entry.in_name |= in_name;
         }
         // Parts and some paths arrive as lossy text.
         if let Cow::Owned(text) = lossy(bytes) {
-            known.entry(text.into_bytes()).or_insert_with(form);
+            known.entry(text.into_bytes()).or_insert_with(new).in_name |= in_name;
         }
     };
     one(bytes, form);
@@ -372,6 +402,11 @@ fn add(known: &mut BTreeMap<Vec<u8>, String>, bytes: &[u8], form: &dyn Fn() -> S
             one(line, &|| bare_form(line.len()));
         }
     }
+}
+
+/// Whether the place counts and is the name of a file or a ref.
+fn is_in_name(place: &Place) -> bool {
+    place.dropped.is_none() && matches!(place.origin, Origin::Name | Origin::Ref)
 }
 
 /// Lines of a secret, also where their breaks are written as `\n`, without white space around them.

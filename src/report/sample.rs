@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Options, Redactor, Report, Reporter};
 use crate::model::{
-    Credential, Decoding, Finding, Fingerprint, Gap, Origin, Place, Position, Secret, Severity,
-    Skip, SkipKind, Snippet, Span, Summary,
+    Commit, Credential, Decoding, Finding, Fingerprint, Gap, History, Oid, Origin, Place, Position,
+    Secret, Severity, Skip, SkipKind, Snippet, Span, Summary,
 };
 use crate::rule::{RuleSet, Selection};
 
@@ -131,6 +131,114 @@ pub(super) fn findings() -> Vec<Finding> {
     vec![second, first]
 }
 
+/// The id whose bytes are all the same.
+pub(super) fn oid(byte: u8) -> Oid {
+    Oid::new([byte; 20])
+}
+
+/// A commit of the second of March 2024.
+pub(super) fn commit(byte: u8, subject: &str) -> Commit {
+    Commit {
+        id: oid(byte),
+        author: "Jane Doe".into(),
+        email: "jane@example.com".into(),
+        date: 1_709_371_800,
+        subject: subject.into(),
+    }
+}
+
+/// A place in git's history.
+pub(super) fn past(path: &[u8], origin: Origin, byte: u8) -> Place {
+    let token = token();
+    Place {
+        origin,
+        blob: Some(oid(byte)),
+        commit: Some(oid(0x1A)),
+        ..place(path, 3, &format!("k = {token}"), &token)
+    }
+}
+
+/// Findings of a history: one that is still there, one that was removed.
+pub(super) fn historical() -> Vec<Finding> {
+    let token = token();
+    let ref_name = format!("refs/heads/{token}");
+    let mut kept = finding(
+        &token,
+        vec![
+            Place {
+                commit: Some(oid(0x1A)),
+                ..past(b"", Origin::Commit, 0x1A)
+            },
+            Place {
+                commit: None,
+                ..past(b"", Origin::Tag, 0x3C)
+            },
+            Place {
+                commit: None,
+                blob: None,
+                ..past(ref_name.as_bytes(), Origin::Ref, 0)
+            },
+            past(format!("d/{token}.txt").as_bytes(), Origin::Name, 0x4D),
+            past(b"src/app.py", Origin::Content, 0x5E),
+        ],
+    );
+    let names = |all: &[&str]| all.iter().map(|n| (*n).to_owned()).collect::<Vec<String>>();
+    kept.history = Some(History {
+        first: Some(commit(0x1A, &format!("Add {token}\u{1b}[2J\u{202e}"))),
+        last: Some(commit(0x2B, "Rename")),
+        introductions: 2,
+        in_head: true,
+        tips: names(&["refs/heads/main", "refs/tags/v1"]),
+        refs: {
+            let mut refs = names(&[
+                "refs/heads/dev",
+                "refs/heads/main",
+                "refs/pull/1/head",
+                "refs/remotes/origin/main",
+                "refs/tags/v1",
+            ]);
+            refs.insert(0, ref_name);
+            refs
+        },
+        exposed_days: 1214,
+    });
+    let password = concat!("s3cret", "-Pa55!");
+    let mut removed = finding(
+        password,
+        vec![Place {
+            commit: Some(oid(0x6F)),
+            blob: Some(oid(0x70)),
+            ..place(b"old.env", 9, &format!("PW={password}"), password)
+        }],
+    );
+    removed.severity = Severity::Medium;
+    removed.fingerprint = Fingerprint([0xCD; 16]);
+    let author = Commit {
+        author: format!("{password}\nforged"),
+        email: format!("{token}@example.com"),
+        ..commit(0x6F, "")
+    };
+    removed.history = Some(History {
+        first: Some(author),
+        last: Some(commit(0x71, "Last that held it")),
+        introductions: 1,
+        refs: names(&["refs/heads/main"]),
+        ..History::default()
+    });
+    vec![kept, removed]
+}
+
+/// Counts of a run over a history.
+pub(super) fn history_summary() -> Summary {
+    Summary {
+        commits: 87_432,
+        objects: 497_109,
+        bytes: 5_990_000_000,
+        unreachable_hits: 3,
+        ..Summary::default()
+    }
+}
+
 /// Counts of a run with a gap and files left out.
 pub(super) fn summary() -> Summary {
     let mut summary = Summary {
@@ -167,6 +275,7 @@ pub(super) fn written(
     })
     .expect("no rules");
     let redactor = Redactor::new(findings.iter().chain(dropped), options.show_secrets);
+    let in_history = summary.objects > 0;
     let report = Report {
         findings,
         dropped,
@@ -175,6 +284,8 @@ pub(super) fn written(
         elapsed: Duration::from_millis(412),
         hidden_low: 4,
         root: ".",
+        revision: in_history.then(|| oid(0x2B).to_string()),
+        branch: in_history.then(|| format!("main-{}\u{1b}", token())),
         redactor: &redactor,
         options,
     };

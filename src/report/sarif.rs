@@ -9,18 +9,18 @@ use std::io::{self, BufWriter, Write};
 
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
-    ArtifactContent, ArtifactLocation, Invocation, Location, Message, MultiformatMessageString,
-    Notification, PhysicalLocation, PropertyBag, Region, ReportingConfiguration,
-    ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif as Log, Suppression, Tool,
-    ToolComponent,
+    ArtifactContent, ArtifactLocation, Invocation, Location, LogicalLocation, Message,
+    MultiformatMessageString, Notification, PhysicalLocation, PropertyBag, Region,
+    ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run,
+    Sarif as Log, Suppression, Tool, ToolComponent, VersionControlDetails,
 };
 
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, grouped, is_accepted, named, percent_encoded, place_fingerprint,
-    printable, suppressed,
+    Report, Reporter, by_severity, grouped, history, is_accepted, named, percent_encoded,
+    place_fingerprint, printable, suppressed,
 };
-use crate::model::{Confidence, Finding, Gap, Place, Severity};
+use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
 use crate::rule::{Rule, RuleSpec};
 
 const SCHEMA: &str =
@@ -77,17 +77,53 @@ fn log(report: &Report<'_>) -> Log {
         .information_uri(HOMEPAGE)
         .rules(rules)
         .build();
-    let run = Run::builder()
+    let mut run = Run::builder()
         .tool(Tool::builder().driver(driver).build())
         .column_kind(json!("unicodeCodePoints"))
         .invocations(vec![invocation(report, all)])
         .results(results)
         .build();
+    run.version_control_provenance = provenance(report).map(|details| vec![details]);
     Log::builder()
         .schema(SCHEMA)
         .version(json!("2.1.0"))
         .runs(vec![run])
         .build()
+}
+
+/// The repository's state, where the caller knows it.
+fn provenance(report: &Report<'_>) -> Option<VersionControlDetails> {
+    let mut details = VersionControlDetails::builder()
+        .repository_uri(repository_uri(report))
+        .revision_id(printable(report.revision.as_ref()?))
+        .build();
+    details.branch = report
+        .branch
+        .as_ref()
+        .map(|name| printable(&report.redactor.path(name.as_bytes())).into_owned());
+    Some(details)
+}
+
+/// The scanned root as a URI, which SARIF requires; of an address nothing that could be a password.
+fn repository_uri(report: &Report<'_>) -> String {
+    let root = report.redactor.path(report.root.as_bytes());
+    let Some((scheme, rest)) = root.split_once("://") else {
+        let slashes = if root.starts_with('/') { "//" } else { "" };
+        return format!("file:{slashes}{}", percent_encoded(&named(root.as_bytes())));
+    };
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let rest = rest.get(..end).unwrap_or_default();
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let (host, port) = host.split_once(':').unwrap_or((host, ""));
+    let colon = if port.is_empty() { "" } else { ":" };
+    let [host, port, path] = [host, port, path].map(|part| percent_encoded(part.as_bytes()));
+    let scheme = if scheme.bytes().all(|b| b.is_ascii_alphabetic()) {
+        scheme
+    } else {
+        "git"
+    };
+    format!("{scheme}://{host}{colon}{port}{path}")
 }
 
 fn rule(finding: &Finding, spec: Option<&RuleSpec>) -> ReportingDescriptor {
@@ -185,13 +221,22 @@ fn level(severity: Severity) -> ResultLevel {
 fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> SarifResult {
     let secret = report.redactor.secret(&finding.credential.secret);
     let mut text = format!("{}: {}", finding.name, plain(&secret));
-    let mut places = report.places(finding);
-    let first = places.next();
+    // GitHub shows a result at its first location, and only at a file's.
+    let first = report
+        .places(finding)
+        .find(|p| history::object_name(report, p).is_none())
+        .or_else(|| report.places(finding).next());
+    let places = report
+        .places(finding)
+        .filter(|p| !first.is_some_and(|first| std::ptr::eq(*p, first)));
     if let Some(place) = first.filter(|p| !p.decoded_from.is_empty()) {
         let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
         text = format!("{text}, decoded from {}", words.join(", "));
     }
     text = format!("{text}. {}", remedy(finding));
+    if history::is_committed(finding) {
+        text = format!("{text} {}", history::STAYS);
+    }
     let related: Vec<Location> = places
         .take(LOCATIONS - 1)
         .zip(1..)
@@ -230,9 +275,32 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
         .rank((f64::from(finding.score) * 100.0).round().clamp(0.0, 100.0))
         .build();
     result.rule_index = rule_index;
+    result.properties = finding.history.as_ref().map(properties);
     result.related_locations = (!related.is_empty()).then_some(related);
     result.suppressions = suppressed(finding).map(|reason| vec![suppression(report, reason)]);
     result
+}
+
+/// What history says of a result; people are left to the other formats, since forges show these files widely.
+fn properties(history: &History) -> PropertyBag {
+    let mut all: BTreeMap<String, Value> = BTreeMap::new();
+    let mut add = |key: &str, value: Value| all.insert(key.to_owned(), value);
+    add("in_head", json!(history.in_head));
+    if let Some(first) = &history.first {
+        add("commit", json!(first.id.to_string()));
+        if let Some(date) = history::date(first.date) {
+            add("date", json!(date));
+        }
+        add("exposed_days", json!(history.exposed_days));
+        add("introductions", json!(history.introductions));
+    }
+    if let Some(last) = &history.last {
+        add("last_commit", json!(last.id.to_string()));
+    }
+    PropertyBag {
+        tags: None,
+        additional_properties: all,
+    }
 }
 
 fn suppression(report: &Report<'_>, reason: &str) -> Suppression {
@@ -250,9 +318,24 @@ fn suppression(report: &Report<'_>, reason: &str) -> Suppression {
 }
 
 fn location(report: &Report<'_>, finding: &Finding, place: &Place, with_text: bool) -> Location {
-    let mut region = region(place);
+    if let Some(name) = history::object_name(report, place) {
+        let logical = LogicalLocation {
+            fully_qualified_name: Some(name),
+            ..Default::default()
+        };
+        return Location {
+            logical_locations: Some(vec![logical]),
+            ..Default::default()
+        };
+    }
+    let is_content = place.origin == Origin::Content;
+    let mut region = if is_content {
+        region(place)
+    } else {
+        beginning()
+    };
     let mut context = None;
-    if with_text {
+    if with_text && is_content {
         let shown = report.redactor.snippet(place, &finding.credential.secret);
         region.snippet = Some(content(&shown.secret));
         context = Some(Region {
@@ -300,6 +383,17 @@ fn uri(path: &[u8]) -> String {
         ""
     };
     format!("{scheme}{}", percent_encoded(&named(path)))
+}
+
+/// The first character of a file whose name is what is meant: GitHub takes no location without a region.
+fn beginning() -> Region {
+    Region {
+        start_line: Some(1),
+        start_column: Some(1),
+        end_line: Some(1),
+        end_column: Some(2),
+        ..Default::default()
+    }
 }
 
 /// The place of a secret, columns in code points where the line is known from its beginning.
@@ -375,10 +469,26 @@ fn invocation(report: &Report<'_>, all: usize) -> Invocation {
             grouped(all as u64)
         )));
     }
-    Invocation::builder()
+    let mut invocation = Invocation::builder()
         .execution_successful(report.is_complete())
         .tool_execution_notifications(notes)
-        .build()
+        .build();
+    let summary = report.summary;
+    if history::is_scanned(summary) {
+        let counts = [
+            ("commits", summary.commits),
+            ("objects", summary.objects),
+            ("bytes", summary.bytes),
+            ("unreachable_hits", summary.unreachable_hits),
+        ];
+        invocation.properties = Some(PropertyBag {
+            tags: None,
+            additional_properties: counts
+                .map(|(key, count)| (key.to_owned(), json!(count)))
+                .into(),
+        });
+    }
+    invocation
 }
 
 fn gap_note(report: &Report<'_>, gap: &Gap) -> Notification {

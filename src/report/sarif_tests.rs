@@ -134,3 +134,134 @@ fn descriptions_are_cut() {
     assert_eq!(cut("äbcdef".to_owned(), 4), "äbc…");
     assert_eq!(cut("äbcd".to_owned(), 4), "äbcd");
 }
+
+fn historical() -> Value {
+    let summary = sample::history_summary();
+    written(&sample::historical(), &[], &summary, Options::default())
+}
+
+#[test]
+fn history_is_in_properties_and_the_revision_in_the_run() {
+    let log = historical();
+    let run = &log["runs"][0];
+    assert_eq!(
+        run["versionControlProvenance"],
+        json!([{
+            "repositoryUri": "file:.",
+            "revisionId": "2b".repeat(20),
+            "branch": "main-ghp_… (40 bytes)\\u{1b}",
+        }])
+    );
+    let counts = &run["invocations"][0]["properties"];
+    assert_eq!(
+        (&counts["commits"], &counts["objects"]),
+        (&json!(87_432), &json!(497_109))
+    );
+    let kept = &run["results"][0];
+    assert_eq!(
+        kept["properties"],
+        json!({
+            "commit": "1a".repeat(20),
+            "date": "2024-03-02T09:30:00Z",
+            "exposed_days": 1214,
+            "in_head": true,
+            "introductions": 2,
+            "last_commit": "2b".repeat(20),
+        })
+    );
+    assert_eq!(
+        (&kept["level"], &run["results"][1]["level"]),
+        (&json!("error"), &json!("warning"))
+    );
+    let plain = usual();
+    let run = &plain["runs"][0];
+    assert_eq!(run.get("versionControlProvenance"), None);
+    assert_eq!(run["results"][0].get("properties"), None);
+    assert_eq!(run["invocations"][0].get("properties"), None);
+}
+
+#[test]
+fn what_is_no_file_has_a_logical_location() {
+    let log = historical();
+    let kept = &log["runs"][0]["results"][0];
+    let first = &kept["locations"][0]["physicalLocation"];
+    assert_eq!(
+        first["artifactLocation"]["uri"],
+        "d/ghp_%E2%80%A6%20%2840%20bytes%29.txt"
+    );
+    assert_eq!(
+        first["region"],
+        json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 2})
+    );
+    let related = kept["relatedLocations"].as_array().expect("others");
+    let names: Vec<_> = related
+        .iter()
+        .filter_map(|l| l["logicalLocations"][0]["fullyQualifiedName"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            format!("commit:{}", "1a".repeat(20)),
+            format!("tag:{}", "3c".repeat(20)),
+            "ref:refs/heads/ghp_… (40 bytes)".to_owned()
+        ]
+    );
+    assert_eq!(related.len(), 4);
+    for location in related {
+        assert_ne!(
+            location.get("physicalLocation").is_some(),
+            location.get("logicalLocations").is_some()
+        );
+    }
+}
+
+#[test]
+fn a_result_holds_no_more_locations_than_github_takes() {
+    let places = (0..2500)
+        .map(|n| sample::past(format!("f{n}").as_bytes(), Origin::Content, 1))
+        .collect();
+    let found = [sample::finding(&sample::token(), places)];
+    let log = written(&found, &[], &sample::history_summary(), Options::default());
+    let result = &log["runs"][0]["results"][0];
+    let count = |key: &str| result[key].as_array().map_or(0, Vec::len);
+    assert_eq!(count("locations") + count("relatedLocations"), LOCATIONS);
+}
+
+#[test]
+fn addresses_of_repositories_show_no_password() {
+    let rules = crate::rule::RuleSet::load(&crate::rule::Selection {
+        no_builtin: true,
+        ..crate::rule::Selection::default()
+    })
+    .expect("no rules");
+    let redactor = crate::report::Redactor::new([], false);
+    let uri_of = |root: &str| {
+        repository_uri(&Report {
+            findings: &[],
+            dropped: &[],
+            summary: &Summary::default(),
+            rules: &rules,
+            elapsed: std::time::Duration::ZERO,
+            hidden_low: 0,
+            root,
+            revision: None,
+            branch: None,
+            redactor: &redactor,
+            options: Options::default(),
+        })
+    };
+    let of = |user: &str| {
+        uri_of(&format!(
+            "https://{user}git.example.com:8443/a b/c.git?k=v#x"
+        ))
+    };
+    let plain = "https://git.example.com:8443/a%20b/c.git";
+    assert_eq!(of(""), plain);
+    assert_eq!(of(concat!("me:", "pw@")), plain);
+    assert_eq!(uri_of("/srv/ä"), "file:///srv/%C3%A4");
+    assert_eq!(
+        (uri_of("sub"), uri_of("")),
+        ("file:sub".to_owned(), "file:-".to_owned())
+    );
+    assert_eq!(uri_of("+x://h"), "git://h");
+}

@@ -10,13 +10,15 @@ use anstyle::{AnsiColor, Style};
 
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, counted, grouped, is_accepted, named, percent_encoded,
+    Report, Reporter, by_severity, counted, grouped, history, is_accepted, named, percent_encoded,
     printable, scaled, size, suppressed, width,
 };
-use crate::model::{Finding, Place, Severity, SkipKind};
+use crate::model::{Commit, Finding, History, Origin, Place, Severity, SkipKind};
 
 /// Places of a finding beyond the first that are listed.
 const PLACES: usize = 5;
+/// Refs that are listed.
+const REFS: usize = 3;
 /// Names of left-out files that are listed.
 const NOTABLE: usize = 10;
 /// Gaps that are listed.
@@ -108,6 +110,9 @@ impl Page<'_> {
             }
         }
         self.more_places(&places.collect::<Vec<_>>());
+        if let Some(history) = &finding.history {
+            self.history(history);
+        }
         if let Some(reason) = reason {
             let reason = self.report.redactor.redact(reason.as_bytes());
             self.labelled("dropped:", &printable(&reason));
@@ -121,7 +126,11 @@ impl Page<'_> {
                 .cloned()
                 .collect();
             self.facts("parts:", &others);
-            self.labelled("next:", &printable(&finding.remedy));
+            let mut next = printable(&finding.remedy).into_owned();
+            if history::is_committed(finding) {
+                let _ = write!(next, " {}", history::STAYS);
+            }
+            self.labelled("next:", &next);
             if !finding.console.is_empty() {
                 let url = printable(&finding.console);
                 let url = self.link(&url, &url);
@@ -162,20 +171,126 @@ impl Page<'_> {
         }
     }
 
-    /// `src/app.py:12:9`.
+    /// `src/app.py:12:9`, in history `src/app.py:12:9  (commit 1a2b3c4d5e)`.
     fn place(&self, place: &Place) -> String {
         let path = self.report.redactor.path(&named(&place.path));
-        let at = format!(
-            "{}:{}:{}",
-            printable(&path),
-            place.start.line,
-            place.start.column
-        );
-        let at = self.paint(Style::new().fg_color(Some(AnsiColor::Blue.into())), &at);
-        match self.file_url(place, &path) {
-            Some(url) => self.link(&url, &at),
-            None => at,
+        let shown = printable(&path);
+        let object = place.blob.or(place.commit).map(history::short);
+        let object = object.unwrap_or_default();
+        let at = match place.origin {
+            Origin::Content => format!("{shown}:{}:{}", place.start.line, place.start.column),
+            Origin::Name => format!("in the name of a file: {shown}"),
+            Origin::Commit => format!("in commit {object} (message, author or committer)"),
+            Origin::Tag => format!("in the message of tag {object}"),
+            Origin::Ref => format!("in the name of a ref: {shown}"),
+        };
+        let mut at = self.paint(Style::new().fg_color(Some(AnsiColor::Blue.into())), &at);
+        if let Some(url) = self.file_url(place, &path) {
+            at = self.link(&url, &at);
         }
+        if matches!(place.origin, Origin::Content | Origin::Name) {
+            match (place.commit, place.blob) {
+                (Some(id), _) => {
+                    let _ = write!(at, "  (commit {})", history::short(id));
+                }
+                (None, Some(id)) => {
+                    let _ = write!(at, "  (object {})", history::short(id));
+                }
+                (None, None) => {}
+            }
+        }
+        at
+    }
+
+    /// When the secret came, whether it is still there, and for how long it was.
+    fn history(&mut self, history: &History) {
+        let mut lines = Vec::new();
+        match &history.first {
+            Some(first) => {
+                lines.push(format!("introduced {}", self.commit(first)));
+                let again = if history.introductions > 1 {
+                    let times = grouped(u64::from(history.introductions));
+                    format!(", introduced {times} times")
+                } else {
+                    String::new()
+                };
+                let days = match history.exposed_days {
+                    0 => "less than a day".to_owned(),
+                    days => counted(u64::from(days), "day", "days"),
+                };
+                let state = self.state(history);
+                lines.push(format!("{state}, exposed {days}{again}"));
+                if let Some(last) = history.last.as_ref().filter(|_| is_removed(history)) {
+                    lines.push(format!("last held by {}", self.commit(last)));
+                }
+            }
+            None if is_removed(history) && history.refs.is_empty() => {
+                lines.push("in no commit of a scanned ref".to_owned());
+            }
+            None => lines.push(self.state(history)),
+        }
+        if !history.refs.is_empty() {
+            lines.push(format!("held by {}", self.refs(&history.refs)));
+        }
+        let mut label = "history:";
+        for line in lines {
+            self.labelled(label, &line);
+            label = "";
+        }
+    }
+
+    /// Where the newest trees stand.
+    fn state(&self, history: &History) -> String {
+        match (history.in_head, history.tips.is_empty()) {
+            (true, true) => "still in HEAD".to_owned(),
+            (true, false) => {
+                let count = counted(history.tips.len() as u64, "ref", "refs");
+                format!("still in HEAD and in the tip of {count}")
+            }
+            (false, true) => "removed from HEAD and from the tip of every ref".to_owned(),
+            (false, false) => format!(
+                "removed from HEAD, still in the tip of {}",
+                self.refs(&history.tips)
+            ),
+        }
+    }
+
+    /// `1a2b3c4d5e 2024-03-02 Jane Doe <jane@example.com> Add the app`, no part wider than a line.
+    fn commit(&self, commit: &Commit) -> String {
+        let room = self.width.saturating_sub(LABEL + 4);
+        let text = |text: &str| width::head(&self.report.redactor.printable(text.as_bytes()), room);
+        let mut out = history::short(commit.id);
+        if let Some(date) = history::date(commit.date) {
+            let _ = write!(out, " {}", date.get(..10).unwrap_or_default());
+        }
+        if !commit.author.is_empty() {
+            let _ = write!(out, " {}", text(&commit.author));
+        }
+        if !commit.email.is_empty() {
+            let _ = write!(out, " <{}>", text(&commit.email));
+        }
+        if !commit.subject.is_empty() {
+            let _ = write!(out, " {}", text(&commit.subject));
+        }
+        out
+    }
+
+    /// `5 refs: main, tags/v1, remotes/origin/main and 2 more`, branches first.
+    fn refs(&self, names: &[String]) -> String {
+        let room = self.width.saturating_sub(LABEL + 4);
+        let shown: Vec<String> = history::refs_in_order(names)
+            .take(REFS)
+            .map(|name| {
+                let name = self.report.redactor.path(name.as_bytes());
+                width::head(&printable(history::short_ref(&name)), room)
+            })
+            .collect();
+        let more = match names.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {} more", grouped(more as u64)),
+        };
+        let count = counted(names.len() as u64, "ref", "refs");
+        format!("{count}: {}{more}", shown.join(", "))
     }
 
     /// The address of a file, where the root is absolute and nothing of the path is hidden.
@@ -184,7 +299,10 @@ impl Page<'_> {
         let path = std::str::from_utf8(&place.path)
             .ok()
             .filter(|p| *p == shown && !p.is_empty())?;
+        // What history holds need not be in the tree.
+        let is_past = place.blob.is_some() || place.origin != Origin::Content;
         if !self.report.options.hyperlinks
+            || is_past
             || !root.starts_with('/')
             || self.report.redactor.path(root.as_bytes()) != root
         {
@@ -317,12 +435,21 @@ impl Page<'_> {
             let count = counted(report.findings.len() as u64, "finding", "findings");
             (format!("{count} ({})", counts.join(", ")), BOLD)
         };
-        let mut text = format!(
-            "{what} in {}, {}, {}",
-            counted(summary.files, "file", "files"),
-            size(summary.bytes),
-            time(report)
-        );
+        let bytes = size(summary.bytes);
+        let files = counted(summary.files, "file", "files");
+        let looked_at = if history::is_scanned(summary) {
+            let files = if summary.files > 0 {
+                format!("{files}, ")
+            } else {
+                String::new()
+            };
+            let commits = counted(summary.commits, "commit", "commits");
+            let objects = counted(summary.objects, "object", "objects");
+            format!("{files}{commits}, {objects} ({bytes})")
+        } else {
+            format!("{files}, {bytes}")
+        };
+        let mut text = format!("{what} in {looked_at}, {}", time(report));
         if report.bytes_per_second() > 0 {
             let _ = write!(text, " ({}/s)", scaled(report.bytes_per_second(), 9.95));
         }
@@ -344,6 +471,15 @@ impl Page<'_> {
             self.wrapped(
                 DIM,
                 &format!("{accepted} suppressed and not shown; see --show-suppressed"),
+            );
+        }
+        if summary.unreachable_hits > 0 {
+            let hits = counted(summary.unreachable_hits, "match is", "matches are");
+            self.wrapped(
+                DIM,
+                &format!(
+                    "{hits} in objects that no scanned ref reaches and not shown; see --all-objects"
+                ),
             );
         }
         if summary.binary_files > 0 {
@@ -428,6 +564,11 @@ impl Page<'_> {
             self.wrapped(alert, "incomplete: the run was stopped before its end");
         }
     }
+}
+
+/// Whether no newest tree holds the secret.
+fn is_removed(history: &History) -> bool {
+    !history.in_head && history.tips.is_empty()
 }
 
 fn decodings(place: &Place) -> String {

@@ -266,3 +266,125 @@ fn sizes_and_times_are_short() {
     let text = written(&findings, &summary, Options::default());
     assert!(text.contains("0.4 s") && !text.contains("/s)"));
 }
+
+#[test]
+fn history_says_when_it_came_and_where_it_is() {
+    let options = Options {
+        width: 200,
+        ..Options::default()
+    };
+    let summary = sample::history_summary();
+    let text = written(&sample::historical(), &summary, options);
+    for expected in [
+        "  in commit 1a1a1a1a1a (message, author or committer)\n",
+        "    in the message of tag 3c3c3c3c3c\n    in the name of a ref: refs/heads/ghp_… (40 bytes)\n",
+        "    in the name of a file: d/ghp_… (40 bytes).txt  (commit 1a1a1a1a1a)\n",
+        "    src/app.py:3:5  (commit 1a1a1a1a1a)\n",
+        "  history: introduced 1a1a1a1a1a 2024-03-02 Jane Doe <jane@example.com> Add ghp_… (40 bytes)\\u{1b}[2J\\u{202e}\n",
+        "           still in HEAD and in the tip of 2 refs, exposed 1,214 days, introduced 2 times\n",
+        "           held by 6 refs: ghp_… (40 bytes), dev, main and 3 more\n",
+        "outside of the repository. Revoking comes first: removing it from the newest tree does not",
+        "  old.env:9:4  (commit 6f6f6f6f6f)\n",
+        "  history: introduced 6f6f6f6f6f 2024-03-02 … (12 bytes)\\nforged <ghp_… (40 bytes)@example.com>\n",
+        "           removed from HEAD and from the tip of every ref, exposed less than a day\n",
+        "           last held by 7171717171 2024-03-02 Jane Doe <jane@example.com> Last that held it\n",
+        "           held by 1 ref: main\n",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(
+        text.ends_with(
+            "2 findings (1 critical, 1 medium) in 87,432 commits, 497,109 objects (6.0 GB), 0.4 s (15 GB/s)\n\
+             4 findings are below --min-confidence and not shown\n\
+             3 matches are in objects that no scanned ref reaches and not shown; see --all-objects\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn history_without_a_commit_is_said_so() {
+    let token = sample::token();
+    let place = Place {
+        commit: None,
+        ..sample::past(b"a", Origin::Content, 0x9A)
+    };
+    let mut found = sample::finding(&token, vec![place]);
+    found.history = Some(History::default());
+    let text = written(&[found], &Summary::default(), Options::default());
+    assert!(
+        text.contains("  a:3:5  (object 9a9a9a9a9a)\n")
+            && text.contains("  history: in no commit of a scanned ref\n")
+            && !text.contains("Revoking comes first"),
+        "{text}"
+    );
+}
+
+#[test]
+fn lines_of_history_fit() {
+    let mut found = sample::historical();
+    for finding in &mut found {
+        finding.places.retain(|p| p.origin == Origin::Content);
+        if let Some(history) = &mut finding.history {
+            history.tips = vec![format!("refs/heads/{}", "鍵".repeat(300)); 4];
+            history.refs.clone_from(&history.tips);
+            history.in_head = false;
+            if let Some(first) = &mut history.first {
+                first.author = "a".repeat(5000);
+                first.email = "b".repeat(5000);
+                first.subject = "c d".repeat(9000);
+            }
+        }
+    }
+    let options = Options {
+        width: 60,
+        ..Options::default()
+    };
+    let text = written(&found, &sample::history_summary(), options);
+    for line in text.lines().filter(|l| !l.contains("://")) {
+        assert!(width::of(line) <= 60, "{} {line}", width::of(line));
+    }
+    assert!(text.contains("and 1 more"), "{text}");
+}
+
+#[test]
+fn a_place_of_the_past_is_no_link() {
+    let place = sample::past(b"src/app.py", Origin::Content, 1);
+    let rules = crate::rule::RuleSet::load(&crate::rule::Selection {
+        no_builtin: true,
+        ..crate::rule::Selection::default()
+    })
+    .expect("no rules");
+    let redactor = crate::report::Redactor::new([], false);
+    let report = Report {
+        findings: &[],
+        dropped: &[],
+        summary: &Summary::default(),
+        rules: &rules,
+        elapsed: std::time::Duration::ZERO,
+        hidden_low: 0,
+        root: "/srv/app",
+        revision: None,
+        branch: None,
+        redactor: &redactor,
+        options: Options {
+            hyperlinks: true,
+            ..Options::default()
+        },
+    };
+    let page = Page {
+        report: &report,
+        width: 80,
+        text: String::new(),
+    };
+    assert_eq!(page.file_url(&place, "src/app.py"), None);
+    let now = Place {
+        blob: None,
+        commit: None,
+        ..place
+    };
+    assert_eq!(
+        page.file_url(&now, "src/app.py").as_deref(),
+        Some("file:///srv/app/src/app.py")
+    );
+}

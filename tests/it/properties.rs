@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keysweep::model::{Gap, Skip, SkipKind};
+use keysweep::model::{Commit, Finding, Gap, History, Oid, Origin, Place, Skip, SkipKind};
 use keysweep::report::{self, FORMATS, Redactor, Report};
 use keysweep::scan::{Limits, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes};
 use proptest::prelude::*;
@@ -229,6 +229,39 @@ fn matches(
     });
 }
 
+/// A history in which every text that a report takes from it repeats the secrets.
+fn put_in_history(finding: &mut Finding, secrets: &[String]) {
+    let all = secrets.join(" ");
+    let names: Vec<String> = secrets.iter().map(|s| format!("refs/heads/{s}")).collect();
+    let commit = Commit {
+        id: Oid::new([7; 20]),
+        author: all.clone(),
+        email: format!("{all}@example.com"),
+        date: 1_700_000_000,
+        subject: format!("Add {all}"),
+    };
+    finding.history = Some(History {
+        first: Some(commit.clone()),
+        last: Some(commit),
+        introductions: 2,
+        in_head: false,
+        tips: names.clone(),
+        refs: names,
+        exposed_days: 3,
+    });
+    let Some(place) = finding.places.first().cloned() else {
+        return;
+    };
+    for origin in [Origin::Name, Origin::Commit, Origin::Tag, Origin::Ref] {
+        finding.places.push(Place {
+            origin,
+            path: all.clone().into_bytes(),
+            commit: Some(Oid::new([7; 20])),
+            ..place.clone()
+        });
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -283,6 +316,7 @@ proptest! {
         names in proptest::collection::vec((hidden(), any::<bool>()), 0..3),
         repeated in any::<bool>(),
         width in prop_oneof![Just(40usize), Just(80), Just(300)],
+        in_history in any::<bool>(),
     ) {
         let mut text = String::new();
         for (secret, between) in &content {
@@ -308,7 +342,13 @@ proptest! {
         for keep_dropped in [false, true] {
             let options = Options { settings: Settings { inline_allow: true, keep_dropped }, ..Options::default() };
             let outcome = scan_bytes(engine(), text.as_bytes(), file.as_bytes(), &options, &mut Scratch::default());
-            let collected = merge(engine().rules(), outcome.matches, PUBLISHED_SALT);
+            let mut collected = merge(engine().rules(), outcome.matches, PUBLISHED_SALT);
+            if in_history {
+                let secrets: Vec<String> = content.iter().map(|(secret, _)| secret.written.clone()).collect();
+                for finding in collected.findings.iter_mut().chain(&mut collected.dropped) {
+                    put_in_history(finding, &secrets);
+                }
+            }
             let mut summary = outcome.summary;
             summary.gaps.push(Gap { path: format!("{path}/locked"), reason: "permission denied".to_owned() });
             summary.skip(Skip { kind: SkipKind::Ignored, path: format!("{path}/.env"), notable: true });
@@ -323,6 +363,8 @@ proptest! {
                     elapsed: Duration::from_millis(5),
                     hidden_low: 0,
                     root: &path,
+                    revision: None,
+                    branch: None,
                     redactor: &redactor,
                     options: report::Options { show_suppressed: keep_dropped, width, ..report::Options::default() },
                 };
