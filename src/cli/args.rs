@@ -61,6 +61,8 @@ pub(crate) enum ColorChoice {
 pub(crate) enum Command {
     /// Scan working trees, files or standard input
     Scan(Box<ScanArgs>),
+    /// Scan the history of a git repository, or what is added to it
+    Git(Box<GitArgs>),
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -108,6 +110,65 @@ pub(crate) struct ScanArgs {
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+/// Arguments of `git`.
+#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct GitArgs {
+    /// Repository: a folder in its working tree, or a bare one
+    #[arg(value_name = "REPO", default_value = ".")]
+    pub(crate) repo: PathBuf,
+
+    /// Only what the next commit would add (the index against HEAD)
+    #[arg(long, group = "what", help_heading = "What is scanned")]
+    pub(crate) staged: bool,
+    /// Only files of the working tree that differ from the index
+    #[arg(long, group = "what", help_heading = "What is scanned")]
+    pub(crate) unstaged: bool,
+    /// Only what these commits add, such as origin/main..HEAD or main...topic
+    #[arg(
+        long,
+        group = "what",
+        value_name = "A..B",
+        help_heading = "What is scanned"
+    )]
+    pub(crate) range: Option<String>,
+    /// Only secrets that came in since: a commit, a date, or such as '2 weeks ago'
+    #[arg(
+        long,
+        group = "what",
+        value_name = "REV|DATE",
+        help_heading = "What is scanned"
+    )]
+    pub(crate) since: Option<String>,
+    /// Only the history of this branch, tag or commit (repeatable)
+    #[arg(long, value_name = "REV", conflicts_with_all = ["staged", "unstaged", "range", "all_objects"], help_heading = "What is scanned")]
+    pub(crate) branch: Vec<String>,
+    /// Objects that no ref reaches, too: deleted branches, dropped stashes, amended commits
+    #[arg(long, conflicts_with = "what", help_heading = "What is scanned")]
+    pub(crate) all_objects: bool,
+    /// The submodules' repositories, too
+    #[arg(long, help_heading = "What is scanned")]
+    pub(crate) recurse_submodules: bool,
+    /// Leave out messages and authors of commits, tags, and names of files and refs
+    #[arg(long, help_heading = "What is scanned")]
+    pub(crate) no_metadata: bool,
+    /// How packs are scanned: along their deltas, or each object whole (slow, to compare)
+    #[arg(long, value_enum, default_value_t = PackEngine::Delta, value_name = "ENGINE", help_heading = "What is scanned")]
+    pub(crate) engine: PackEngine,
+
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// How packs are scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PackEngine {
+    /// Along their deltas.
+    Delta,
+    /// Every object whole, as libgit2 gives it.
+    Whole,
 }
 
 /// What every command that scans takes.

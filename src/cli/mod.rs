@@ -5,6 +5,7 @@ mod console;
 mod exit;
 mod explain;
 mod finish;
+mod git;
 mod progress;
 mod rules;
 mod scan;
@@ -82,6 +83,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
     let shared = args.shared;
     match args.command {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
+        Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();

@@ -1,44 +1,236 @@
-//! Commits as the graph needs them.
+//! Commits as their objects have them.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::ids::Ids;
+use super::mailmap::Mailmap;
+use crate::model::Commit;
 use crate::pack::Oid;
 
-/// A commit's place in the graph.
+/// What a commit names, and when it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawCommit {
     /// Its id.
     pub id: Oid,
-    /// The tree.
+    /// Its tree.
     pub tree: Oid,
-    /// The parents.
+    /// Its parents, in their order.
     pub parents: Vec<Oid>,
-    /// When it was committed, in seconds since 1970.
+    /// The committer's time: seconds since 1970, 0 where it is damaged, as git has it.
     pub time: i64,
 }
 
-/// Reads a commit object.
-#[must_use]
+/// Reads a commit's content, without any text. `None` where it has no tree.
 pub fn parse(id: Oid, bytes: &[u8]) -> Option<RawCommit> {
-    let mut lines = bytes.split(|b| *b == b'\n');
-    let hex = |text: &[u8]| std::str::from_utf8(text).ok()?.parse::<Oid>().ok();
-    let tree = hex(lines.next()?.strip_prefix(b"tree ")?)?;
+    let (tree, mut rest) = id_line(bytes, b"tree ")?;
     let mut parents = Vec::new();
-    let mut time = 0;
-    for line in lines {
-        if let Some(parent) = line.strip_prefix(b"parent ") {
-            parents.push(hex(parent)?);
-        } else if let Some(who) = line.strip_prefix(b"committer ") {
-            let mut words = who.rsplit(|b| *b == b' ');
-            words.next();
-            time = std::str::from_utf8(words.next()?).ok()?.parse().ok()?;
-            break;
-        } else if line.is_empty() {
-            break;
-        }
+    while let Some((parent, after)) = id_line(rest, b"parent ") {
+        parents.push(parent);
+        rest = after;
     }
     Some(RawCommit {
         id,
         tree,
         parents,
-        time,
+        time: header(rest, b"committer ").map_or(0, time),
     })
+}
+
+/// A line of a word and an id, and what follows it.
+fn id_line<'b>(bytes: &'b [u8], word: &[u8]) -> Option<(Oid, &'b [u8])> {
+    let rest = bytes.strip_prefix(word)?;
+    let (digits, rest) = rest.split_at_checked(40)?;
+    let id = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some((id, rest.strip_prefix(b"\n")?))
+}
+
+/// The rest of the first header line that begins with a word.
+fn header<'b>(bytes: &'b [u8], word: &[u8]) -> Option<&'b [u8]> {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines
+        .take_while(|line| !line.is_empty())
+        .find_map(|line| line.strip_prefix(word))
+}
+
+/// The time of a person's line: the number after the last `>`.
+fn time(line: &[u8]) -> i64 {
+    let after = memchr::memrchr(b'>', line).map_or(&[][..], |at| &line[at + 1..]);
+    let number = after.trim_ascii_start();
+    let end = number
+        .iter()
+        .position(u8::is_ascii_whitespace)
+        .unwrap_or(number.len());
+    let number = std::str::from_utf8(&number[..end]).ok();
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Most characters of a text that [`details`] gives.
+const LONGEST: usize = 200;
+
+/// What reports say of a commit. Text that is not UTF-8 gets replacement characters; the `encoding` header is not looked at.
+pub fn details(id: Oid, bytes: &[u8], mailmap: &Mailmap) -> Commit {
+    let person = header(bytes, b"author ").unwrap_or_default();
+    let (name, email) = name_and_email(person);
+    let (name, email) = mailmap.person(name, email);
+    let message = memchr::memmem::find(bytes, b"\n\n").map_or(&[][..], |at| &bytes[at + 2..]);
+    let subject = message
+        .split(|byte| *byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
+    Commit {
+        id,
+        author: text(name),
+        email: text(email),
+        date: header(bytes, b"committer ").map_or(0, time),
+        subject: text(subject),
+    }
+}
+
+fn name_and_email(line: &[u8]) -> (&[u8], &[u8]) {
+    let Some(open) = memchr::memchr(b'<', line) else {
+        return (line.trim_ascii(), &[]);
+    };
+    let rest = &line[open + 1..];
+    let close = memchr::memchr(b'>', rest).unwrap_or(rest.len());
+    (line[..open].trim_ascii(), &rest[..close])
+}
+
+fn text(bytes: &[u8]) -> String {
+    // A character has four bytes at most, and what is not UTF-8 becomes one for three.
+    let bytes = &bytes[..bytes.len().min(4 * LONGEST)];
+    String::from_utf8_lossy(bytes)
+        .chars()
+        .take(LONGEST)
+        .collect()
+}
+
+/// The commits of a repository by number.
+pub(super) struct Commits {
+    pub(super) ids: Ids,
+    rows: Vec<RawCommit>,
+    /// Parents of commit `i` that are there: `parents[starts[i]..starts[i + 1]]`.
+    starts: Vec<u32>,
+    parents: Vec<u32>,
+}
+
+impl Commits {
+    pub(super) fn new(mut rows: Vec<RawCommit>) -> Self {
+        rows.sort_unstable_by_key(|row| row.id);
+        rows.dedup_by_key(|row| row.id);
+        rows.truncate(Ids::MOST);
+        let ids = Ids::new(rows.iter().map(|row| row.id).collect());
+        let mut starts = Vec::with_capacity(rows.len() + 1);
+        let mut parents = Vec::new();
+        starts.push(0);
+        for row in &rows {
+            parents.extend(row.parents.iter().filter_map(|id| ids.find(id)));
+            starts.push(parents.len() as u32);
+        }
+        Self {
+            ids,
+            rows,
+            starts,
+            parents,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn row(&self, commit: u32) -> &RawCommit {
+        &self.rows[commit as usize]
+    }
+
+    pub(super) fn parents(&self, commit: u32) -> &[u32] {
+        let c = commit as usize;
+        &self.parents[self.starts[c] as usize..self.starts[c + 1] as usize]
+    }
+
+    /// Which commits can be reached from some.
+    pub(super) fn reached(&self, from: impl IntoIterator<Item = u32>) -> Vec<bool> {
+        let mut reached = vec![false; self.len()];
+        let mut stack = Vec::new();
+        for commit in from {
+            if !std::mem::replace(&mut reached[commit as usize], true) {
+                stack.push(commit);
+            }
+            while let Some(at) = stack.pop() {
+                for parent in self.parents(at) {
+                    if !std::mem::replace(&mut reached[*parent as usize], true) {
+                        stack.push(*parent);
+                    }
+                }
+            }
+        }
+        reached
+    }
+
+    /// The chosen commits, which hold all their ancestors, with parents first; among those that may come next the oldest,
+    /// and of equal age the smallest id. Commits in a loop, which only a false index can make, come where the loop is cut.
+    /// Gives the number of cuts beside them.
+    pub(super) fn order(&self, chosen: &[bool]) -> (Vec<u32>, usize) {
+        let all = 0..self.len() as u32;
+        let mut waits = vec![0_u32; self.len()];
+        let mut child_starts = vec![0_u32; self.len() + 1];
+        for commit in all.clone().filter(|c| chosen[*c as usize]) {
+            waits[commit as usize] = self.parents(commit).len() as u32;
+            for parent in self.parents(commit) {
+                child_starts[*parent as usize + 1] += 1;
+            }
+        }
+        for i in 1..child_starts.len() {
+            child_starts[i] += child_starts[i - 1];
+        }
+        let mut fill = child_starts.clone();
+        let mut children = vec![0_u32; child_starts[self.len()] as usize];
+        for commit in all.clone().filter(|c| chosen[*c as usize]) {
+            for parent in self.parents(commit) {
+                let at = &mut fill[*parent as usize];
+                children[*at as usize] = commit;
+                *at += 1;
+            }
+        }
+        let key = |commit: u32| Reverse((self.row(commit).time, commit));
+        let mut ready: BinaryHeap<_> = all
+            .clone()
+            .filter(|c| chosen[*c as usize] && waits[*c as usize] == 0)
+            .map(key)
+            .collect();
+        let total = chosen.iter().filter(|chosen| **chosen).count();
+        let mut order = Vec::with_capacity(total);
+        let mut placed = vec![false; self.len()];
+        let mut cuts = 0;
+        let mut rest: Option<std::vec::IntoIter<u32>> = None;
+        while order.len() < total {
+            let next = ready.pop().map(|Reverse((_, commit))| commit).or_else(|| {
+                let rest = rest.get_or_insert_with(|| {
+                    let left = |c: &u32| chosen[*c as usize] && !placed[*c as usize];
+                    let mut left: Vec<u32> = all.clone().filter(left).collect();
+                    left.sort_by_key(|c| (self.row(*c).time, *c));
+                    left.into_iter()
+                });
+                cuts += 1;
+                rest.find(|c| !placed[*c as usize])
+            });
+            let Some(commit) = next else {
+                break;
+            };
+            if std::mem::replace(&mut placed[commit as usize], true) {
+                continue;
+            }
+            order.push(commit);
+            let c = commit as usize;
+            for child in &children[child_starts[c] as usize..child_starts[c + 1] as usize] {
+                let waits = &mut waits[*child as usize];
+                *waits = waits.saturating_sub(1);
+                if *waits == 0 && !placed[*child as usize] {
+                    ready.push(key(*child));
+                }
+            }
+        }
+        (order, cuts)
+    }
 }

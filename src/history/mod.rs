@@ -1,7 +1,43 @@
-//! Refs, commits and trees: which commits, paths and refs hold an object.
+//! Git repositories without git: where they lie, their refs, and which commits, paths and refs hold an object.
+//!
+//! A repository may be made to hurt: its configuration is read for its format alone, no hook, filter or include is
+//! followed, no link or pipe is opened, and nothing outside is read unless the caller vouches for it ([`Trust`]).
+//! No rule and no secret is known here: what was found in objects goes by number. Absent on purpose: writing, the network,
+//! SHA-256 and reftable repositories (a clear error).
+//!
+//! ```text
+//! Repo ─▶ Refs, Revisions ─▶ staged, range: what is added
+//!      └▶ Objects ─▶ trees (packs, loose) ─▶ graph ─▶ the part of it that leads to hits ─▶ Attribution
+//! ```
 
+mod attribute;
+mod changes;
 mod commits;
+mod control;
+mod error;
+mod forest;
+mod ids;
+mod index;
+mod index_diff;
+mod mailmap;
+mod name;
 mod objects;
+mod places;
+mod range;
+mod refs;
+mod repo;
+mod revision;
+mod sets;
+mod trees;
 
-pub use commits::{RawCommit, parse};
-pub use objects::{Objects, OpenPack};
+pub use attribute::{Attribution, Counts, Input, Joined, Missed, Unit, attribute};
+pub use changes::Change;
+pub use commits::{RawCommit, details, parse};
+pub use error::Error;
+pub use index_diff::{Staged, Unstaged, staged, unstaged};
+pub use mailmap::Mailmap;
+pub use objects::{Hit, LooseId, Objects, OpenPack};
+pub use range::{Added, CommitAdds, range};
+pub use refs::{Refs, Tip, refs};
+pub use repo::{Nested, Repo, SubRepo, Trust, nested};
+pub use revision::{RangeText, Revisions, parse_range, since};

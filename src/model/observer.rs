@@ -20,6 +20,8 @@ pub enum SkipKind {
     Excluded,
     /// A symbolic link.
     Symlink,
+    /// Not there since a partial clone leaves it with its remote.
+    Promised,
     /// Neither a file nor a folder: a socket, a pipe, a device.
     Special,
 }
@@ -33,6 +35,7 @@ impl SkipKind {
             Self::TooLarge => "over the size limit",
             Self::Excluded => "excluded",
             Self::Symlink => "symbolic link",
+            Self::Promised => "promised by a partial clone",
             Self::Special => "not a regular file",
         }
     }

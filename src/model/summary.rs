@@ -17,6 +17,8 @@ pub struct Summary {
     pub objects: u64,
     /// Matches in objects that no scanned ref reaches; they are left out.
     pub unreachable_hits: u64,
+    /// Secrets in what was added that the base held before: no findings.
+    pub already_there: u64,
     /// Files in which only distinctive prefixes and key blocks were looked for.
     pub binary_files: u64,
     /// What could not be scanned.
@@ -45,6 +47,7 @@ impl Summary {
         self.commits += other.commits;
         self.objects += other.objects;
         self.unreachable_hits += other.unreachable_hits;
+        self.already_there += other.already_there;
         self.binary_files += other.binary_files;
         self.gaps.extend(other.gaps);
         for (kind, count) in other.skipped {

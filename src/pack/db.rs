@@ -116,6 +116,15 @@ impl Db {
         errors
     }
 
+    /// Brings the packs into memory that have at most `most` bytes; see [`Pack::load`]. Only before they are handed out.
+    pub fn load(&mut self, most: u64) -> Vec<Error> {
+        self.packs
+            .iter_mut()
+            .filter_map(Arc::get_mut)
+            .filter_map(|pack| pack.load(most).err())
+            .collect()
+    }
+
     /// The packs, in the order of the folders and then of their names.
     pub fn packs(&self) -> &[Arc<Pack>] {
         &self.packs

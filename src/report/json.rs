@@ -413,6 +413,7 @@ fn key(kind: SkipKind) -> &'static str {
         SkipKind::TooLarge => "too_large",
         SkipKind::Excluded => "excluded",
         SkipKind::Symlink => "symlink",
+        SkipKind::Promised => "promised",
         SkipKind::Special => "special",
     }
 }

@@ -473,6 +473,13 @@ impl Page<'_> {
                 &format!("{accepted} suppressed and not shown; see --show-suppressed"),
             );
         }
+        if summary.already_there > 0 {
+            let secrets = counted(summary.already_there, "secret was", "secrets were");
+            self.wrapped(
+                DIM,
+                &format!("{secrets} there before and not counted; `keysweep git` shows them"),
+            );
+        }
         if summary.unreachable_hits > 0 {
             let hits = counted(summary.unreachable_hits, "match is", "matches are");
             self.wrapped(
@@ -536,6 +543,7 @@ impl Page<'_> {
         let hint = match kind {
             SkipKind::Ignored => " — use --no-ignore",
             SkipKind::TooLarge => " — use --max-size",
+            SkipKind::Promised => " — let git fetch them first",
             SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
         };
         format!(" (among them {}{hint})", names.join(", "))
@@ -552,7 +560,9 @@ impl Page<'_> {
         for gap in gaps.iter().take(GAPS) {
             let path = report.redactor.path(gap.path.as_bytes());
             let reason = report.redactor.path(gap.reason.as_bytes());
-            self.line(&format!("  {}: {}", printable(&path), printable(&reason)));
+            let colon = if path.is_empty() { "" } else { ": " };
+            let (path, reason) = (printable(&path), printable(&reason));
+            self.line(&format!("  {path}{colon}{reason}"));
         }
         if gaps.len() > GAPS {
             self.line(&format!(

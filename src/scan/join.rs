@@ -55,6 +55,8 @@ pub struct BlobMatch {
     pub entropy: f32,
     /// Where it stands.
     pub place: Place,
+    /// Time of the commit that brought it there, in history.
+    pub time: Option<i64>,
 }
 
 /// Longest piece of a line that a report shows, in bytes.
@@ -278,6 +280,7 @@ pub(crate) fn place(
             blob: None,
             commit: None,
         },
+        time: None,
     })
 }
 

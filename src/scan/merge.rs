@@ -6,7 +6,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::BlobMatch;
-use crate::model::{Credential, Finding, Fingerprint};
+use crate::model::{Credential, Finding, Fingerprint, History};
 use crate::rule::RuleSet;
 
 /// The salt of fingerprints where no configuration gives one: published, so it keeps no secret.
@@ -23,11 +23,22 @@ pub struct Collected {
 
 /// Joins matches into findings.
 #[must_use]
+pub fn merge(rules: &RuleSet, matches: Vec<BlobMatch>, salt: &[u8]) -> Collected {
+    merge_with(rules, matches, &BTreeMap::new(), salt)
+}
+
+/// Joins matches into findings, with what git's history says of their secrets.
+#[must_use]
 #[expect(
     clippy::disallowed_methods,
     reason = "the fingerprint is made of the secret"
 )]
-pub fn merge(rules: &RuleSet, matches: Vec<BlobMatch>, salt: &[u8]) -> Collected {
+pub fn merge_with(
+    rules: &RuleSet,
+    matches: Vec<BlobMatch>,
+    histories: &BTreeMap<Fingerprint, History>,
+    salt: &[u8],
+) -> Collected {
     let mut by_secret: BTreeMap<(usize, [u8; 16]), Vec<BlobMatch>> = BTreeMap::new();
     for m in matches {
         let id = rules.rule(m.rule).map_or("", |r| &r.spec().id);
@@ -41,7 +52,10 @@ pub fn merge(rules: &RuleSet, matches: Vec<BlobMatch>, salt: &[u8]) -> Collected
         };
         let spec = rule.spec();
         group.sort_by(|a, b| order(a).cmp(&order(b)));
-        group.dedup_by(|b, a| a.place.path == b.place.path && a.place.span == b.place.span);
+        group.dedup_by(|b, a| {
+            (&a.place.path, a.place.span, a.place.blob, a.place.commit)
+                == (&b.place.path, b.place.span, b.place.blob, b.place.commit)
+        });
         let counting = group.iter().any(|m| m.place.dropped.is_none());
         if counting {
             // A place that an overlapping rule covers says nothing beside one that counts.
@@ -79,7 +93,7 @@ pub fn merge(rules: &RuleSet, matches: Vec<BlobMatch>, salt: &[u8]) -> Collected
             credential: Credential { secret, parts },
             entropy,
             fingerprint: Fingerprint(print),
-            history: None,
+            history: histories.get(&Fingerprint(print)).cloned(),
             places: group.into_iter().map(|m| m.place).collect(),
             opens,
             remedy: spec.remedy.to_string(),
@@ -105,8 +119,10 @@ pub fn merge(rules: &RuleSet, matches: Vec<BlobMatch>, salt: &[u8]) -> Collected
     collected
 }
 
-fn order(m: &BlobMatch) -> (&[u8], crate::model::Span) {
-    (&m.place.path, m.place.span)
+/// Places of the working tree come first, then those of history as they came.
+fn order(m: &BlobMatch) -> impl Ord + '_ {
+    let place = &m.place;
+    (m.time, &place.path, place.span, place.commit, place.blob)
 }
 
 /// HMAC-SHA-256 of rule and secret under the salt, its first 128 bits.

@@ -1,5 +1,7 @@
 //! Rules meet bytes: the engine, what joins its matches into findings, and the threads.
 
+mod added;
+mod audit;
 mod blob;
 mod carry;
 mod driver;
@@ -10,7 +12,9 @@ mod objects;
 mod settle;
 mod windows;
 
+pub use added::{AddedOptions, Addition, scan_added};
+pub use audit::{Audit, AuditError, AuditOptions, AuditOutcome, Since, audit};
 pub use driver::{Input, Options, Outcome, scan_bytes, scan_reader, scan_tree};
 pub use engine::{Engine, EngineError, Limits, Match, Scratch};
 pub use join::{BlobContext, BlobMatch, Settings, join};
-pub use merge::{Collected, PUBLISHED_SALT, fingerprint, merge};
+pub use merge::{Collected, PUBLISHED_SALT, fingerprint, merge, merge_with};

@@ -16,7 +16,7 @@ use super::carry::{Carried, Carrier};
 use super::join::{Context, Located, Spot};
 use super::windows::Windowed;
 use super::{Engine, Limits, Scratch, Settings};
-use crate::history::{Objects, RawCommit, parse};
+use crate::history::{LooseId, Objects, RawCommit, parse};
 use crate::model::Observer;
 use crate::pack::{DeltaTree, Gap, Head, Kind, Object, Oid, Visitor, Window, walk};
 
@@ -242,6 +242,7 @@ impl Visitor for Gatherer<'_> {
 pub(crate) fn scan_objects(
     engine: &Engine,
     objects: &Objects,
+    loose: &[LooseId],
     options: ObjectOptions<'_>,
     pool: &rayon::ThreadPool,
     observer: &dyn Observer,
@@ -266,37 +267,33 @@ pub(crate) fn scan_objects(
         found.gaps.extend(walked.gaps);
         gatherers.extend(walked.visitors);
     }
-    for folder in objects.db.loose() {
-        let (ids, error) = folder.ids();
-        if let Some(error) = error {
-            found.notes.push((String::new(), error.to_string()));
-        }
-        let errors = Mutex::new(Vec::new());
-        let loose: Vec<Gatherer<'_>> = pool.install(|| {
-            ids.par_chunks(64)
-                .fold(make, |mut gatherer, ids| {
-                    for id in ids {
-                        if options.stop.load(Ordering::Relaxed) {
-                            break;
-                        }
-                        if let Err(error) = loose_object(&mut gatherer, folder, *id, &walk_options)
-                        {
-                            let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
-                            errors.push(error);
-                        }
-                    }
-                    gatherer
-                })
-                .collect()
-        });
-        gatherers.extend(loose);
-        for error in errors.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            match error {
-                crate::pack::Error::Object(gap) => found.gaps.push(gap),
-                // Packed and deleted meanwhile: its pack is seen, or the object is missed where it is needed.
-                other if other.is_vanished() => {}
-                other => found.notes.push((String::new(), other.to_string())),
+    let errors = Mutex::new(Vec::new());
+    let loose: Vec<Gatherer<'_>> = pool.install(|| {
+        let chunks = loose.par_chunks(64);
+        let gathered = chunks.fold(make, |mut gatherer, chunk| {
+            for one in chunk {
+                if options.stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let Some(folder) = objects.db.loose().get(one.folder as usize) else {
+                    continue;
+                };
+                if let Err(error) = loose_object(&mut gatherer, folder, one, &walk_options) {
+                    let mut errors = errors.lock().unwrap_or_else(PoisonError::into_inner);
+                    errors.push(error);
+                }
             }
+            gatherer
+        });
+        gathered.collect()
+    });
+    gatherers.extend(loose);
+    for error in errors.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match error {
+            crate::pack::Error::Object(gap) => found.gaps.push(gap),
+            // Packed and deleted meanwhile: its pack is seen, or the object is missed where it is needed.
+            other if other.is_vanished() => {}
+            other => found.notes.push((String::new(), other.to_string())),
         }
     }
     for gatherer in gatherers {
@@ -309,16 +306,16 @@ pub(crate) fn scan_objects(
 fn loose_object(
     gatherer: &mut Gatherer<'_>,
     folder: &crate::pack::Loose,
-    id: Oid,
+    one: &LooseId,
     options: &crate::pack::Options<'_>,
 ) -> Result<(), crate::pack::Error> {
-    let Some(object) = folder.open(&id)? else {
-        return Ok(());
-    };
-    let kind = object.kind();
+    let LooseId { id, kind, .. } = *one;
     if kind == Kind::Tree {
         return Ok(());
     }
+    let Some(object) = folder.open(&id)? else {
+        return Ok(());
+    };
     if object.size() > options.stream_over && kind == Kind::Blob {
         return object.windows(options.window, options.overlap, |window| {
             gatherer.window(id, kind, object.size(), &window);

@@ -1,0 +1,327 @@
+//! `keysweep git`: a repository's history, or what is added to it.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Context, bail};
+
+use keysweep::history::{
+    Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
+};
+use keysweep::model::{Gap, Oid};
+use keysweep::pack::Db;
+use keysweep::scan::{
+    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, Engine, Input, Limits, Options,
+    PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
+};
+
+use super::args::{GitArgs, PackEngine, Shared};
+use super::exit::Exit;
+use super::finish::{self, Results};
+use super::progress::Progress;
+
+/// Bytes for objects, and for what is known of trees.
+const MEMORY: u64 = 256 << 20;
+/// Packs up to this are read into memory.
+const LOAD: u64 = 1 << 30;
+
+/// Runs the command.
+pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    finish::check(shared)?;
+    let engine = super::scan::engine(&args.common.selection)?;
+    let started = Instant::now();
+    let progress = Progress::start(shared.quiet);
+    let repo = Repo::discover(&args.repo, &trust())?;
+    let refs = refs(&repo)?;
+    let mut outcome = one(&engine, &repo, &refs, args, &progress)?;
+    if args.recurse_submodules {
+        let (submodules, gaps) = repo.submodules();
+        outcome.summary.gaps.extend(gaps);
+        for submodule in submodules {
+            let part = history_of(&engine, &submodule.git_dir, args, &progress);
+            let name = submodule.name;
+            match part {
+                Ok(mut part) => {
+                    for m in &mut part.matches {
+                        m.place.path = [b"modules/", name.as_bytes(), b"/", &m.place.path].concat();
+                    }
+                    outcome.merge(part);
+                }
+                Err(error) => outcome.summary.gaps.push(Gap {
+                    path: format!("modules/{name}"),
+                    reason: format!("{error:#}"),
+                }),
+            }
+        }
+    }
+    drop(progress);
+    outcome.summary.sort();
+    let results = Results {
+        collected: merge_with(
+            engine.rules(),
+            outcome.matches,
+            &outcome.histories,
+            PUBLISHED_SALT,
+        ),
+        summary: outcome.summary,
+        root: args.repo.display().to_string(),
+        elapsed: started.elapsed(),
+        revision: refs.head.map(|id| id.to_string()),
+        branch: refs.head_name,
+    };
+    finish::run(&engine, results, &args.common, shared)
+}
+
+/// A submodule's history. Its folder was found below the repository's own.
+fn history_of(
+    engine: &Engine,
+    git_dir: &Path,
+    args: &GitArgs,
+    progress: &Progress,
+) -> anyhow::Result<AuditOutcome> {
+    let trust = Trust {
+        git_dir: Some(git_dir.to_owned()),
+        ..Trust::default()
+    };
+    let repo = Repo::discover(git_dir, &trust)?;
+    let refs = refs(&repo)?;
+    let tips = all_tips(&refs);
+    let options = audit_options(args, None);
+    let what = Audit {
+        repo: &repo,
+        refs: &refs,
+        tips: &tips,
+    };
+    Ok(audit(engine, what, &options, progress.observer())?)
+}
+
+fn one(
+    engine: &Engine,
+    repo: &Repo,
+    refs: &Refs,
+    args: &GitArgs,
+    progress: &Progress,
+) -> anyhow::Result<AuditOutcome> {
+    if args.staged || args.range.is_some() {
+        return added(engine, repo, refs, args, progress);
+    }
+    if args.unstaged {
+        return changed(engine, repo, args, progress);
+    }
+    let mut tips = all_tips(refs);
+    let mut recent = None;
+    if !args.branch.is_empty() || args.since.is_some() {
+        let (db, _) = repo.objects();
+        let revisions = Revisions {
+            repo,
+            db: &db,
+            refs,
+        };
+        if !args.branch.is_empty() {
+            tips = branches(&revisions, &args.branch)?;
+        }
+        if let Some(text) = &args.since {
+            recent = Some(match since(text, now())? {
+                Some(time) => Since::Time(time),
+                None => Since::Commit(revisions.commit(text)?),
+            });
+        }
+    }
+    if args.engine == PackEngine::Whole && !repo.gaps.is_empty() {
+        bail!(
+            "--engine whole reads through libgit2, which follows alternates that are not to be followed here; use --engine delta"
+        );
+    }
+    let what = Audit {
+        repo,
+        refs,
+        tips: &tips,
+    };
+    Ok(audit(
+        engine,
+        what,
+        &audit_options(args, recent),
+        progress.observer(),
+    )?)
+}
+
+fn audit_options(args: &GitArgs, since: Option<Since>) -> AuditOptions {
+    AuditOptions {
+        threads: args.common.threads(),
+        settings: args.common.settings(),
+        limits: Limits::default(),
+        memory: MEMORY,
+        load: LOAD,
+        metadata: !args.no_metadata,
+        all_objects: args.all_objects,
+        since,
+        whole: args.engine == PackEngine::Whole,
+        now: now(),
+        salt: PUBLISHED_SALT.to_vec(),
+    }
+}
+
+/// Everything that refs, HEAD and the HEADs of work trees name.
+fn all_tips(refs: &Refs) -> Vec<Tip> {
+    let mut tips = refs.tips.clone();
+    tips.extend(refs.work_trees.iter().cloned());
+    tips.extend(refs.head.map(|target| Tip {
+        name: "HEAD".to_owned(),
+        target,
+    }));
+    tips
+}
+
+fn branches(revisions: &Revisions<'_>, names: &[String]) -> anyhow::Result<Vec<Tip>> {
+    let tip = |name: &String| {
+        let target = revisions.commit(name)?;
+        let full = ["", "refs/", "refs/heads/", "refs/tags/", "refs/remotes/"];
+        let full = full.map(|prefix| format!("{prefix}{name}"));
+        let mut tips = revisions.refs.tips.iter();
+        let known = tips.find(|tip| full.contains(&tip.name));
+        Ok(Tip {
+            name: known.map_or_else(|| name.clone(), |tip| tip.name.clone()),
+            target,
+        })
+    };
+    names.iter().map(tip).collect()
+}
+
+/// What the index or a range of commits adds.
+fn added(
+    engine: &Engine,
+    repo: &Repo,
+    refs: &Refs,
+    args: &GitArgs,
+    progress: &Progress,
+) -> anyhow::Result<AuditOutcome> {
+    let (db, errors) = repo.objects();
+    let mut gaps: Vec<Gap> = errors
+        .iter()
+        .map(|error| Gap {
+            path: String::new(),
+            reason: error.to_string(),
+        })
+        .collect();
+    gaps.extend(repo.gaps.iter().cloned());
+    let mut additions = Vec::new();
+    if let Some(text) = &args.range {
+        let (base, tip) = ends(text, repo, &db, refs)?;
+        let added = range(&db, &repo.shallow, &base, tip)?;
+        gaps.extend(added.gaps);
+        additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
+            commit: Some(commit.id),
+            changes: commit.changes,
+            removed: Vec::new(),
+        }));
+    } else {
+        let staged = staged(repo, &db, refs.head)?;
+        gaps.extend(staged.gaps);
+        additions.push(Addition {
+            commit: None,
+            changes: staged.changes,
+            removed: Vec::new(),
+        });
+    }
+    let options = AddedOptions {
+        settings: args.common.settings(),
+        limits: Limits::default(),
+        memory: MEMORY,
+        metadata: !args.no_metadata,
+        promisor: repo.promisor,
+        salt: PUBLISHED_SALT.to_vec(),
+    };
+    let mut outcome = scan_added(engine, &db, &additions, &options, progress.observer());
+    outcome.summary.gaps.extend(gaps);
+    Ok(outcome)
+}
+
+/// The commits that a range leaves out, and the one that it ends with.
+fn ends(text: &str, repo: &Repo, db: &Db, refs: &Refs) -> anyhow::Result<(Vec<Oid>, Oid)> {
+    let written = parse_range(text)?;
+    let revisions = Revisions { repo, db, refs };
+    let tip = revisions.commit(written.tip)?;
+    let base = written
+        .base
+        .map(|base| revisions.commit(base))
+        .transpose()?;
+    // For `A...B` as for `A..B` what A reaches is left out: a pull request adds what the target has not.
+    Ok((base.into_iter().collect(), tip))
+}
+
+/// Files of the working tree that differ from the index.
+fn changed(
+    engine: &Engine,
+    repo: &Repo,
+    args: &GitArgs,
+    progress: &Progress,
+) -> anyhow::Result<AuditOutcome> {
+    let root = repo
+        .work_tree
+        .as_ref()
+        .context("--unstaged needs a working tree; this repository is bare")?;
+    let changed = unstaged(repo)?;
+    let inputs: Vec<Input> = changed
+        .paths
+        .iter()
+        .map(|path| {
+            let shown = String::from_utf8_lossy(path).into_owned();
+            Input {
+                path: root.join(Path::new(&shown)),
+                prefix: shown,
+            }
+        })
+        .filter(|input| input.path.symlink_metadata().is_ok_and(|m| m.is_file()))
+        .collect();
+    let options = Options {
+        threads: args.common.threads(),
+        settings: args.common.settings(),
+        ..Options::default()
+    };
+    let part = scan_tree(engine, &inputs, &options, progress.observer());
+    let mut outcome = AuditOutcome {
+        matches: part.matches,
+        summary: part.summary,
+        ..AuditOutcome::default()
+    };
+    outcome.summary.gaps.extend(changed.gaps);
+    Ok(outcome)
+}
+
+/// What the user and the environment vouch for.
+fn trust() -> Trust {
+    let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let list = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES");
+    Trust {
+        named: true,
+        uid: user(),
+        sudo_uid: std::env::var("SUDO_UID")
+            .ok()
+            .and_then(|id| id.parse().ok()),
+        root: None,
+        alternates: list.map_or_else(Vec::new, |list| std::env::split_paths(&list).collect()),
+        object_dir: path("GIT_OBJECT_DIRECTORY"),
+        git_dir: path("GIT_DIR"),
+        work_tree: path("GIT_WORK_TREE"),
+        index_file: path("GIT_INDEX_FILE"),
+    }
+}
+
+/// The user whose folders count as owned.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "there is none on other systems")]
+fn user() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn user() -> Option<u32> {
+    None
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}

@@ -1,0 +1,710 @@
+//! Attribution: which commits, paths and refs hold what was found.
+//!
+//! A *unit* is one leak at one path, or in commit messages, or in tags. Commits are gone through with parents first. What
+//! a commit's tree holds that none of its parents' trees does, it introduced; what a parent's tree holds and its own does
+//! not, it removed. What its history holds is what its tree and its parents' histories hold. These sets are shared
+//! ([`Sets`]), so a commit that changes no hit costs two look-ups.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Tip;
+use super::commits::{Commits, RawCommit};
+use super::forest::{BARREN, Forest, NodeId};
+use super::ids::Ids;
+use super::objects::{Hit, LooseId, Objects};
+use super::places::{NO_PATH, Places, ROOT};
+use super::sets::{EMPTY, Full, Set, Sets};
+use super::trees::Trees;
+use crate::model::Origin;
+use crate::pack::{self, Gap, Kind, Oid, Options};
+
+/// What attribution starts from.
+pub struct Input<'a> {
+    /// The repository.
+    pub objects: &'a Objects,
+    /// Its loose objects, from [`Objects::loose`].
+    pub loose: &'a [LooseId],
+    /// All its commits, in any order.
+    pub commits: Vec<RawCommit>,
+    /// What was found in objects, in any order.
+    pub hits: Vec<Hit>,
+    /// The refs that count.
+    pub tips: &'a [Tip],
+    /// HEAD's commit.
+    pub head: Option<Oid>,
+    /// Whether commits that no tip reaches count, and hits that no commit holds are units of their own.
+    pub all: bool,
+    /// Bytes for the walk over trees.
+    pub walk_memory: u64,
+    /// Bytes for sets and paths. The kept entries of trees come on top, 8 bytes for each subtree of each tree.
+    pub set_memory: u64,
+    /// Threads for the walk.
+    pub pool: &'a rayon::ThreadPool,
+    /// Becomes true when the work is to end early; what is known by then is given.
+    pub stop: &'a AtomicBool,
+}
+
+/// Something that was not looked at, so that hits may be missing from the result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Missed {
+    /// An object of a pack that could not be decoded.
+    #[error(transparent)]
+    Object(Gap),
+    /// A file of the object database.
+    #[error(transparent)]
+    File(pack::Error),
+    /// A tree with a malformed entry: what comes after it in the tree is not known.
+    #[error("tree {0} is malformed")]
+    MalformedTree(Oid),
+    /// A tree that needs more memory than the walk has.
+    #[error("tree {0} is too large for the memory budget")]
+    LargeTree(Oid),
+    /// A tree that is named and not there, as in a partial clone.
+    #[error("tree {0} is missing")]
+    Tree(Oid),
+    /// A tree that holds itself, by a false index.
+    #[error("tree {0} is within itself")]
+    TreeLoop(Oid),
+    /// Commits that are their own ancestors, by a false index: so many.
+    #[error("commits are in a loop, cut {0} times")]
+    CommitLoop(usize),
+    /// A path of more than 4,096 folders or 64 KiB.
+    #[error("a path is too long")]
+    Path,
+    /// A ref's target, or what a tag names.
+    #[error("object {0} of a ref is missing or cannot be read")]
+    Target(Oid),
+    /// Sets and paths took all the memory that they may.
+    #[error(
+        "hits stand in too many places for the memory budget; those in newer commits are missing"
+    )]
+    Memory,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Commits that count: all, or those that tips reach.
+    pub commits: usize,
+    /// Commits in all.
+    pub all_commits: usize,
+    /// Distinct trees.
+    pub trees: usize,
+    /// Objects with hits that no commit or tip holds.
+    pub unreached: usize,
+}
+
+/// One leak at one path, or in commits' or tags' own text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// The leak's number.
+    pub leak: u32,
+    /// What holds it.
+    pub origin: Origin,
+    /// The path, with `/`; empty for a commit, a tag, and what nothing holds.
+    pub path: Vec<u8>,
+    /// The commits that introduced it, by topology, each with the object that holds it there: the blob at the path, for
+    /// [`Origin::Name`] the blob or tree of that name, or the commit itself.
+    pub introductions: Vec<(Oid, Oid)>,
+    /// The hit objects that stood at the path with this leak, or the commits or tags that have it: the ones introduced
+    /// first come first. Empty for [`Origin::Name`].
+    pub objects: Vec<Oid>,
+    /// The last commit by topology whose tree holds it, or that has it in its own text.
+    pub last: Option<Oid>,
+    /// Time of the newest commit that removed it, when no tip holds it.
+    pub removed: Option<i64>,
+    /// The object with this leak at this path in HEAD's tree, [`Origin::Content`] only.
+    pub head_object: Option<Oid>,
+    /// Whether HEAD's tree holds it; for a commit's own text, HEAD's history.
+    pub in_head: bool,
+}
+
+/// What several units have in common, as [`crate::model::History`] has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Joined {
+    /// The commit that introduced the first of them, by topology.
+    pub first: Option<Oid>,
+    /// Its time.
+    pub first_time: Option<i64>,
+    /// The last commit that holds one of them.
+    pub last: Option<Oid>,
+    /// Commits that introduced one while none of their parents' trees held any of them.
+    pub introductions: u32,
+    /// Whether HEAD holds one.
+    pub in_head: bool,
+    /// Tips whose newest tree holds one, ascending.
+    pub tips: Vec<usize>,
+    /// Tips whose history holds one, ascending.
+    pub refs: Vec<usize>,
+    /// When the last of them was removed; `None` while a tip holds one, or where nobody removed any.
+    pub until: Option<i64>,
+}
+
+/// Where everything that was found is and was.
+///
+/// The refs of a unit are worked out when they are asked for: with 17,887 refs, as curl has, a list for each unit would
+/// take more memory than all else.
+pub struct Attribution {
+    /// Sorted by leak, origin and path.
+    pub units: Vec<Unit>,
+    /// How much was looked at.
+    pub counts: Counts,
+    /// What was not.
+    pub missed: Vec<Missed>,
+    /// For each of `units`.
+    inner: Vec<Inner>,
+    commits: Commits,
+    /// Place of each commit in the order.
+    position: Vec<u32>,
+    /// What each commit's tree holds.
+    held: Vec<Set>,
+    sets: Sets,
+    groups: Vec<Group>,
+}
+
+/// A unit with numbers in place of ids.
+#[derive(Default)]
+struct Inner {
+    /// Its number in sets.
+    number: u32,
+    introductions: Vec<u32>,
+    last: Option<u32>,
+}
+
+/// Tips that hold the same.
+struct Group {
+    /// What the newest tree holds, tags included, and commits' own text in the history.
+    now: Set,
+    /// What the history holds.
+    ever: Set,
+    tips: Vec<usize>,
+}
+
+/// Finds the commits, paths and refs of all hits. `names` gives the leaks in a file's or folder's name; it is asked once
+/// for each distinct name, or a few times.
+pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> Attribution {
+    let mut missed = Vec::new();
+    let (ids, leaks) = joined(input.hits);
+    let options = Options {
+        memory: input.walk_memory,
+        stop: Some(input.stop),
+        ..Options::default()
+    };
+    let trees = Trees::read(
+        input.objects,
+        input.loose,
+        &ids,
+        names,
+        &options,
+        input.pool,
+        &mut missed,
+    );
+    let work = Work {
+        objects: input.objects,
+        forest: Forest::new(&trees),
+        places: Places::new(&leaks, &trees.names, input.set_memory / 2),
+        sets: Sets::new(input.set_memory / 2),
+        trees: &trees,
+        hits: &ids,
+        leaks: &leaks,
+        commits: Commits::new(input.commits),
+        roots: Vec::new(),
+        held: Vec::new(),
+        ever: Vec::new(),
+        introductions: Vec::new(),
+        removed: Vec::new(),
+        met: vec![false; ids.len()],
+        missed,
+    };
+    work.run(input.tips, input.head, input.all, input.stop)
+}
+
+/// Hits by object.
+fn joined(mut hits: Vec<Hit>) -> (Ids, Vec<Vec<u32>>) {
+    hits.retain(|hit| !hit.leaks.is_empty());
+    hits.sort_unstable_by_key(|hit| hit.object);
+    let mut ids: Vec<Oid> = Vec::with_capacity(hits.len());
+    let mut leaks: Vec<Vec<u32>> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        match leaks.last_mut() {
+            Some(last) if ids.last() == Some(&hit.object) => last.extend(hit.leaks),
+            _ => {
+                ids.push(hit.object);
+                leaks.push(hit.leaks);
+            }
+        }
+    }
+    for list in &mut leaks {
+        list.sort_unstable();
+        list.dedup();
+    }
+    (Ids::new(ids), leaks)
+}
+
+/// What a ref leads to, through tags.
+#[derive(Clone, Copy)]
+enum Target {
+    Commit(u32),
+    Tree(u32),
+    Hit(u32),
+    Nothing,
+}
+
+struct Work<'w> {
+    objects: &'w Objects,
+    trees: &'w Trees,
+    hits: &'w Ids,
+    leaks: &'w [Vec<u32>],
+    forest: Forest,
+    places: Places<'w>,
+    sets: Sets,
+    commits: Commits,
+    /// The node of each commit's tree.
+    roots: Vec<NodeId>,
+    /// What each commit's tree holds, and what its history does.
+    held: Vec<Set>,
+    ever: Vec<Set>,
+    /// For each unit, the commits that introduced it.
+    introductions: Vec<Vec<u32>>,
+    /// For each unit, the time of the newest commit that removed it.
+    removed: Vec<Option<i64>>,
+    /// The commits and tags with hits that count.
+    met: Vec<bool>,
+    missed: Vec<Missed>,
+}
+
+/// Most bytes of a tag.
+const TAG: u64 = 16 << 20;
+/// Most tags that name each other.
+const NESTED: usize = 64;
+
+impl Work<'_> {
+    fn run(mut self, tips: &[Tip], head: Option<Oid>, all: bool, stop: &AtomicBool) -> Attribution {
+        let mut seen = HashMap::new();
+        let targets: Vec<(Target, Vec<u32>)> = tips
+            .iter()
+            .map(|tip| {
+                let known = seen.entry(tip.target);
+                known.or_insert_with(|| self.peel(tip.target)).clone()
+            })
+            .collect();
+        let head = head.and_then(|id| self.commits.ids.find(&id));
+        let count = self.commits.len();
+        let chosen = if all {
+            vec![true; count]
+        } else {
+            let tips = targets.iter().filter_map(|(target, _)| match target {
+                Target::Commit(commit) => Some(*commit),
+                _ => None,
+            });
+            self.commits.reached(tips.chain(head))
+        };
+        let (order, cuts) = self.commits.order(&chosen);
+        if cuts > 0 {
+            self.missed.push(Missed::CommitLoop(cuts));
+        }
+        self.roots = vec![BARREN; count];
+        self.held = vec![EMPTY; count];
+        self.ever = vec![EMPTY; count];
+        for commit in &order {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            if self.commit(*commit).is_err() {
+                self.missed.push(Missed::Memory);
+                break;
+            }
+        }
+        let groups = self.groups(&targets).unwrap_or_else(|(Full, groups)| {
+            self.missed.push(Missed::Memory);
+            groups
+        });
+        self.fit();
+        let last = self.last(&order);
+        self.finish(tips.len(), &order, last, groups, head, all)
+    }
+
+    /// What a ref leads to, and the tags with hits on the way, as numbers of hits.
+    fn peel(&mut self, id: Oid) -> (Target, Vec<u32>) {
+        let (mut at, mut tags) = (id, Vec::new());
+        for _ in 0..NESTED {
+            if let Some(commit) = self.commits.ids.find(&at) {
+                return (Target::Commit(commit), tags);
+            }
+            if let Some(tree) = self.trees.ids.find(&at) {
+                return (Target::Tree(tree), tags);
+            }
+            let next = match self.objects.db.header(&at) {
+                Ok(Some((Kind::Blob, _))) => {
+                    let hit = self.hits.find(&at).map_or(Target::Nothing, Target::Hit);
+                    return (hit, tags);
+                }
+                Ok(Some((Kind::Tag, _))) => {
+                    tags.extend(self.hits.find(&at));
+                    let found = self.objects.db.find(&at, TAG).ok().flatten();
+                    found.and_then(|tag| named_by_tag(&tag.bytes))
+                }
+                _ => None,
+            };
+            let Some(next) = next else {
+                break;
+            };
+            at = next;
+        }
+        self.missed.push(Missed::Target(at));
+        (Target::Nothing, tags)
+    }
+
+    fn root(&mut self, tree: u32) -> NodeId {
+        self.forest.node(self.trees, tree, &mut self.missed)
+    }
+
+    fn held_by(&mut self, root: NodeId) -> Result<Set, Full> {
+        self.places
+            .held(&self.forest, &mut self.sets, root, &mut self.missed)
+    }
+
+    /// Makes room for units that are new.
+    fn fit(&mut self) {
+        let count = self.places.all.len();
+        self.introductions.resize_with(count, Vec::new);
+        self.removed.resize(count, None);
+    }
+
+    /// Works out what a commit holds, introduces and removes. Its parents were there before.
+    fn commit(&mut self, commit: u32) -> Result<(), Full> {
+        let c = commit as usize;
+        let row = self.commits.row(commit);
+        let (id, tree, time) = (row.id, row.tree, row.time);
+        match self.trees.ids.find(&tree) {
+            Some(tree) => self.roots[c] = self.root(tree),
+            None => self.missed.push(Missed::Tree(tree)),
+        }
+        let held = self.held_by(self.roots[c])?;
+        self.held[c] = held;
+        self.fit();
+        let (mut before, mut ever) = (EMPTY, held);
+        for parent in self.commits.parents(commit) {
+            let theirs = self.held[*parent as usize];
+            ever = self.sets.union(ever, self.ever[*parent as usize])?;
+            if theirs == held {
+                before = held;
+                continue;
+            }
+            before = self.sets.union(before, theirs)?;
+            let removed = &mut self.removed;
+            self.sets.minus(theirs, held, &mut |unit| {
+                let removed = &mut removed[unit as usize];
+                *removed = Some(removed.map_or(time, |before| before.max(time)));
+            });
+        }
+        let introductions = &mut self.introductions;
+        self.sets.minus(held, before, &mut |unit| {
+            introductions[unit as usize].push(commit);
+        });
+        if let Some(hit) = self.hits.find_rare(id.as_bytes()) {
+            let own = self.own(hit, Origin::Commit)?;
+            self.fit();
+            for unit in &own {
+                self.introductions[*unit as usize].push(commit);
+            }
+            let own = self.sets.of(&mut own.clone())?;
+            ever = self.sets.union(ever, own)?;
+        }
+        self.ever[c] = ever;
+        Ok(())
+    }
+
+    /// The units of a commit's or tag's own text.
+    fn own(&mut self, hit: u32, origin: Origin) -> Result<Vec<u32>, Full> {
+        let new = !std::mem::replace(&mut self.met[hit as usize], true);
+        let leaks = self.leaks;
+        let mut units = Vec::new();
+        for leak in &leaks[hit as usize] {
+            let unit = self.places.unit(*leak, NO_PATH, origin)?;
+            if new {
+                self.places.all[unit as usize].hits.push(hit);
+            }
+            units.push(unit);
+        }
+        Ok(units)
+    }
+
+    /// Tips by what they hold. What is known when memory ends comes with the error.
+    fn groups(&mut self, targets: &[(Target, Vec<u32>)]) -> Result<Vec<Group>, (Full, Vec<Group>)> {
+        let mut groups: BTreeMap<(Set, Set), Vec<usize>> = BTreeMap::new();
+        let mut full = None;
+        for (tip, (target, tags)) in targets.iter().enumerate() {
+            match self.tip(*target, tags) {
+                Ok(sets) => groups.entry(sets).or_default().push(tip),
+                Err(error) => full = Some(error),
+            }
+        }
+        let groups = groups.into_iter();
+        let groups = groups
+            .map(|((now, ever), tips)| Group { now, ever, tips })
+            .collect();
+        match full {
+            None => Ok(groups),
+            Some(error) => Err((error, groups)),
+        }
+    }
+
+    /// What a tip's newest tree and its history hold.
+    fn tip(&mut self, target: Target, tags: &[u32]) -> Result<(Set, Set), Full> {
+        let (mut now, mut ever) = match target {
+            Target::Commit(commit) => (self.held[commit as usize], self.ever[commit as usize]),
+            Target::Tree(tree) => {
+                let root = self.root(tree);
+                let held = self.held_by(root)?;
+                (held, held)
+            }
+            Target::Hit(hit) => {
+                let range = self.places.hit_at(ROOT, hit)?;
+                let mut units = self.places.units_in(range).to_vec();
+                let held = self.sets.of(&mut units)?;
+                (held, held)
+            }
+            Target::Nothing => (EMPTY, EMPTY),
+        };
+        for tag in tags {
+            let mut units = self.own(*tag, Origin::Tag)?;
+            let own = self.sets.of(&mut units)?;
+            now = self.sets.union(now, own)?;
+            ever = self.sets.union(ever, own)?;
+        }
+        Ok((now, ever))
+    }
+
+    /// For each unit, the last commit that holds it.
+    fn last(&self, order: &[u32]) -> Vec<Option<u32>> {
+        let mut last = vec![None; self.places.all.len()];
+        let mut marks = self.sets.marks();
+        for commit in order.iter().rev() {
+            self.sets
+                .each_new(self.held[*commit as usize], &mut marks, &mut |unit| {
+                    last[unit as usize].get_or_insert(*commit);
+                });
+        }
+        for (last, introductions) in last.iter_mut().zip(&self.introductions) {
+            // A commit's own text is in no tree.
+            *last = last.or(introductions.last().copied());
+        }
+        last
+    }
+
+    fn finish(
+        mut self,
+        tips: usize,
+        order: &[u32],
+        last: Vec<Option<u32>>,
+        groups: Vec<Group>,
+        head: Option<u32>,
+        all: bool,
+    ) -> Attribution {
+        // Whether a tip holds it; text of commits stays as long as a tip reaches it.
+        let mut tipped = vec![false; self.places.all.len()];
+        let mut marks = self.sets.marks();
+        for group in &groups {
+            self.sets.each_new(group.now, &mut marks, &mut |unit| {
+                tipped[unit as usize] = true
+            });
+        }
+        let commits = &self.commits;
+        let mut rows: Vec<(Unit, Inner)> = Vec::with_capacity(self.places.all.len());
+        for (number, place) in (0_u32..).zip(&self.places.all) {
+            let u = number as usize;
+            let introductions = std::mem::take(&mut self.introductions[u]);
+            if introductions.is_empty() && last[u].is_none() && !tipped[u] {
+                // Met when memory ended.
+                continue;
+            }
+            let object = |commit: u32| match place.origin {
+                Origin::Content => {
+                    let root = self.roots[commit as usize];
+                    let hit = self.places.hit_of(&self.forest, root, number);
+                    hit.map(|hit| self.hits.id(hit))
+                }
+                Origin::Name => self.named(commit, &self.places.names_to(place.path)),
+                _ => Some(commits.ids.id(commit)),
+            };
+            let id = |commit: u32| commits.ids.id(commit);
+            let in_head = head.is_some_and(|head| {
+                let sets = if place.origin == Origin::Commit {
+                    &self.ever
+                } else {
+                    &self.held
+                };
+                self.sets.contains(sets[head as usize], number)
+            });
+            let unit = Unit {
+                leak: place.leak,
+                origin: place.origin,
+                path: if place.path == NO_PATH {
+                    Vec::new()
+                } else {
+                    self.places.bytes(place.path)
+                },
+                introductions: introductions
+                    .iter()
+                    .map(|commit| (id(*commit), object(*commit).unwrap_or(id(*commit))))
+                    .collect(),
+                objects: place.hits.iter().map(|hit| self.hits.id(*hit)).collect(),
+                last: last[u].map(id),
+                removed: self.removed[u].filter(|_| !tipped[u]),
+                head_object: head
+                    .filter(|_| in_head && place.origin == Origin::Content)
+                    .and_then(object),
+                in_head,
+            };
+            let inner = Inner {
+                number,
+                introductions,
+                last: last[u],
+            };
+            rows.push((unit, inner));
+        }
+        let mut unreached = 0;
+        let mut stands = std::mem::take(&mut self.met);
+        for hit in self.places.all.iter().flat_map(|place| &place.hits) {
+            stands[*hit as usize] = true;
+        }
+        for hit in (0..self.hits.len() as u32).filter(|hit| !stands[*hit as usize]) {
+            unreached += 1;
+            if all {
+                rows.extend(self.lost(hit));
+            }
+        }
+        rows.sort_by(|(a, _), (b, _)| {
+            let key = |unit: &Unit| (unit.leak, unit.origin);
+            let order = key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path));
+            order.then_with(|| a.objects.cmp(&b.objects))
+        });
+        let (units, inner) = rows.into_iter().unzip();
+        let mut position = vec![u32::MAX; self.commits.len()];
+        for (place, commit) in (0_u32..).zip(order) {
+            position[*commit as usize] = place;
+        }
+        debug_assert!(
+            groups
+                .iter()
+                .flat_map(|group| &group.tips)
+                .all(|tip| *tip < tips)
+        );
+        Attribution {
+            units,
+            counts: Counts {
+                commits: order.len(),
+                all_commits: self.commits.len(),
+                trees: self.trees.ids.len(),
+                unreached,
+            },
+            missed: self.missed,
+            inner,
+            commits: self.commits,
+            position,
+            held: self.held,
+            sets: self.sets,
+            groups,
+        }
+    }
+
+    /// Units for a hit that no commit and no tip holds.
+    fn lost(&self, hit: u32) -> impl Iterator<Item = (Unit, Inner)> + '_ {
+        let id = self.hits.id(hit);
+        let origin = match self.objects.db.header(&id) {
+            Ok(Some((Kind::Tag, _))) => Origin::Tag,
+            Ok(Some((Kind::Commit, _))) => Origin::Commit,
+            _ => Origin::Content,
+        };
+        self.leaks[hit as usize].iter().map(move |leak| {
+            let unit = Unit {
+                leak: *leak,
+                origin,
+                path: Vec::new(),
+                introductions: Vec::new(),
+                objects: vec![id],
+                last: None,
+                removed: None,
+                head_object: None,
+                in_head: false,
+            };
+            let inner = Inner {
+                number: u32::MAX,
+                ..Inner::default()
+            };
+            (unit, inner)
+        })
+    }
+
+    /// The object of a name in a commit's tree. Only names with leaks ask for it, so it is read from the trees themselves.
+    fn named(&self, commit: u32, path: &[super::name::Name]) -> Option<Oid> {
+        let mut at = self.commits.row(commit).tree;
+        for name in path {
+            let tree = self.objects.db.find(&at, u64::from(u32::MAX)).ok()??;
+            at = super::trees::find(&tree.bytes, self.trees.names.bytes(name.number()))?;
+        }
+        Some(at)
+    }
+}
+
+/// The object that a tag names.
+fn named_by_tag(bytes: &[u8]) -> Option<Oid> {
+    let digits = bytes.strip_prefix(b"object ")?.get(..40)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+impl Attribution {
+    /// What units, given by their places in [`units`](Self::units), have in common.
+    pub fn history(&self, units: &[usize]) -> Joined {
+        let inner: Vec<&Inner> = units.iter().filter_map(|u| self.inner.get(*u)).collect();
+        let units: Vec<&Unit> = units.iter().filter_map(|u| self.units.get(*u)).collect();
+        let mut numbers: Vec<u32> = inner.iter().map(|inner| inner.number).collect();
+        numbers.sort_unstable();
+        let place = |commit: &u32| self.position.get(*commit as usize).copied();
+        let mut commits: Vec<u32> = inner
+            .iter()
+            .flat_map(|i| &i.introductions)
+            .copied()
+            .collect();
+        commits.sort_unstable_by_key(place);
+        commits.dedup();
+        let anew = |commit: &&u32| {
+            let mut parents = self.commits.parents(**commit).iter();
+            !parents.any(|parent| self.sets.has_any(self.held[*parent as usize], &numbers))
+        };
+        let first = commits.first().copied();
+        let last = inner
+            .iter()
+            .filter_map(|inner| inner.last)
+            .max_by_key(place);
+        let own: Vec<u32> = (units.iter().zip(&inner))
+            .filter(|(unit, _)| unit.origin == Origin::Commit)
+            .map(|(_, inner)| inner.number)
+            .collect();
+        let mut joined = Joined {
+            first: first.map(|commit| self.commits.ids.id(commit)),
+            first_time: first.map(|commit| self.commits.row(commit).time),
+            last: last.map(|commit| self.commits.ids.id(commit)),
+            introductions: commits.iter().filter(anew).count() as u32,
+            in_head: units.iter().any(|unit| unit.in_head),
+            ..Joined::default()
+        };
+        for group in &self.groups {
+            if self.sets.has_any(group.ever, &numbers) {
+                joined.refs.extend(&group.tips);
+                if self.sets.has_any(group.now, &numbers) || self.sets.has_any(group.ever, &own) {
+                    joined.tips.extend(&group.tips);
+                }
+            }
+        }
+        joined.refs.sort_unstable();
+        joined.tips.sort_unstable();
+        if joined.tips.is_empty() {
+            joined.until = units.iter().filter_map(|unit| unit.removed).max();
+        }
+        joined
+    }
+}

@@ -1,0 +1,311 @@
+//! What the next commit would add, and which files of the working tree differ from the index.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Error;
+use super::changes::{Change, CommitHead, Entries, Trees, is_folder, is_link, is_submodule};
+use super::control::path_of;
+use super::index::{Entry, Index};
+use super::refs::pseudo_ref;
+use super::repo::Repo;
+use crate::model::{Gap, Oid};
+use crate::pack::Db;
+
+/// What the index holds beyond HEAD.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Staged {
+    /// By path; several a path where a merge left several versions.
+    pub changes: Vec<Change>,
+    /// Entries of `git add -N`, whose content is not in the index.
+    pub intent_to_add: usize,
+    /// Trees that could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// What the next commit would add: versions in the index that neither `head` nor, during a merge, one of the other parents
+/// has at the same path. Without a `head`, all of them.
+///
+/// Folders whose tree the index knows and one of the parents has are not looked into.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::Unsupported`] and those of control files for the index and `MERGE_HEAD`;
+/// [`Error::Object`] where `head` is no commit.
+pub fn staged(repo: &Repo, db: &Db, head: Option<Oid>) -> Result<Staged, Error> {
+    let index = Index::open(&repo.index_file, repo.links)?;
+    let mut parents: Vec<Oid> = head.into_iter().collect();
+    parents.extend(pseudo_ref(repo, "MERGE_HEAD")?);
+    let mut bases = Vec::new();
+    for parent in parents {
+        bases.push(CommitHead::of(db, parent)?.tree);
+    }
+    let mut walk = Comparison {
+        index: &index,
+        trees: Trees::new(db),
+        out: Staged::default(),
+    };
+    let mut stack = vec![Folder {
+        start: 0,
+        end: index.entries.len(),
+        depth: 0,
+        node: index.trees.root(),
+        bases,
+    }];
+    while let Some(folder) = stack.pop() {
+        walk.compare(folder, &mut stack);
+    }
+    let Comparison { mut out, trees, .. } = walk;
+    out.changes.sort_unstable();
+    out.changes.dedup();
+    out.gaps = trees.gaps;
+    out.gaps.sort_unstable();
+    out.gaps.dedup();
+    Ok(out)
+}
+
+/// A folder of the index that may differ from the base trees.
+struct Folder {
+    /// Its entries.
+    start: usize,
+    end: usize,
+    /// Bytes of its path, `/` included.
+    depth: usize,
+    node: Option<usize>,
+    /// The folder's trees in the parents that have it.
+    bases: Vec<Oid>,
+}
+
+struct Comparison<'i> {
+    index: &'i Index,
+    trees: Trees<'i>,
+    out: Staged,
+}
+
+impl<'i> Comparison<'i> {
+    fn compare(&mut self, folder: Folder, stack: &mut Vec<Folder>) {
+        let index = self.index;
+        let known = folder.node.and_then(|node| index.trees.id(node));
+        if known.is_some_and(|id| folder.bases.contains(&id)) {
+            return;
+        }
+        if folder.bases.is_empty() {
+            // Nothing to compare with, so nothing to gain from going folder by folder.
+            for entry in index
+                .entries
+                .get(folder.start..folder.end)
+                .into_iter()
+                .flatten()
+            {
+                self.entry(entry, &[]);
+            }
+            return;
+        }
+        let bases: Vec<Arc<[u8]>> = (folder.bases.iter())
+            .filter_map(|base| self.trees.tree(*base))
+            .collect();
+        let bases: Vec<Vec<(&[u8], bool, Oid)>> = bases
+            .iter()
+            .map(|tree| {
+                let entries = Entries(tree).map_while(Result::ok);
+                let mut rows: Vec<_> = entries
+                    .filter(|entry| !is_submodule(entry.mode))
+                    .map(|entry| (entry.name, is_folder(entry.mode), entry.id))
+                    .collect();
+                rows.sort_unstable();
+                rows
+            })
+            .collect();
+        let at_name = |name: &[u8], folder: bool| -> Vec<Oid> {
+            let mut ids: Vec<Oid> = bases
+                .iter()
+                .flat_map(|rows| {
+                    let from = rows.partition_point(|row| (row.0, row.1) < (name, folder));
+                    rows[from..]
+                        .iter()
+                        .take_while(|row| row.0 == name && row.1 == folder)
+                        .map(|row| row.2)
+                })
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            ids
+        };
+        let children = folder
+            .node
+            .map(|node| index.trees.children(node))
+            .unwrap_or_default();
+        let mut at = folder.start;
+        while at < folder.end {
+            let Some(entry) = index.entries.get(at) else {
+                break;
+            };
+            let path = index.path(entry);
+            let rest = path.get(folder.depth..).unwrap_or_default();
+            let Some(slash) = memchr::memchr(b'/', rest) else {
+                self.entry(entry, &at_name(rest, false));
+                at += 1;
+                continue;
+            };
+            let (name, after) = rest.split_at(slash);
+            let trees = at_name(name, true);
+            if after.len() == 1 && is_folder(entry.mode) {
+                // A folder of a sparse index, in place of its files.
+                let path = path.to_vec();
+                self.trees
+                    .added(path, entry.id, trees, &mut self.out.changes);
+                at += 1;
+                continue;
+            }
+            let depth = folder.depth + slash + 1;
+            let prefix = path.get(..depth).unwrap_or_default();
+            let inside = index.entries.get(at..folder.end).unwrap_or_default();
+            let count = inside.partition_point(|entry| {
+                let path = index.path(entry);
+                path.get(..depth).unwrap_or(path) <= prefix
+            });
+            let child = children.binary_search_by_key(&name, |child| child.0);
+            let end = at + count.max(1);
+            stack.push(Folder {
+                start: at,
+                end,
+                depth,
+                node: child
+                    .ok()
+                    .and_then(|child| children.get(child))
+                    .map(|c| c.1),
+                bases: trees,
+            });
+            at = end;
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry, old: &[Oid]) {
+        if entry.intent_to_add {
+            self.out.intent_to_add += 1;
+            return;
+        }
+        let path = self.index.path(entry);
+        if is_folder(entry.mode) {
+            let bases = Vec::new();
+            let path = path.to_vec();
+            self.trees
+                .added(path, entry.id, bases, &mut self.out.changes);
+            return;
+        }
+        // The base of a conflict is no part of what will be.
+        if entry.stage == 1 || is_submodule(entry.mode) || old.contains(&entry.id) {
+            return;
+        }
+        self.out.changes.push(Change {
+            path: path.to_vec(),
+            new: entry.id,
+            old: old.to_vec(),
+            mode: entry.mode,
+        });
+    }
+}
+
+/// Files of the index that are not in the working tree as the index knows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unstaged {
+    /// From the work tree's root, with `/`; by name. Symbolic links are among them.
+    pub paths: Vec<Vec<u8>>,
+    /// Paths that lead out of the work tree or cannot be looked at.
+    pub gaps: Vec<Gap>,
+}
+
+/// Files whose time or length is not what the index says, and those that changed too shortly before the index was written
+/// to tell. Deleted ones and submodules are left out.
+///
+/// # Errors
+/// As for [`staged`] with the index; [`Error::NoRepository`] where there is no work tree.
+pub fn unstaged(repo: &Repo) -> Result<Unstaged, Error> {
+    let root = repo.work_tree.as_deref().ok_or(Error::NoRepository {
+        path: repo.git_dir.clone(),
+    })?;
+    let index = Index::open(&repo.index_file, repo.links)?;
+    let mut out = Unstaged::default();
+    let mut last: Option<(&[u8], bool)> = None;
+    for entry in &index.entries {
+        let path = index.path(entry);
+        let special = is_submodule(entry.mode) || is_folder(entry.mode);
+        if special || entry.skip_worktree || out.paths.last().is_some_and(|p| p == path) {
+            continue;
+        }
+        if !is_inside(path) {
+            out.gaps
+                .push(repo.gap(&path_of(path), "a path that leads elsewhere"));
+            continue;
+        }
+        // Each folder is asked once for all its files.
+        let folder = path
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .and_then(|at| path.get(..at))
+            .unwrap_or_default();
+        let real = match last {
+            Some((known, real)) if known == folder => real,
+            _ => is_real_folder(root, folder),
+        };
+        last = Some((folder, real));
+        if !real {
+            continue;
+        }
+        let file: PathBuf = root.join(path_of(path));
+        match std::fs::symlink_metadata(&file) {
+            Ok(meta) if !(meta.is_file() || meta.is_symlink()) => {}
+            Ok(meta) => {
+                if entry.stage > 0 || entry.intent_to_add || differs(entry, &meta, &index) {
+                    out.paths.push(path.to_vec());
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => out.gaps.push(repo.gap(&file, error.to_string())),
+        }
+    }
+    out.gaps.sort_unstable();
+    Ok(out)
+}
+
+/// Whether a path has no part that would lead out of the work tree or into the repository.
+fn is_inside(path: &[u8]) -> bool {
+    let parts = path.split(|byte| *byte == b'/');
+    let wrong = |part: &[u8]| {
+        matches!(part, b"" | b"." | b"..")
+            || part.eq_ignore_ascii_case(b".git")
+            || part.contains(&0)
+            || cfg!(windows) && part.iter().any(|byte| matches!(byte, b'\\' | b':'))
+    };
+    !parts.into_iter().any(wrong)
+}
+
+/// Whether each part of the folder's path is a folder and no link to one: files behind a link are not those of the index.
+fn is_real_folder(root: &Path, folder: &[u8]) -> bool {
+    let ends = memchr::memchr_iter(b'/', folder).chain([folder.len()]);
+    folder.is_empty()
+        || ends.into_iter().all(|end| {
+            let part = root.join(path_of(folder.get(..end).unwrap_or_default()));
+            std::fs::symlink_metadata(part).is_ok_and(|meta| meta.is_dir())
+        })
+}
+
+#[cfg(unix)]
+fn differs(entry: &Entry, meta: &std::fs::Metadata, index: &Index) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (seconds, nanos) = entry.modified;
+    let time_differs = meta.mtime() as u32 != seconds
+        // Zero where git was built without, or the file system has none.
+        || nanos != 0 && meta.mtime_nsec() as u32 != nanos;
+    // A change in the same moment as the index was written leaves no trace in the time.
+    let racy = (i64::from(seconds), nanos) >= index.written
+        || nanos == 0 && i64::from(seconds) >= index.written.0;
+    time_differs
+        || racy
+        || meta.len() as u32 != entry.size
+        || meta.is_symlink() != is_link(entry.mode)
+}
+
+#[cfg(not(unix))]
+fn differs(_: &Entry, _: &std::fs::Metadata, _: &Index) -> bool {
+    true // which costs a comparison of content, no more
+}

@@ -1,0 +1,341 @@
+//! Refs as files have them: loose ones, `packed-refs`, HEAD of this work tree and of linked ones.
+//!
+//! Read here and not with gix-ref, which follows links among loose refs and opens whatever stands in a ref's place: a pipe
+//! there would be waited for. Symbolic refs are looked up among the refs that were read, never as paths.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::control::{self, Links, bytes_of, lossy, trimmed};
+use super::repo::{Repo, folders, oid};
+use crate::model::{Gap, Oid};
+
+/// A name for an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tip {
+    /// The full name, `refs/heads/main`; what is not UTF-8 is replaced.
+    pub name: String,
+    /// The object: a commit, for a tag maybe a tag object, rarely a tree or a blob.
+    pub target: Oid,
+}
+
+/// The refs of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refs {
+    /// All in `refs/`, sorted by name; symbolic ones with what they lead to.
+    pub tips: Vec<Tip>,
+    /// HEADs of the other work trees, `worktrees/NAME/HEAD` or `main-worktree/HEAD`, and their own refs, sorted by name.
+    pub work_trees: Vec<Tip>,
+    /// The commit of HEAD; `None` where the branch has none yet.
+    pub head: Option<Oid>,
+    /// The branch that HEAD names; `None` where it names a commit itself.
+    pub head_name: Option<String>,
+    /// Refs that cannot be read. One that names a ref that is not there holds nothing and is no gap.
+    pub gaps: Vec<Gap>,
+}
+
+/// Most bytes of one loose ref, and of HEAD.
+const LOOSE: u64 = 16 << 10;
+/// Most bytes of `packed-refs`: some ten million of them.
+const PACKED: u64 = 1 << 30;
+/// Most folders and loose refs.
+const MOST: usize = 20_000_000;
+/// How often a symbolic ref may lead to another one, as in git.
+const DEEPEST: usize = 5;
+
+/// What a ref file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Id(Oid),
+    Symbolic(Vec<u8>),
+}
+
+/// Values by full name.
+type Values = HashMap<Vec<u8>, Value>;
+
+/// All refs of a repository.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a repository whose refs are elsewhere. What is wrong with a file is a gap.
+pub fn refs(repo: &Repo) -> Result<Refs, Error> {
+    let mut reader = Reader {
+        repo,
+        gaps: Vec::new(),
+        values: Values::new(),
+    };
+    reader.packed(&repo.common_dir.join("packed-refs"));
+    reader.loose(&repo.common_dir, b"");
+    if repo.git_dir != repo.common_dir {
+        reader.loose(&repo.git_dir, b"");
+    }
+    let names: Vec<Vec<u8>> = reader.values.keys().cloned().collect();
+
+    let mut work_trees = Vec::new();
+    let linked = folders(&repo.common_dir.join("worktrees"));
+    let main = (repo.common_dir.clone(), b"main-worktree/".to_vec());
+    let linked = linked.into_iter().map(|folder| {
+        let name = bytes_of(folder.file_name().unwrap_or_default());
+        (folder, [b"worktrees/", &*name, b"/"].concat())
+    });
+    for (folder, prefix) in linked.chain([main]) {
+        if folder == repo.git_dir {
+            continue;
+        }
+        let file = folder.join("HEAD");
+        match reader.value(&file) {
+            Ok(value) => work_trees.push((prefix.clone(), file, value)),
+            Err(Broken::Missing) => {}
+            Err(Broken::Why(why)) => reader.gap(&file, why),
+        }
+        if folder != repo.common_dir {
+            reader.loose(&folder, &prefix);
+        }
+    }
+
+    let mut all = Refs::default();
+    let head_file = repo.git_dir.join("HEAD");
+    match reader.value(&head_file) {
+        Ok(value) => {
+            if let Value::Symbolic(name) = &value {
+                if name == b"refs/heads/.invalid" {
+                    return Err(Error::unsupported(&head_file, "a reftable repository"));
+                }
+                all.head_name = Some(lossy(name));
+            }
+            match resolve(&reader.values, &value) {
+                Ok(head) => all.head = head,
+                Err(why) => reader.gap(&head_file, why),
+            }
+        }
+        Err(Broken::Missing) => reader.gap(&head_file, "is missing"),
+        Err(Broken::Why(why)) => reader.gap(&head_file, why),
+    }
+    for (prefix, file, value) in work_trees {
+        match resolve(&reader.values, &value) {
+            Ok(Some(target)) => all.work_trees.push(Tip {
+                name: lossy(&prefix) + "HEAD",
+                target,
+            }),
+            Ok(None) => {}
+            Err(why) => reader.gap(&file, why),
+        }
+    }
+    let others: Vec<Vec<u8>> = (reader.values.keys())
+        .filter(|name| name.starts_with(b"worktrees/"))
+        .cloned()
+        .collect();
+    for (names, list) in [(names, &mut all.tips), (others, &mut all.work_trees)] {
+        for name in names {
+            let Some(value) = reader.values.get(&name) else {
+                continue;
+            };
+            match resolve(&reader.values, value) {
+                Ok(Some(target)) => list.push(Tip {
+                    name: lossy(&name),
+                    target,
+                }),
+                Ok(None) => {}
+                Err(why) => {
+                    let file = repo.common_dir.join(control::path_of(&name));
+                    reader.gap(&file, why);
+                }
+            }
+        }
+        list.sort_unstable();
+    }
+    all.gaps = reader.gaps;
+    all.gaps.sort_unstable();
+    all.gaps.dedup();
+    Ok(all)
+}
+
+/// One of the files beside HEAD with ids in it, such as `MERGE_HEAD`; none where there is no such file.
+///
+/// # Errors
+/// As for control files; [`Error::Malformed`] where a line does not begin with an id.
+pub(super) fn pseudo_ref(repo: &Repo, name: &str) -> Result<Vec<Oid>, Error> {
+    let file = repo.git_dir.join(name);
+    let bytes = control::read_if_there(&file, 1 << 20, Links::Refuse)?.unwrap_or_default();
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !trimmed(line).is_empty())
+        .map(|line| {
+            let id = line.get(..40).and_then(oid);
+            id.ok_or_else(|| Error::malformed(&file, "a line does not begin with an id"))
+        })
+        .collect()
+}
+
+struct Reader<'r> {
+    repo: &'r Repo,
+    gaps: Vec<Gap>,
+    values: Values,
+}
+
+enum Broken {
+    Missing,
+    Why(String),
+}
+
+impl Reader<'_> {
+    fn gap(&mut self, path: &Path, reason: impl Into<String>) {
+        self.gaps.push(self.repo.gap(path, reason));
+    }
+
+    fn packed(&mut self, file: &Path) {
+        let bytes = match control::read_if_there(file, PACKED, self.repo.links) {
+            Ok(None) => return,
+            Ok(Some(bytes)) => bytes,
+            Err(error) => return self.gap(file, error.to_string()),
+        };
+        // A ref takes some sixty bytes; lines that are none must not make room for many.
+        self.values.reserve((bytes.len() / 64).min(1 << 20));
+        let mut start = 0;
+        let mut wrong = 0_u64;
+        let ends = memchr::memchr_iter(b'\n', &bytes).chain([bytes.len()]);
+        for end in ends {
+            let line = trimmed(bytes.get(start..end).unwrap_or_default());
+            start = end + 1;
+            // What a tag leads to (`^`) is found from the tag itself.
+            if line.is_empty() || matches!(line[0], b'#' | b'^') {
+                continue;
+            }
+            match packed_line(line) {
+                Some((name, id)) => {
+                    self.values.insert(name.to_vec(), Value::Id(id));
+                }
+                None => wrong += 1,
+            }
+        }
+        if wrong > 0 {
+            self.gap(file, format!("{wrong} lines are not refs"));
+        }
+    }
+
+    /// Loose refs of a folder, which count more than packed ones.
+    fn loose(&mut self, folder: &Path, prefix: &[u8]) {
+        let mut stack: Vec<(PathBuf, Vec<u8>)> =
+            vec![(folder.join("refs"), [prefix, b"refs"].concat())];
+        let mut visited = 0;
+        while let Some((folder, name)) = stack.pop() {
+            let list = match std::fs::read_dir(&folder) {
+                Ok(list) => list,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    self.gap(&folder, error.to_string());
+                    continue;
+                }
+            };
+            for entry in list {
+                visited += 1;
+                if visited > MOST {
+                    return self.gap(&folder, "too many refs");
+                }
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        self.gap(&folder, error.to_string());
+                        break;
+                    }
+                };
+                let part = bytes_of(&entry.file_name());
+                let name = [&*name, b"/", &*part].concat();
+                let path = entry.path();
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    stack.push((path, name));
+                    continue;
+                }
+                // Git makes locks beside refs, and calls no ref by such a name; other programs leave hidden files there.
+                if part.ends_with(b".lock") {
+                    continue;
+                }
+                match self.value(&path) {
+                    Ok(value) => {
+                        self.values.insert(name, value);
+                    }
+                    Err(Broken::Missing) => {}
+                    Err(Broken::Why(_)) if part.starts_with(b".") => {}
+                    Err(Broken::Why(why)) => {
+                        self.gap(&path, why);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a ref's file says. A link is what old versions of git made symbolic refs of: its text counts, it is not opened.
+    fn value(&self, file: &Path) -> Result<Value, Broken> {
+        let meta = match std::fs::symlink_metadata(file) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Broken::Missing);
+            }
+            Err(error) => return Err(Broken::Why(error.to_string())),
+        };
+        if meta.is_symlink() {
+            let target = std::fs::read_link(file).map_err(|e| Broken::Why(e.to_string()))?;
+            let target = bytes_of(target.as_os_str());
+            if is_ref_name(&target) {
+                return Ok(Value::Symbolic(target));
+            }
+            if self.repo.links == Links::Refuse {
+                return Err(Broken::Why("a link, which is not followed".into()));
+            }
+        }
+        let bytes = match control::read(file, LOOSE, self.repo.links) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_missing() && !meta.is_symlink() => return Err(Broken::Missing),
+            Err(Error::NotAFile { .. }) => return Err(Broken::Why("not a regular file".into())),
+            Err(error) => return Err(Broken::Why(error.to_string())),
+        };
+        if let Some(name) = bytes.strip_prefix(b"ref:") {
+            let name = name.trim_ascii();
+            return if is_ref_name(name) {
+                Ok(Value::Symbolic(name.to_vec()))
+            } else {
+                Err(Broken::Why("leads to what is no ref's name".into()))
+            };
+        }
+        // Anything may follow the id after white space, as git has it.
+        let digits = bytes.get(..40).and_then(oid);
+        let ends = bytes.get(40).is_none_or(u8::is_ascii_whitespace);
+        match digits.filter(|_| ends) {
+            Some(id) if id.as_bytes() == &[0; 20] => Err(Broken::Why("the id of zeros".into())),
+            Some(id) => Ok(Value::Id(id)),
+            None if bytes.is_empty() => Err(Broken::Why("an empty ref".into())),
+            None => Err(Broken::Why("neither an id nor a name of a ref".into())),
+        }
+    }
+}
+
+fn packed_line(line: &[u8]) -> Option<(&[u8], Oid)> {
+    let id = oid(line.get(..40)?)?;
+    let name = line.get(40..)?.strip_prefix(b" ")?;
+    (name.starts_with(b"refs/") && id.as_bytes() != &[0; 20]).then_some((name, id))
+}
+
+/// Whether a name may be looked up: below `refs/`, without the parts that would lead elsewhere were it a path.
+fn is_ref_name(name: &[u8]) -> bool {
+    let parts = name.split(|byte| *byte == b'/');
+    name.starts_with(b"refs/")
+        && parts
+            .into_iter()
+            .all(|part| !matches!(part, b"" | b"." | b".."))
+        && !name.iter().any(|byte| byte.is_ascii_control())
+}
+
+/// The object that a value leads to; `None` where there is no ref of that name.
+fn resolve(values: &Values, value: &Value) -> Result<Option<Oid>, String> {
+    let mut value = value;
+    for _ in 0..=DEEPEST {
+        match value {
+            Value::Id(id) => return Ok(Some(*id)),
+            Value::Symbolic(name) => match values.get(name) {
+                Some(next) => value = next,
+                None => return Ok(None),
+            },
+        }
+    }
+    Err("symbolic refs lead on and on".into())
+}

@@ -1,0 +1,287 @@
+//! What a commit, a range of commits or the next commit adds: both sides are scanned whole, and what one of the old ones
+//! holds already is counted and no finding.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::blob::{located, scan_whole, sort};
+use super::join::{Located, place};
+use super::windows::Windowed;
+use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
+use crate::history::{Change, Mailmap, details};
+use crate::model::{Fingerprint, Gap, History, Observer, Oid, Skip, SkipKind};
+use crate::pack::{Db, Kind};
+
+/// What one commit adds.
+#[derive(Debug, Clone, Default)]
+pub struct Addition {
+    /// The commit; `None` for one that is not made yet.
+    pub commit: Option<Oid>,
+    /// Versions of files that none of its parents has at the same path.
+    pub changes: Vec<Change>,
+    /// Versions of files that a parent has and it has not any more: what moved from there is nothing new.
+    pub removed: Vec<Oid>,
+}
+
+/// How additions are scanned.
+#[derive(Debug, Clone)]
+pub struct AddedOptions {
+    /// The place stage.
+    pub settings: Settings,
+    /// What one object may use up.
+    pub limits: Limits,
+    /// Bytes for one object.
+    pub memory: u64,
+    /// Whether the commits' own texts are scanned, too.
+    pub metadata: bool,
+    /// Whether a missing object is one that a partial clone left with its remote.
+    pub promisor: bool,
+    /// The fingerprints' salt.
+    pub salt: Vec<u8>,
+}
+
+/// Objects above this are scanned in windows, where they are loose.
+const HELD: u64 = 16 << 20;
+/// Most bytes of a commit.
+const TEXT: u64 = 16 << 20;
+
+/// Scans what commits add, in the order given, the oldest first.
+#[must_use]
+pub fn scan_added(
+    engine: &Engine,
+    db: &Db,
+    additions: &[Addition],
+    options: &AddedOptions,
+    observer: &dyn Observer,
+) -> AuditOutcome {
+    let mut scan = Scan {
+        engine,
+        db,
+        options,
+        scratch: Scratch::default(),
+        known: HashMap::new(),
+        outcome: AuditOutcome::default(),
+    };
+    let mut already = BTreeSet::new();
+    let mut added = BTreeSet::new();
+    for addition in additions {
+        if observer.cancelled() {
+            scan.outcome.summary.cancelled = true;
+            break;
+        }
+        let (new, old) = scan.addition(addition);
+        added.extend(new);
+        already.extend(old);
+        observer.scanned(addition.changes.len() as u64, 0);
+    }
+    let summary = &mut scan.outcome.summary;
+    summary.commits = additions.iter().filter(|a| a.commit.is_some()).count() as u64;
+    summary.already_there = already.difference(&added).count() as u64;
+    summary.sort();
+    scan.outcome
+}
+
+struct Scan<'s> {
+    engine: &'s Engine,
+    db: &'s Db,
+    options: &'s AddedOptions,
+    scratch: Scratch,
+    /// What objects hold, for those that come up again as the old side of a later change.
+    known: HashMap<Oid, Vec<Located>>,
+    outcome: AuditOutcome,
+}
+
+impl Scan<'_> {
+    /// Scans one commit; gives the secrets that it adds, and those that were there before.
+    fn addition(&mut self, addition: &Addition) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
+        let mut matches = Vec::new();
+        for change in &addition.changes {
+            let found = self.object(change.new, &change.path);
+            self.outcome.summary.files += 1;
+            for one in &found {
+                let rules = self.engine.rules();
+                let settings = &self.options.settings;
+                let spot = &one.spot;
+                if let Some(mut m) = place(rules, &one.context, spot, &change.path, settings) {
+                    m.place.blob = Some(change.new);
+                    m.place.commit = addition.commit;
+                    matches.push(m);
+                }
+            }
+            self.known.insert(change.new, found);
+        }
+        if let Some(commit) = addition.commit
+            && self.options.metadata
+        {
+            matches.extend(self.text(commit));
+        }
+        if matches.is_empty() {
+            return Default::default();
+        }
+        // The old sides are looked at only where there is something to compare.
+        let mut before = BTreeSet::new();
+        let changes = addition.changes.iter();
+        let olds = changes.flat_map(|change| change.old.iter().map(|id| (*id, &*change.path)));
+        let removed = addition.removed.iter().map(|id| (*id, &b""[..]));
+        for (id, path) in olds.chain(removed).collect::<BTreeSet<_>>() {
+            let found = self.object(id, path);
+            before.extend(found.iter().map(|one| self.print(one.context.rule, one)));
+            self.known.insert(id, found);
+        }
+        let (mut new, mut old) = (BTreeSet::new(), BTreeSet::new());
+        let history = addition.commit.and_then(|commit| self.history(commit));
+        for mut m in matches {
+            let print = self.print_of(&m);
+            if before.contains(&print) {
+                old.insert(print);
+                continue;
+            }
+            if m.place.dropped.is_none() {
+                new.insert(print);
+                if let Some((time, history)) = &history {
+                    m.time = Some(*time);
+                    let histories = &mut self.outcome.histories;
+                    histories.entry(print).or_insert_with(|| history.clone());
+                }
+            }
+            self.outcome.matches.push(m);
+        }
+        (new, old)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the fingerprint is made of the secret"
+    )]
+    fn print(&self, rule: usize, one: &Located) -> Fingerprint {
+        let id = self.engine.rules().rule(rule).map_or("", |r| &r.spec().id);
+        fingerprint(id, one.context.secret.expose(), &self.options.salt)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the fingerprint is made of the secret"
+    )]
+    fn print_of(&self, m: &BlobMatch) -> Fingerprint {
+        let rule = self.engine.rules().rule(m.rule);
+        let id = rule.map_or("", |r| &r.spec().id);
+        fingerprint(id, m.secret.expose(), &self.options.salt)
+    }
+
+    /// What an object holds; an object that cannot be read is a gap.
+    fn object(&mut self, id: Oid, path: &[u8]) -> Vec<Located> {
+        if let Some(known) = self.known.get(&id) {
+            return known.clone();
+        }
+        let path = || String::from_utf8_lossy(path).into_owned();
+        match self.read(id) {
+            Ok(Some(found)) => return found,
+            Ok(None) if self.options.promisor => self.outcome.summary.skip(Skip {
+                kind: SkipKind::Promised,
+                path: path(),
+                notable: false,
+            }),
+            Ok(None) => self.outcome.summary.gaps.push(Gap {
+                path: path(),
+                reason: format!("object {id} is missing"),
+            }),
+            Err(reason) => self.outcome.summary.gaps.push(Gap {
+                path: path(),
+                reason,
+            }),
+        }
+        Vec::new()
+    }
+
+    fn read(&mut self, id: Oid) -> Result<Option<Vec<Located>>, String> {
+        let text = |error: crate::pack::Error| error.to_string();
+        let Some((_, size)) = self.db.header(&id).map_err(text)? else {
+            return Ok(None);
+        };
+        let (engine, settings, limits) = (self.engine, &self.options.settings, self.options.limits);
+        self.outcome.summary.objects += 1;
+        self.outcome.summary.bytes += size;
+        if size > HELD {
+            for folder in self.db.loose() {
+                let Some(object) = folder.open(&id).map_err(text)? else {
+                    continue;
+                };
+                let mut windowed = Windowed::new();
+                let overlap = 2 * engine.overlap();
+                let scratch = &mut self.scratch;
+                object
+                    .windows((4 << 20) + overlap, overlap, |window| {
+                        let window = (window.bytes, window.start, window.last);
+                        windowed.push(engine, window, settings, limits, scratch);
+                    })
+                    .map_err(text)?;
+                self.outcome.summary.binary_files += u64::from(windowed.is_binary());
+                return Ok(Some(windowed.finish()));
+            }
+        }
+        let Some(stored) = self.db.find(&id, self.options.memory).map_err(text)? else {
+            return Ok(None);
+        };
+        let bytes = &stored.bytes;
+        let content = scan_whole(engine, bytes, sort(bytes), limits, &mut self.scratch);
+        self.outcome.summary.binary_files += u64::from(content.binary);
+        if content.unseen.is_some() {
+            let reason = format!(
+                "more than {} matches: the rest was not looked at",
+                limits.matches
+            );
+            let path = format!("object {id}");
+            self.outcome.summary.gaps.push(Gap { path, reason });
+        }
+        Ok(Some(located(engine, bytes, content, settings)))
+    }
+
+    /// What a commit's own text holds.
+    fn text(&mut self, commit: Oid) -> Vec<BlobMatch> {
+        let found = self.object(commit, b"");
+        let (rules, settings) = (self.engine.rules(), &self.options.settings);
+        let all = found.iter();
+        all.filter_map(|one| {
+            let mut m = place(
+                rules,
+                &one.context,
+                &one.spot,
+                super::audit::MESSAGE,
+                settings,
+            )?;
+            m.place.path.clear();
+            m.place.origin = crate::model::Origin::Commit;
+            m.place.blob = Some(commit);
+            m.place.commit = Some(commit);
+            Some(m)
+        })
+        .collect()
+    }
+
+    /// What is known of a commit's additions: when, and by whom.
+    fn history(&self, commit: Oid) -> Option<(i64, History)> {
+        let stored = self.db.find(&commit, TEXT).ok().flatten()?;
+        if stored.kind != Kind::Commit {
+            return None;
+        }
+        let first = details(commit, &stored.bytes, &Mailmap::new(&[]));
+        let history = History {
+            introductions: 1,
+            first: Some(first.clone()),
+            ..History::default()
+        };
+        Some((first.date, history))
+    }
+}
+
+/// Joins what several runs brought.
+impl AuditOutcome {
+    /// Adds another outcome.
+    pub fn merge(&mut self, other: Self) {
+        self.matches.extend(other.matches);
+        let histories: BTreeMap<_, _> = other.histories;
+        for (print, history) in histories {
+            self.histories.entry(print).or_insert(history);
+        }
+        self.summary.merge(other.summary);
+    }
+}

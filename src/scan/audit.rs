@@ -1,0 +1,638 @@
+//! A repository's whole history → matches at their paths and commits.
+//!
+//! All objects are scanned first ([`scan_objects`]), whoever holds them. Then [`attribute`] says which commits, paths and
+//! refs hold those with hits, and the place stage is done for each of their paths.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use super::blob::{located, scan_whole};
+use super::join::{Located, Spot, place};
+use super::objects::{Found, Item, ObjectOptions, scan_objects, scan_odb};
+use super::{BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
+use crate::history::{
+    Attribution, Hit, Input, LooseId, Mailmap, Missed, Objects, OpenPack, RawCommit, Refs, Repo,
+    Tip, Unit, attribute, details,
+};
+use crate::model::{
+    Commit, Fingerprint, Gap, History, Observer, Oid, Origin, Position, Skip, SkipKind, Span,
+    Summary,
+};
+use crate::pack::{Entries, Kind};
+
+/// How an audit goes about its work.
+#[derive(Debug, Clone)]
+pub struct AuditOptions {
+    /// Threads; at least one is used.
+    pub threads: usize,
+    /// The place stage.
+    pub settings: Settings,
+    /// What one object may use up.
+    pub limits: Limits,
+    /// Bytes for decoded objects, half of it, and for what is known of trees.
+    pub memory: u64,
+    /// Packs of at most so many bytes are read into memory as a whole.
+    pub load: u64,
+    /// Whether commits, tags, and the names of files and refs are scanned, too.
+    pub metadata: bool,
+    /// Whether objects count that no ref reaches.
+    pub all_objects: bool,
+    /// Only what these commits brought.
+    pub since: Option<Since>,
+    /// Every object whole and through libgit2: the slow way, to compare with.
+    pub whole: bool,
+    /// The time now, in seconds since 1970.
+    pub now: i64,
+    /// The fingerprints' salt.
+    pub salt: Vec<u8>,
+}
+
+/// Which commits are recent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// Those committed at this time or later, in seconds since 1970.
+    Time(i64),
+    /// Those that this one does not reach.
+    Commit(Oid),
+}
+
+/// What is audited.
+#[derive(Clone, Copy)]
+pub struct Audit<'a> {
+    /// The repository.
+    pub repo: &'a Repo,
+    /// Its refs.
+    pub refs: &'a Refs,
+    /// The refs that count: a branch, or all of them with the HEADs.
+    pub tips: &'a [Tip],
+}
+
+/// What an audit brought.
+#[derive(Debug, Default)]
+pub struct AuditOutcome {
+    /// Matches at their places.
+    pub matches: Vec<BlobMatch>,
+    /// What history says of each secret with a place that counts.
+    pub histories: BTreeMap<Fingerprint, History>,
+    /// What was looked at.
+    pub summary: Summary,
+}
+
+/// A secret of a rule, whose number is its place in a list.
+type Leaks = HashMap<(usize, Vec<u8>), u32>;
+
+/// The path by which the kind of a commit's or tag's text is judged: prose.
+pub(super) const MESSAGE: &[u8] = b"message.txt";
+/// Most bytes of a commit, a tag, or a mailmap.
+const TEXT: u64 = 16 << 20;
+
+/// Scans a history.
+///
+/// # Errors
+/// When threads cannot be started, or, with [`AuditOptions::whole`], libgit2's. Everything else is a gap in the summary.
+pub fn audit(
+    engine: &Engine,
+    what: Audit<'_>,
+    options: &AuditOptions,
+    observer: &dyn Observer,
+) -> Result<AuditOutcome, AuditError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads.max(1))
+        .build()?;
+    let stop = AtomicBool::new(false);
+    let mut summary = Summary::default();
+    summary.gaps.extend(what.repo.gaps.iter().cloned());
+    summary.gaps.extend(what.refs.gaps.iter().cloned());
+    let (objects, loose) = open(what.repo, options, &pool, &mut summary);
+    let object_options = ObjectOptions {
+        settings: &options.settings,
+        limits: options.limits,
+        memory: options.memory / 4 * 3,
+        metadata: options.metadata,
+        stop: &stop,
+    };
+    let mut found = if options.whole {
+        let folders = &what.repo.object_dirs;
+        scan_odb(engine, folders, object_options, &pool, observer)?
+    } else {
+        scan_objects(engine, &objects, &loose, object_options, &pool, observer)
+    };
+    note(&mut found, what.repo, &mut summary);
+    let commits = std::mem::take(&mut found.commits);
+    let recent = options.since.as_ref().map(|since| recent(&commits, since));
+    let times = commits.iter().map(|c| (c.id, c.time)).collect();
+    let names = Names {
+        engine,
+        options,
+        found: Mutex::default(),
+    };
+    let (leaks, numbers) = number(&found);
+    let leaks = Mutex::new(leaks);
+    let input = Input {
+        objects: &objects,
+        loose: &loose,
+        commits,
+        hits: hits(&found, &numbers),
+        tips: what.tips,
+        head: what.refs.head,
+        all: options.all_objects,
+        walk_memory: options.memory / 2,
+        set_memory: options.memory,
+        pool: &pool,
+        stop: &stop,
+    };
+    let attribution = attribute(input, |name| names.scan(name, &leaks));
+    for missed in &attribution.missed {
+        missing(missed, what.repo.promisor, &mut summary);
+    }
+    summary.commits = attribution.counts.commits as u64;
+    summary.objects += attribution.counts.trees as u64;
+    summary.unreachable_hits = attribution.counts.unreached as u64;
+    summary.cancelled |= observer.cancelled();
+    let names = names.found.into_inner();
+    let mut reading = Reading {
+        engine,
+        options,
+        what,
+        objects: &objects,
+        found: &found,
+        numbers: &numbers,
+        names: names.unwrap_or_else(PoisonError::into_inner),
+        times,
+        recent,
+        commits: HashMap::new(),
+        mailmap: None,
+        outcome: AuditOutcome::default(),
+    };
+    reading.run(&attribution);
+    if options.metadata {
+        let mut leaks = leaks.into_inner().unwrap_or_else(PoisonError::into_inner);
+        reading.ref_names(&mut leaks);
+    }
+    let mut outcome = reading.outcome;
+    summary.sort();
+    outcome.summary = summary;
+    Ok(outcome)
+}
+
+/// Why an audit could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// No threads.
+    #[error("cannot start threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// libgit2's trouble with the object database.
+    #[error("libgit2: {0}")]
+    Git(#[from] git2::Error),
+}
+
+/// Opens everything that holds objects.
+fn open(
+    repo: &Repo,
+    options: &AuditOptions,
+    pool: &rayon::ThreadPool,
+    summary: &mut Summary,
+) -> (Objects, Vec<LooseId>) {
+    let (mut db, mut errors) = repo.objects();
+    errors.extend(pool.install(|| db.load(options.load)));
+    let packs = db
+        .packs()
+        .iter()
+        .map(|pack| OpenPack {
+            pack: pack.clone(),
+            entries: Entries::read(pack, pool),
+        })
+        .collect();
+    let objects = Objects { packs, db };
+    errors.extend(
+        objects
+            .packs
+            .iter()
+            .filter_map(|open| open.pack.check_count().err()),
+    );
+    let (loose, failed) = objects.loose(pool);
+    errors.extend(failed);
+    for error in errors {
+        summary.gaps.push(Gap {
+            path: String::new(),
+            reason: error.to_string(),
+        });
+    }
+    (objects, loose)
+}
+
+/// Puts into the summary what was scanned and what could not be.
+fn note(found: &mut Found, repo: &Repo, summary: &mut Summary) {
+    let gaps = std::mem::take(&mut found.gaps);
+    let relative = |path: &std::path::Path| {
+        let inside = path.strip_prefix(&repo.common_dir).unwrap_or(path);
+        inside.display().to_string()
+    };
+    summary.gaps.extend(gaps.into_iter().map(|gap| {
+        let object = gap
+            .id
+            .map_or_else(|| "an object".to_owned(), |id| format!("object {id}"));
+        let place = match gap.offset {
+            0 => String::new(),
+            offset => format!(" at offset {offset}"),
+        };
+        Gap {
+            path: relative(&gap.place),
+            reason: format!("{object}{place}: {}", gap.why),
+        }
+    }));
+    let notes = std::mem::take(&mut found.notes);
+    let notes = notes.into_iter().map(|(path, reason)| Gap { path, reason });
+    summary.gaps.extend(notes);
+    summary.objects += found.looked.objects;
+    summary.bytes += found.looked.bytes;
+    summary.binary_files += found.looked.binary;
+}
+
+fn missing(missed: &Missed, promisor: bool, summary: &mut Summary) {
+    let reason = missed.to_string();
+    match missed {
+        Missed::Tree(id) | Missed::Target(id) if promisor => summary.skip(Skip {
+            kind: SkipKind::Promised,
+            path: id.to_string(),
+            notable: false,
+        }),
+        _ => summary.gaps.push(Gap {
+            path: String::new(),
+            reason,
+        }),
+    }
+}
+
+/// The recent commits, by id.
+fn recent(commits: &[RawCommit], since: &Since) -> BTreeSet<Oid> {
+    let all = commits.iter();
+    match since {
+        Since::Time(time) => all.filter(|c| c.time >= *time).map(|c| c.id).collect(),
+        Since::Commit(base) => {
+            let parents: HashMap<Oid, &[Oid]> = all.clone().map(|c| (c.id, &*c.parents)).collect();
+            let mut old = BTreeSet::new();
+            let mut queue = vec![*base];
+            while let Some(id) = queue.pop() {
+                if old.insert(id) {
+                    queue.extend(parents.get(&id).copied().unwrap_or_default());
+                }
+            }
+            all.map(|c| c.id).filter(|id| !old.contains(id)).collect()
+        }
+    }
+}
+
+/// Numbers the secrets: of each leak its number, and of each context the leak's.
+#[expect(clippy::disallowed_methods, reason = "secrets are compared, not shown")]
+fn number(found: &Found) -> (Leaks, Vec<u32>) {
+    let mut leaks = Leaks::new();
+    let numbers = found
+        .contexts
+        .iter()
+        .map(|context| leak(&mut leaks, context.rule, context.secret.expose()))
+        .collect();
+    (leaks, numbers)
+}
+
+fn leak(leaks: &mut Leaks, rule: usize, secret: &[u8]) -> u32 {
+    let next = leaks.len() as u32;
+    *leaks.entry((rule, secret.to_vec())).or_insert(next)
+}
+
+fn hits(found: &Found, numbers: &[u32]) -> Vec<Hit> {
+    let leaks_of = |items: &[Item]| {
+        let mut leaks: Vec<u32> = items
+            .iter()
+            .filter_map(|(context, _)| numbers.get(*context as usize).copied())
+            .collect();
+        leaks.sort_unstable();
+        leaks.dedup();
+        leaks
+    };
+    let all = found.objects.iter();
+    all.map(|(id, _, items)| Hit {
+        object: *id,
+        leaks: leaks_of(items),
+    })
+    .collect()
+}
+
+/// The secrets in names of files and folders.
+struct Names<'n> {
+    engine: &'n Engine,
+    options: &'n AuditOptions,
+    /// Name, leak, and where it stands in the name.
+    found: Mutex<Vec<(Vec<u8>, u32, Located)>>,
+}
+
+/// Finds what speaks for itself in a name.
+fn in_name(engine: &Engine, options: &AuditOptions, name: &[u8]) -> Vec<Located> {
+    let (limits, settings) = (options.limits, &options.settings);
+    let content = scan_whole(engine, name, (true, None), limits, &mut Scratch::default());
+    located(engine, name, content, settings)
+}
+
+impl Names<'_> {
+    /// The leaks in a name.
+    #[expect(clippy::disallowed_methods, reason = "secrets are compared, not shown")]
+    fn scan(&self, name: &[u8], leaks: &Mutex<Leaks>) -> Vec<u32> {
+        if !self.options.metadata {
+            return Vec::new();
+        }
+        let found = in_name(self.engine, self.options, name);
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let mut leaks = leaks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = Vec::new();
+        for one in found {
+            let number = leak(&mut leaks, one.context.rule, one.context.secret.expose());
+            numbers.push(number);
+            all.push((name.to_vec(), number, one));
+        }
+        numbers
+    }
+}
+
+/// From units to matches.
+struct Reading<'r> {
+    engine: &'r Engine,
+    options: &'r AuditOptions,
+    what: Audit<'r>,
+    objects: &'r Objects,
+    found: &'r Found,
+    /// The leak of each context.
+    numbers: &'r [u32],
+    names: Vec<(Vec<u8>, u32, Located)>,
+    times: HashMap<Oid, i64>,
+    recent: Option<BTreeSet<Oid>>,
+    commits: HashMap<Oid, Option<Commit>>,
+    mailmap: Option<Mailmap>,
+    outcome: AuditOutcome,
+}
+
+impl Reading<'_> {
+    fn run(&mut self, attribution: &Attribution) {
+        self.names.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        self.names
+            .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
+        let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
+        for (number, unit) in attribution.units.iter().enumerate() {
+            let is_recent = self.recent.as_ref().is_none_or(|recent| {
+                let mut commits = unit.introductions.iter().map(|(commit, _)| commit);
+                commits.any(|commit| recent.contains(commit))
+            });
+            if !is_recent {
+                continue;
+            }
+            let matches = match unit.origin {
+                Origin::Content => self.content(unit),
+                Origin::Name => self.name(unit),
+                _ => self.text(unit),
+            };
+            if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
+                let print = self.fingerprint(first);
+                let entry = counting.entry(unit.leak);
+                entry.or_insert((print, Vec::new())).1.push(number);
+            }
+            self.outcome.matches.extend(matches);
+        }
+        for (print, units) in counting.into_values() {
+            let history = self.history(attribution, &units);
+            self.outcome.histories.insert(print, history);
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the fingerprint is made of the secret"
+    )]
+    fn fingerprint(&self, found: &BlobMatch) -> Fingerprint {
+        let rule = self.engine.rules().rule(found.rule);
+        let id = rule.map_or("", |rule| &rule.spec().id);
+        fingerprint(id, found.secret.expose(), &self.options.salt)
+    }
+
+    /// Where an object holds a leak.
+    fn items(&self, object: &Oid, leak: u32) -> impl Iterator<Item = &Item> {
+        let objects = &self.found.objects;
+        let at = objects.binary_search_by_key(object, |(id, ..)| *id).ok();
+        let items = at.and_then(|at| objects.get(at));
+        let all = items.map(|(_, _, items)| items.as_slice());
+        all.unwrap_or_default()
+            .iter()
+            .filter(move |(context, _)| self.numbers.get(*context as usize) == Some(&leak))
+    }
+
+    /// Matches of a leak in one object at a path.
+    fn matches(&self, object: Oid, leak: u32, path: &[u8], commit: Option<Oid>) -> Vec<BlobMatch> {
+        let rules = self.engine.rules();
+        self.items(&object, leak)
+            .filter_map(|(number, spot)| {
+                let context = self.found.contexts.get(*number as usize)?;
+                let mut m = place(rules, context, spot, path, &self.options.settings)?;
+                m.place.blob = Some(object);
+                m.place.commit = commit;
+                m.time = Some(self.time(commit));
+                Some(m)
+            })
+            .collect()
+    }
+
+    /// When a commit was made; what has none comes last.
+    fn time(&self, commit: Option<Oid>) -> i64 {
+        commit
+            .and_then(|id| self.times.get(&id).copied())
+            .unwrap_or(i64::MAX)
+    }
+
+    /// A leak in the versions of a file: where it came in, where it is now, and the version that is worth most.
+    fn content(&self, unit: &Unit) -> Vec<BlobMatch> {
+        let shown;
+        let path: &[u8] = if unit.path.is_empty() {
+            // Nothing holds it, so it has no name but its id.
+            shown = unit.objects.first().map(|id| format!("object {id}"));
+            shown.as_deref().unwrap_or_default().as_bytes()
+        } else {
+            &unit.path
+        };
+        let best = |matches: &[BlobMatch]| {
+            let counting = matches.iter().filter(|m| m.place.dropped.is_none());
+            counting.map(|m| m.place.score).fold(-1.0, f32::max)
+        };
+        let mut out = Vec::new();
+        let mut taken = BTreeSet::new();
+        for (commit, object) in &unit.introductions {
+            if taken.insert(*object) {
+                out.extend(self.matches(*object, unit.leak, path, Some(*commit)));
+            }
+        }
+        if let Some(object) = unit.head_object
+            && taken.insert(object)
+        {
+            let last = unit.introductions.last().map(|(commit, _)| *commit);
+            out.extend(self.matches(object, unit.leak, path, last));
+        }
+        // Another version may say more clearly that it is a secret.
+        let mut worth = best(&out);
+        let mut better = None;
+        for object in unit.objects.iter().filter(|id| !taken.contains(id)) {
+            let matches = self.matches(*object, unit.leak, path, None);
+            if best(&matches) > worth || out.is_empty() && better.is_none() {
+                worth = best(&matches).max(worth);
+                better = Some(matches);
+            }
+        }
+        out.extend(better.into_iter().flatten());
+        out
+    }
+
+    /// A leak in commits' or tags' own text.
+    fn text(&self, unit: &Unit) -> Vec<BlobMatch> {
+        let is_commit = unit.origin == Origin::Commit;
+        let mut objects: Vec<Oid> = unit.introductions.iter().map(|(_, id)| *id).collect();
+        if objects.is_empty() {
+            objects.extend(unit.objects.first());
+        }
+        let mut out = Vec::new();
+        for object in objects {
+            let commit = is_commit.then_some(object);
+            let matches = self.matches(object, unit.leak, MESSAGE, commit);
+            out.extend(matches.into_iter().map(|mut m| {
+                m.place.path.clear();
+                m.place.origin = unit.origin;
+                m
+            }));
+        }
+        out
+    }
+
+    /// A leak in the name of a file or folder.
+    fn name(&self, unit: &Unit) -> Vec<BlobMatch> {
+        let slash = memchr::memrchr(b'/', &unit.path).map_or(0, |at| at + 1);
+        let name = unit.path.get(slash..).unwrap_or_default();
+        let first = self
+            .names
+            .partition_point(|(n, leak, _)| (n.as_slice(), *leak) < (name, unit.leak));
+        let same = |(n, leak, _): &&(Vec<u8>, u32, Located)| n == name && *leak == unit.leak;
+        let all = self.names.iter().skip(first).take_while(same);
+        let commit = unit.introductions.first().map(|(commit, _)| *commit);
+        all.filter_map(|(_, _, found)| {
+            let mut m = self.in_text(found, &unit.path, slash, Origin::Name)?;
+            m.place.commit = commit;
+            m.place.blob = unit.introductions.first().map(|(_, object)| *object);
+            m.time = Some(self.time(commit));
+            Some(m)
+        })
+        .collect()
+    }
+
+    /// A match in a name that begins at an offset of a path.
+    fn in_text(
+        &self,
+        found: &Located,
+        path: &[u8],
+        offset: usize,
+        origin: Origin,
+    ) -> Option<BlobMatch> {
+        let (rules, settings) = (self.engine.rules(), &self.options.settings);
+        let moved = |at: Position| Position {
+            line: at.line,
+            column: at.column.saturating_add(offset as u32),
+        };
+        let spot = Spot {
+            start: moved(found.spot.start),
+            end: moved(found.spot.end),
+            span: Span {
+                start: found.spot.span.start + offset as u64,
+                end: found.spot.span.end + offset as u64,
+            },
+        };
+        let mut m = place(rules, &found.context, &spot, path, settings)?;
+        m.place.origin = origin;
+        Some(m)
+    }
+
+    fn history(&mut self, attribution: &Attribution, units: &[usize]) -> History {
+        let joined = attribution.history(units);
+        let names = |tips: &[usize]| {
+            let tips = tips.iter().filter_map(|tip| self.what.tips.get(*tip));
+            let names = tips.map(|tip| tip.name.clone()).filter(|n| n != "HEAD");
+            names.collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let until = joined.until.unwrap_or(self.options.now);
+        let seconds = joined
+            .first_time
+            .map_or(0, |first| until.saturating_sub(first));
+        History {
+            introductions: joined.introductions,
+            in_head: joined.in_head,
+            tips: names(&joined.tips),
+            refs: names(&joined.refs),
+            exposed_days: u32::try_from(seconds / 86_400).unwrap_or(0),
+            first: joined.first.and_then(|id| self.commit(id)),
+            last: joined.last.and_then(|id| self.commit(id)),
+        }
+    }
+
+    /// What a report says of a commit.
+    fn commit(&mut self, id: Oid) -> Option<Commit> {
+        if let Some(known) = self.commits.get(&id) {
+            return known.clone();
+        }
+        if self.mailmap.is_none() {
+            let head = self.what.refs.head;
+            let bytes = head.and_then(|head| mailmap(self.objects, head));
+            self.mailmap = Some(Mailmap::new(&bytes.unwrap_or_default()));
+        }
+        let stored = self.objects.db.find(&id, TEXT).ok().flatten();
+        let commit = stored
+            .zip(self.mailmap.as_ref())
+            .map(|(stored, mailmap)| details(id, &stored.bytes, mailmap));
+        self.commits.insert(id, commit.clone());
+        commit
+    }
+
+    /// Secrets in the names of refs.
+    #[expect(clippy::disallowed_methods, reason = "secrets are compared, not shown")]
+    fn ref_names(&mut self, leaks: &mut Leaks) {
+        for tip in self.what.tips {
+            for found in in_name(self.engine, self.options, tip.name.as_bytes()) {
+                let (rule, secret) = (found.context.rule, &found.context.secret);
+                leak(leaks, rule, secret.expose());
+                let path = tip.name.as_bytes();
+                let Some(mut m) = self.in_text(&found, path, 0, Origin::Ref) else {
+                    continue;
+                };
+                m.time = Some(i64::MAX);
+                if m.place.dropped.is_none() {
+                    let print = self.fingerprint(&m);
+                    let history = self.outcome.histories.entry(print).or_default();
+                    for names in [&mut history.tips, &mut history.refs] {
+                        if let Err(at) = names.binary_search(&tip.name) {
+                            names.insert(at, tip.name.clone());
+                        }
+                    }
+                }
+                self.outcome.matches.push(m);
+            }
+        }
+    }
+}
+
+/// HEAD's `.mailmap`.
+fn mailmap(objects: &Objects, head: Oid) -> Option<Vec<u8>> {
+    let text = |id: &Oid, kind: Kind| {
+        let stored = objects.db.find(id, TEXT).ok().flatten();
+        stored.filter(|stored| stored.kind == kind)
+    };
+    let commit = crate::history::parse(head, &text(&head, Kind::Commit)?.bytes)?;
+    let tree = text(&commit.tree, Kind::Tree)?;
+    let entry = b"100644 .mailmap\0";
+    let at = memchr::memmem::find(&tree.bytes, entry)? + entry.len();
+    let id = Oid::from_slice(tree.bytes.get(at..)?)?;
+    Some(text(&id, Kind::Blob)?.bytes.to_vec())
+}
