@@ -59,10 +59,22 @@ pub struct History {
     pub introductions: u32,
     /// Whether HEAD's tree (for a commit's own text: HEAD's history) holds it.
     pub in_head: bool,
-    /// Full names of the refs whose newest tree holds it, sorted.
+    /// Full names of the refs whose newest tree holds it: branches, tags, remote branches, others, each sort sorted; the
+    /// first [`History::NAMED`] of them.
     pub tips: Vec<String>,
-    /// Full names of the refs whose history holds it, sorted.
+    /// How many more there are: a forge keeps a ref for every pull request.
+    pub more_tips: u64,
+    /// Full names of the refs whose history holds it, in the same way.
     pub refs: Vec<String>,
+    /// How many more there are.
+    pub more_refs: u64,
     /// Whole days from the first commit's date to its removal, or to now where a tip holds it.
     pub exposed_days: u32,
+    /// Whether the commit that introduced it is all that is known, since only a range was scanned.
+    pub is_partial: bool,
+}
+
+impl History {
+    /// Most refs that are named.
+    pub const NAMED: usize = 100;
 }

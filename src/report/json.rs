@@ -136,11 +136,16 @@ struct HistoryRow<'r> {
     commit: Option<CommitRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_commit: Option<CommitRow>,
-    in_head: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_head: Option<bool>,
     #[serde(skip_serializing_if = "Refs::is_empty")]
     tips: Refs<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_tips: Option<u64>,
     #[serde(skip_serializing_if = "Refs::is_empty")]
     refs: Refs<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more_refs: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     introductions: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -313,13 +318,16 @@ fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'
 fn history_row<'r>(report: &'r Report<'r>, history: &'r History) -> HistoryRow<'r> {
     let refs = |names| Refs { report, names };
     // Without a commit there is no day to count from.
-    let is_committed = history.first.is_some();
+    let is_committed = history.first.is_some() && !history.is_partial;
+    let some = |count: u64| (count > 0).then_some(count);
     HistoryRow {
         commit: history.first.as_ref().map(|c| commit_row(report, c)),
         last_commit: history.last.as_ref().map(|c| commit_row(report, c)),
-        in_head: history.in_head,
+        in_head: (!history.is_partial).then_some(history.in_head),
         tips: refs(&history.tips),
+        more_tips: some(history.more_tips),
         refs: refs(&history.refs),
+        more_refs: some(history.more_refs),
         introductions: is_committed.then_some(history.introductions),
         exposed_days: is_committed.then_some(history.exposed_days),
     }

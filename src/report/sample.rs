@@ -201,6 +201,7 @@ pub(super) fn historical() -> Vec<Finding> {
             refs
         },
         exposed_days: 1214,
+        ..History::default()
     });
     let password = concat!("s3cret", "-Pa55!");
     let mut removed = finding(

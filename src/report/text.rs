@@ -102,14 +102,14 @@ impl Page<'_> {
         let mut places = self.report.places(finding);
         let first = places.next();
         if let Some(place) = first {
-            let at = self.place(place);
+            let at = self.place(place, finding.history.is_some());
             self.line(&format!("  {at}"));
             self.snippet(finding, place);
             if !place.decoded_from.is_empty() {
                 self.line(&format!("  decoded from {}", decodings(place)));
             }
         }
-        self.more_places(&places.collect::<Vec<_>>());
+        self.more_places(&places.collect::<Vec<_>>(), finding.history.is_some());
         if let Some(history) = &finding.history {
             self.history(history);
         }
@@ -172,7 +172,7 @@ impl Page<'_> {
     }
 
     /// `src/app.py:12:9`, in history `src/app.py:12:9  (commit 1a2b3c4d5e)`.
-    fn place(&self, place: &Place) -> String {
+    fn place(&self, place: &Place, has_history: bool) -> String {
         let path = self.report.redactor.path(&named(&place.path));
         let shown = printable(&path);
         let object = place.blob.or(place.commit).map(history::short);
@@ -193,6 +193,8 @@ impl Page<'_> {
                 (Some(id), _) => {
                     let _ = write!(at, "  (commit {})", history::short(id));
                 }
+                // What is staged has no commit yet, and its file is at hand.
+                (None, Some(_)) if !has_history => {}
                 (None, Some(id)) => {
                     let _ = write!(at, "  (object {})", history::short(id));
                 }
@@ -206,6 +208,10 @@ impl Page<'_> {
     fn history(&mut self, history: &History) {
         let mut lines = Vec::new();
         match &history.first {
+            // A range says nothing of what came after it.
+            Some(first) if history.is_partial => {
+                lines.push(format!("introduced {}", self.commit(first)));
+            }
             Some(first) => {
                 lines.push(format!("introduced {}", self.commit(first)));
                 let again = if history.introductions > 1 {
@@ -230,7 +236,10 @@ impl Page<'_> {
             None => lines.push(self.state(history)),
         }
         if !history.refs.is_empty() {
-            lines.push(format!("held by {}", self.refs(&history.refs)));
+            lines.push(format!(
+                "held by {}",
+                self.refs(&history.refs, history.more_refs)
+            ));
         }
         let mut label = "history:";
         for line in lines {
@@ -244,13 +253,14 @@ impl Page<'_> {
         match (history.in_head, history.tips.is_empty()) {
             (true, true) => "still in HEAD".to_owned(),
             (true, false) => {
-                let count = counted(history.tips.len() as u64, "ref", "refs");
+                let all = history.tips.len() as u64 + history.more_tips;
+                let count = counted(all, "ref", "refs");
                 format!("still in HEAD and in the tip of {count}")
             }
             (false, true) => "removed from HEAD and from the tip of every ref".to_owned(),
             (false, false) => format!(
                 "removed from HEAD, still in the tip of {}",
-                self.refs(&history.tips)
+                self.refs(&history.tips, history.more_tips)
             ),
         }
     }
@@ -276,7 +286,7 @@ impl Page<'_> {
     }
 
     /// `5 refs: main, tags/v1, remotes/origin/main and 2 more`, branches first.
-    fn refs(&self, names: &[String]) -> String {
+    fn refs(&self, names: &[String], more: u64) -> String {
         let room = self.width.saturating_sub(LABEL + 4);
         let shown: Vec<String> = history::refs_in_order(names)
             .take(REFS)
@@ -285,11 +295,12 @@ impl Page<'_> {
                 width::head(&printable(history::short_ref(&name)), room)
             })
             .collect();
-        let more = match names.len() - shown.len() {
+        let all = names.len() as u64 + more;
+        let more = match all - shown.len() as u64 {
             0 => String::new(),
-            more => format!(" and {} more", grouped(more as u64)),
+            more => format!(" and {} more", grouped(more)),
         };
-        let count = counted(names.len() as u64, "ref", "refs");
+        let count = counted(all, "ref", "refs");
         format!("{count}: {}{more}", shown.join(", "))
     }
 
@@ -350,7 +361,7 @@ impl Page<'_> {
         self.line(&format!("{bar}{:1$}{carets}", "", width::of(&before)));
     }
 
-    fn more_places(&mut self, places: &[&Place]) {
+    fn more_places(&mut self, places: &[&Place], has_history: bool) {
         if places.is_empty() {
             return;
         }
@@ -359,7 +370,7 @@ impl Page<'_> {
             counted(places.len() as u64, "more place", "more places")
         ));
         for place in places.iter().take(PLACES) {
-            let mut at = self.place(place);
+            let mut at = self.place(place, has_history);
             if !place.decoded_from.is_empty() {
                 let _ = write!(at, "  (decoded from {})", decodings(place));
             }
@@ -444,8 +455,11 @@ impl Page<'_> {
                 String::new()
             };
             let commits = counted(summary.commits, "commit", "commits");
-            let objects = counted(summary.objects, "object", "objects");
-            format!("{files}{commits}, {objects} ({bytes})")
+            let objects = match summary.objects {
+                0 => String::new(),
+                count => format!("{}, ", counted(count, "object", "objects")),
+            };
+            format!("{files}{commits}, {objects}{bytes}")
         } else {
             format!("{files}, {bytes}")
         };

@@ -294,7 +294,7 @@ fn history_says_when_it_came_and_where_it_is() {
     }
     assert!(
         text.ends_with(
-            "2 findings (1 critical, 1 medium) in 87,432 commits, 497,109 objects (6.0 GB), 0.4 s (15 GB/s)\n\
+            "2 findings (1 critical, 1 medium) in 87,432 commits, 497,109 objects, 6.0 GB, 0.4 s (15 GB/s)\n\
              4 findings are below --min-confidence and not shown\n\
              3 matches are in objects that no scanned ref reaches and not shown; see --all-objects\n"
         ),

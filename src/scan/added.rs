@@ -198,7 +198,6 @@ impl Scan<'_> {
             return Ok(None);
         };
         let (engine, settings, limits) = (self.engine, &self.options.settings, self.options.limits);
-        self.outcome.summary.objects += 1;
         self.outcome.summary.bytes += size;
         if size > HELD {
             for folder in self.db.loose() {
@@ -267,6 +266,7 @@ impl Scan<'_> {
         let history = History {
             introductions: 1,
             first: Some(first.clone()),
+            is_partial: true,
             ..History::default()
         };
         Some((first.date, history))

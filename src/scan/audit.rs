@@ -558,11 +558,8 @@ impl Reading<'_> {
 
     fn history(&mut self, attribution: &Attribution, units: &[usize]) -> History {
         let joined = attribution.history(units);
-        let names = |tips: &[usize]| {
-            let tips = tips.iter().filter_map(|tip| self.what.tips.get(*tip));
-            let names = tips.map(|tip| tip.name.clone()).filter(|n| n != "HEAD");
-            names.collect::<BTreeSet<_>>().into_iter().collect()
-        };
+        let (tips, more_tips) = self.named(&joined.tips);
+        let (refs, more_refs) = self.named(&joined.refs);
         let until = joined.until.unwrap_or(self.options.now);
         let seconds = joined
             .first_time
@@ -570,12 +567,37 @@ impl Reading<'_> {
         History {
             introductions: joined.introductions,
             in_head: joined.in_head,
-            tips: names(&joined.tips),
-            refs: names(&joined.refs),
+            tips,
+            more_tips,
+            refs,
+            more_refs,
+            is_partial: false,
             exposed_days: u32::try_from(seconds / 86_400).unwrap_or(0),
             first: joined.first.and_then(|id| self.commit(id)),
             last: joined.last.and_then(|id| self.commit(id)),
         }
+    }
+
+    /// The names of the first of these tips, and how many more there are. HEAD is told of elsewhere.
+    fn named(&self, tips: &[usize]) -> (Vec<String>, u64) {
+        let sort = |name: &str| {
+            let sorts = ["refs/heads/", "refs/tags/", "refs/remotes/"];
+            let sort = sorts.iter().position(|prefix| name.starts_with(prefix));
+            sort.unwrap_or(sorts.len())
+        };
+        let tips = tips.iter().filter_map(|tip| self.what.tips.get(*tip));
+        let mut all: Vec<(usize, &str)> = tips
+            .map(|tip| (sort(&tip.name), &*tip.name))
+            .filter(|(_, name)| *name != "HEAD")
+            .collect();
+        if all.len() > History::NAMED {
+            all.select_nth_unstable(History::NAMED);
+        }
+        let more = all.len().saturating_sub(History::NAMED);
+        all.truncate(History::NAMED);
+        all.sort_unstable();
+        let names = all.into_iter().map(|(_, name)| name.to_owned());
+        (names.collect(), more as u64)
     }
 
     /// What a report says of a commit.
@@ -612,8 +634,8 @@ impl Reading<'_> {
                     let print = self.fingerprint(&m);
                     let history = self.outcome.histories.entry(print).or_default();
                     for names in [&mut history.tips, &mut history.refs] {
-                        if let Err(at) = names.binary_search(&tip.name) {
-                            names.insert(at, tip.name.clone());
+                        if !names.contains(&tip.name) {
+                            names.insert(0, tip.name.clone());
                         }
                     }
                 }

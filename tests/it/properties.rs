@@ -248,6 +248,7 @@ fn put_in_history(finding: &mut Finding, secrets: &[String]) {
         tips: names.clone(),
         refs: names,
         exposed_days: 3,
+        ..History::default()
     });
     let Some(place) = finding.places.first().cloned() else {
         return;
