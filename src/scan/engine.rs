@@ -458,18 +458,23 @@ impl Engine {
         let ahead = spec.forward - block.map_or(0, |b| b.max);
         let end = (at + ahead).min(bytes.len());
         let mut from = at.saturating_sub(spec.back);
-        // The leftmost match that covers the literal.
+        // The leftmost match that covers the literal. Where it can only begin close before it, each such place is tried:
+        // that ends with the first byte that does not fit, and a search would go on to the end of the reach.
+        let anchored = if spec.back <= CLOSE {
+            Anchored::Yes
+        } else {
+            Anchored::No
+        };
         let whole = loop {
-            let input = Input::new(bytes).span(from..end).anchored(Anchored::No);
+            let input = Input::new(bytes).span(from..end).anchored(anchored);
             compiled.regex.search_captures_with(cache, &input, captures);
-            let whole = captures.get_match()?.range();
-            if whole.start > at {
-                return None;
+            match captures.get_match().map(|whole| whole.range()) {
+                Some(whole) if whole.start > at => return None,
+                Some(whole) if whole.end > at => break whole,
+                Some(whole) => from = whole.start + 1,
+                None if anchored == Anchored::Yes && from < at => from += 1,
+                None => return None,
             }
-            if whole.end > at {
-                break whole;
-            }
-            from = whole.start + 1;
         };
         let span = match block {
             Some(block) => {
@@ -575,6 +580,9 @@ fn reach_of(literal: &Literal) -> (usize, usize) {
         }
     }
 }
+
+/// How far before its literal a match may begin for each place to be tried by itself.
+const CLOSE: usize = 3;
 
 /// Whether what every match of a rule holds stands near its literal: cheaper to see than to match.
 fn may_match(bytes: &[u8], at: usize, spec: &RuleSpec) -> bool {
