@@ -209,7 +209,7 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         trees: &trees,
         hits: &ids,
         leaks: &leaks,
-        commits: Commits::new(input.commits),
+        commits: Commits::new(input.commits, input.pool),
         roots: Vec::new(),
         held: Vec::new(),
         ever: Vec::new(),
@@ -323,7 +323,7 @@ impl Work<'_> {
         });
         self.fit();
         let last = self.last(&order);
-        self.finish(tips.len(), &order, last, groups, head, all)
+        self.finish(&order, &last, groups, head, all)
     }
 
     /// What a ref leads to, and the tags with hits on the way, as numbers of hits.
@@ -401,9 +401,12 @@ impl Work<'_> {
             });
         }
         let introductions = &mut self.introductions;
+        let mut new = 0;
         self.sets.minus(held, before, &mut |unit| {
             introductions[unit as usize].push(commit);
+            new += 1;
         });
+        self.places.spend(new)?;
         if let Some(hit) = self.hits.find_rare(id.as_bytes()) {
             let own = self.own(hit, Origin::Commit)?;
             self.fit();
@@ -485,7 +488,7 @@ impl Work<'_> {
         for commit in order.iter().rev() {
             self.sets
                 .each_new(self.held[*commit as usize], &mut marks, &mut |unit| {
-                    last[unit as usize].get_or_insert(*commit);
+                    let _ = last[unit as usize].get_or_insert(*commit);
                 });
         }
         for (last, introductions) in last.iter_mut().zip(&self.introductions) {
@@ -497,9 +500,8 @@ impl Work<'_> {
 
     fn finish(
         mut self,
-        tips: usize,
         order: &[u32],
-        last: Vec<Option<u32>>,
+        last: &[Option<u32>],
         groups: Vec<Group>,
         head: Option<u32>,
         all: bool,
@@ -509,7 +511,7 @@ impl Work<'_> {
         let mut marks = self.sets.marks();
         for group in &groups {
             self.sets.each_new(group.now, &mut marks, &mut |unit| {
-                tipped[unit as usize] = true
+                tipped[unit as usize] = true;
             });
         }
         let commits = &self.commits;
@@ -582,17 +584,14 @@ impl Work<'_> {
             let order = key(a).cmp(&key(b)).then_with(|| a.path.cmp(&b.path));
             order.then_with(|| a.objects.cmp(&b.objects))
         });
+        // Threads met them in any order, and commits some of them more than once.
+        self.missed.sort_by_cached_key(ToString::to_string);
+        self.missed.dedup_by_key(|missed| missed.to_string());
         let (units, inner) = rows.into_iter().unzip();
         let mut position = vec![u32::MAX; self.commits.len()];
         for (place, commit) in (0_u32..).zip(order) {
             position[*commit as usize] = place;
         }
-        debug_assert!(
-            groups
-                .iter()
-                .flat_map(|group| &group.tips)
-                .all(|tip| *tip < tips)
-        );
         Attribution {
             units,
             counts: Counts {

@@ -134,10 +134,10 @@ impl<'d> Trees<'d> {
         }
     }
 
-    /// A tree's bytes; one that cannot be had is a gap, once.
-    pub(super) fn tree(&mut self, id: Oid) -> Option<Arc<[u8]>> {
+    /// A tree's bytes; one that cannot be had is a gap, and empty.
+    pub(super) fn tree(&mut self, id: Oid) -> Arc<[u8]> {
         if let Some(held) = self.held.get(&id) {
-            return Some(Arc::clone(held));
+            return Arc::clone(held);
         }
         let bytes: Arc<[u8]> = match object(self.db, id, Kind::Tree) {
             Ok(bytes) => bytes,
@@ -152,7 +152,7 @@ impl<'d> Trees<'d> {
         }
         self.bytes += bytes.len() + 64;
         self.held.insert(id, Arc::clone(&bytes));
-        Some(bytes)
+        bytes
     }
 
     pub(super) fn gap(&mut self, id: Oid, error: &Error) {
@@ -189,14 +189,8 @@ impl<'d> Trees<'d> {
                 });
                 return false;
             }
-            let Some(tree) = self.tree(frame.new) else {
-                continue;
-            };
-            let bases: Vec<Arc<[u8]>> = frame
-                .bases
-                .iter()
-                .filter_map(|base| self.tree(*base))
-                .collect();
+            let tree = self.tree(frame.new);
+            let bases: Vec<Arc<[u8]>> = frame.bases.iter().map(|base| self.tree(*base)).collect();
             let mut cursors: Vec<_> = bases
                 .iter()
                 .map(|base| Entries(base).map_while(Result::ok).peekable())

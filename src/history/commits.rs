@@ -3,6 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use rayon::prelude::*;
+
 use super::ids::Ids;
 use super::mailmap::Mailmap;
 use crate::model::Commit;
@@ -116,8 +118,8 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn new(mut rows: Vec<RawCommit>) -> Self {
-        rows.sort_unstable_by_key(|row| row.id);
+    pub(super) fn new(mut rows: Vec<RawCommit>, pool: &rayon::ThreadPool) -> Self {
+        pool.install(|| rows.par_sort_unstable_by_key(|row| row.id));
         rows.dedup_by_key(|row| row.id);
         rows.truncate(Ids::MOST);
         let ids = Ids::new(rows.iter().map(|row| row.id).collect());

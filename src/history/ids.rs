@@ -6,7 +6,7 @@ use crate::pack::Oid;
 
 /// Distinct ids, ascending.
 pub(super) struct Ids {
-    ids: Vec<Oid>,
+    sorted: Vec<Oid>,
     /// Where the ids with the same first two bytes begin.
     fan: Vec<u32>,
     /// A bit for each beginning that an id has; a few times as many as ids.
@@ -37,7 +37,7 @@ impl Ids {
             bits[at / 64] |= 1 << (at % 64);
         }
         Self {
-            ids,
+            sorted: ids,
             fan,
             bits,
             shift,
@@ -45,24 +45,30 @@ impl Ids {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        self.sorted.len()
     }
 
     /// The id with a number below [`len`](Self::len).
     pub(super) fn id(&self, number: u32) -> Oid {
-        self.ids[number as usize]
+        self.sorted[number as usize]
     }
 
     /// The id with a number, if there is one.
     pub(super) fn get(&self, number: u32) -> Option<Oid> {
-        self.ids.get(number as usize).copied()
+        self.sorted.get(number as usize).copied()
     }
 
     /// The number of an id.
     pub(super) fn find(&self, id: &Oid) -> Option<u32> {
         let first = first(id);
         let (low, high) = (self.fan[first] as usize, self.fan[first + 1] as usize);
-        let at = self.ids[low..high].binary_search(id).ok()?;
+        let alike = &self.sorted[low..high];
+        // Mostly a few, and equality of twenty bytes is cheaper than their order.
+        let at = if alike.len() <= 12 {
+            alike.iter().position(|other| other == id)?
+        } else {
+            alike.binary_search(id).ok()?
+        };
         Some((low + at) as u32)
     }
 

@@ -318,10 +318,8 @@ fn extensions(mut rest: Bytes<'_>, path: &Path) -> Result<Extensions, Error> {
                 let link = link(body);
                 found.link = Some(link.ok_or_else(|| Error::malformed(path, "link is damaged"))?);
             }
-            // Folders in place of files: entries say so themselves.
-            b"sdir" => {}
-            // Names in capitals are help only.
-            [b'A'..=b'Z', ..] => {}
+            // Entries say themselves whether they are folders (`sdir`); names in capitals are help only.
+            b"sdir" | [b'A'..=b'Z', ..] => {}
             other => {
                 let what = format!("index extension `{}`", other.escape_ascii());
                 return Err(Error::unsupported(path, what));
@@ -442,6 +440,7 @@ fn written(_: &std::fs::Metadata) -> (i64, u32) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::changes::{Change, CommitHead, Entries, Trees, is_folder, is_link, is_submodule};
-use super::control::path_of;
+use super::control::{Links, path_of};
 use super::index::{Entry, Index};
 use super::refs::pseudo_ref;
 use super::repo::Repo;
@@ -52,7 +52,7 @@ pub fn staged(repo: &Repo, db: &Db, head: Option<Oid>) -> Result<Staged, Error> 
         bases,
     }];
     while let Some(folder) = stack.pop() {
-        walk.compare(folder, &mut stack);
+        walk.compare(&folder, &mut stack);
     }
     let Comparison { mut out, trees, .. } = walk;
     out.changes.sort_unstable();
@@ -61,6 +61,19 @@ pub fn staged(repo: &Repo, db: &Db, head: Option<Oid>) -> Result<Staged, Error> 
     out.gaps.sort_unstable();
     out.gaps.dedup();
     Ok(out)
+}
+
+/// The paths that an index file holds, sorted, each once; none where there is no such file. A folder of a sparse index ends
+/// with `/`.
+///
+/// # Errors
+/// As for [`staged`] with the index.
+pub fn tracked(index_file: &Path) -> Result<Vec<Vec<u8>>, Error> {
+    let index = Index::open(index_file, Links::Refuse)?;
+    let paths = index.entries.iter().map(|entry| index.path(entry).to_vec());
+    let mut paths: Vec<Vec<u8>> = paths.collect();
+    paths.dedup();
+    Ok(paths)
 }
 
 /// A folder of the index that may differ from the base trees.
@@ -81,8 +94,8 @@ struct Comparison<'i> {
     out: Staged,
 }
 
-impl<'i> Comparison<'i> {
-    fn compare(&mut self, folder: Folder, stack: &mut Vec<Folder>) {
+impl Comparison<'_> {
+    fn compare(&mut self, folder: &Folder, stack: &mut Vec<Folder>) {
         let index = self.index;
         let known = folder.node.and_then(|node| index.trees.id(node));
         if known.is_some_and(|id| folder.bases.contains(&id)) {
@@ -101,7 +114,7 @@ impl<'i> Comparison<'i> {
             return;
         }
         let bases: Vec<Arc<[u8]>> = (folder.bases.iter())
-            .filter_map(|base| self.trees.tree(*base))
+            .map(|base| self.trees.tree(*base))
             .collect();
         let bases: Vec<Vec<(&[u8], bool, Oid)>> = bases
             .iter()

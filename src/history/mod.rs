@@ -34,10 +34,15 @@ pub use attribute::{Attribution, Counts, Input, Joined, Missed, Unit, attribute}
 pub use changes::Change;
 pub use commits::{RawCommit, details, parse};
 pub use error::Error;
-pub use index_diff::{Staged, Unstaged, staged, unstaged};
+pub use index_diff::{Staged, Unstaged, staged, tracked, unstaged};
 pub use mailmap::Mailmap;
 pub use objects::{Hit, LooseId, Objects, OpenPack};
 pub use range::{Added, CommitAdds, range};
 pub use refs::{Refs, Tip, refs};
 pub use repo::{Nested, Repo, SubRepo, Trust, nested};
 pub use revision::{RangeText, Revisions, parse_range, since};
+
+#[cfg(test)]
+mod graph_tests;
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ const LONGEST: u32 = 64 << 10;
 /// Bytes that a pair of a node and a path takes, or a path, or a hit at a path.
 const COST: u64 = 48;
 
+/// Trees made to hurt hold each other many times over, so that there is no end to their paths.
+const STEPS: u64 = 1 << 31;
+
 struct Path {
     parent: PathId,
     name: Option<Name>,
@@ -55,6 +58,8 @@ pub(super) struct Places<'h> {
     held: HashMap<(NodeId, PathId), Set>,
     /// How many more rows there may be.
     left: u64,
+    /// How many more links may be looked at.
+    steps: u64,
 }
 
 /// A node that is being looked at.
@@ -84,10 +89,12 @@ impl<'h> Places<'h> {
             lists: Vec::new(),
             held: HashMap::new(),
             left: memory / COST,
+            steps: STEPS,
         }
     }
 
-    fn spend(&mut self, rows: u64) -> Result<(), Full> {
+    /// Counts rows of about 48 bytes.
+    pub(super) fn spend(&mut self, rows: u64) -> Result<(), Full> {
         self.left = self.left.checked_sub(rows).ok_or(Full)?;
         Ok(())
     }
@@ -118,8 +125,11 @@ impl<'h> Places<'h> {
                 continue;
             };
             frame.next += 1;
+            self.steps = self.steps.checked_sub(1).ok_or(Full)?;
             let Some(path) = self.path(frame.path, link.name)? else {
-                missed.push(Missed::Path);
+                if !matches!(missed.last(), Some(Missed::Path)) {
+                    missed.push(Missed::Path);
+                }
                 continue;
             };
             if link.name.is_leaky() {

@@ -28,8 +28,9 @@ pub struct CommitAdds {
 }
 
 /// After all that is left is known to be no part of the range, how many more commits are looked at because clocks go
-/// wrong: git's number. A wrong clock makes the range larger, never smaller.
-const SLOP: usize = 5;
+/// wrong. Git takes 5; these cost a few milliseconds, and each commit too many is scanned. A wrong clock makes the range
+/// larger, never smaller.
+const SLOP: usize = 128;
 
 /// A commit's place in the queue: the newest first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 //! Read here and not with gix-ref, which follows links among loose refs and opens whatever stands in a ref's place: a pipe
 //! there would be waited for. Symbolic refs are looked up among the refs that were read, never as paths.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -51,8 +51,38 @@ enum Value {
     Symbolic(Vec<u8>),
 }
 
-/// Values by full name.
-type Values = HashMap<Vec<u8>, Value>;
+/// Values by full name; loose ones count more. Packed ones stay a list, since they are many and mostly in order.
+#[derive(Default)]
+struct Values {
+    packed: Vec<(Vec<u8>, Oid)>,
+    loose: BTreeMap<Vec<u8>, Value>,
+}
+
+impl Values {
+    fn get(&self, name: &[u8]) -> Option<Value> {
+        if let Some(value) = self.loose.get(name) {
+            return Some(value.clone());
+        }
+        let at = self.packed.binary_search_by(|row| (*row.0).cmp(name));
+        let row = at.ok().and_then(|at| self.packed.get(at));
+        row.map(|row| Value::Id(row.1))
+    }
+
+    /// The object that a value leads to; `None` where there is no ref of that name.
+    fn resolve(&self, value: &Value) -> Result<Option<Oid>, String> {
+        let mut value = value.clone();
+        for _ in 0..=DEEPEST {
+            match value {
+                Value::Id(id) => return Ok(Some(id)),
+                Value::Symbolic(name) => match self.get(&name) {
+                    Some(next) => value = next,
+                    None => return Ok(None),
+                },
+            }
+        }
+        Err("symbolic refs lead on and on".into())
+    }
+}
 
 /// All refs of a repository.
 ///
@@ -62,14 +92,13 @@ pub fn refs(repo: &Repo) -> Result<Refs, Error> {
     let mut reader = Reader {
         repo,
         gaps: Vec::new(),
-        values: Values::new(),
+        values: Values::default(),
     };
     reader.packed(&repo.common_dir.join("packed-refs"));
     reader.loose(&repo.common_dir, b"");
     if repo.git_dir != repo.common_dir {
         reader.loose(&repo.git_dir, b"");
     }
-    let names: Vec<Vec<u8>> = reader.values.keys().cloned().collect();
 
     let mut work_trees = Vec::new();
     let linked = folders(&repo.common_dir.join("worktrees"));
@@ -103,7 +132,7 @@ pub fn refs(repo: &Repo) -> Result<Refs, Error> {
                 }
                 all.head_name = Some(lossy(name));
             }
-            match resolve(&reader.values, &value) {
+            match reader.values.resolve(&value) {
                 Ok(head) => all.head = head,
                 Err(why) => reader.gap(&head_file, why),
             }
@@ -112,7 +141,7 @@ pub fn refs(repo: &Repo) -> Result<Refs, Error> {
         Err(Broken::Why(why)) => reader.gap(&head_file, why),
     }
     for (prefix, file, value) in work_trees {
-        match resolve(&reader.values, &value) {
+        match reader.values.resolve(&value) {
             Ok(Some(target)) => all.work_trees.push(Tip {
                 name: lossy(&prefix) + "HEAD",
                 target,
@@ -121,29 +150,33 @@ pub fn refs(repo: &Repo) -> Result<Refs, Error> {
             Err(why) => reader.gap(&file, why),
         }
     }
-    let others: Vec<Vec<u8>> = (reader.values.keys())
-        .filter(|name| name.starts_with(b"worktrees/"))
-        .cloned()
-        .collect();
-    for (names, list) in [(names, &mut all.tips), (others, &mut all.work_trees)] {
-        for name in names {
-            let Some(value) = reader.values.get(&name) else {
-                continue;
-            };
-            match resolve(&reader.values, value) {
-                Ok(Some(target)) => list.push(Tip {
-                    name: lossy(&name),
-                    target,
-                }),
-                Ok(None) => {}
-                Err(why) => {
-                    let file = repo.common_dir.join(control::path_of(&name));
-                    reader.gap(&file, why);
-                }
+    let values = std::mem::take(&mut reader.values);
+    for (name, value) in &values.loose {
+        let list = if name.starts_with(b"refs/") {
+            &mut all.tips
+        } else {
+            &mut all.work_trees
+        };
+        match values.resolve(value) {
+            Ok(Some(target)) => list.push(Tip {
+                name: lossy(name),
+                target,
+            }),
+            Ok(None) => {}
+            Err(why) => {
+                let file = repo.common_dir.join(control::path_of(name));
+                reader.gap(&file, why);
             }
         }
-        list.sort_unstable();
     }
+    for (name, target) in values.packed {
+        if !values.loose.contains_key(&name) {
+            let name = String::from_utf8(name).unwrap_or_else(|e| lossy(e.as_bytes()));
+            all.tips.push(Tip { name, target });
+        }
+    }
+    all.tips.sort();
+    all.work_trees.sort();
     all.gaps = reader.gaps;
     all.gaps.sort_unstable();
     all.gaps.dedup();
@@ -190,7 +223,7 @@ impl Reader<'_> {
             Err(error) => return self.gap(file, error.to_string()),
         };
         // A ref takes some sixty bytes; lines that are none must not make room for many.
-        self.values.reserve((bytes.len() / 64).min(1 << 20));
+        self.values.packed.reserve((bytes.len() / 64).min(1 << 20));
         let mut start = 0;
         let mut wrong = 0_u64;
         let ends = memchr::memchr_iter(b'\n', &bytes).chain([bytes.len()]);
@@ -203,10 +236,15 @@ impl Reader<'_> {
             }
             match packed_line(line) {
                 Some((name, id)) => {
-                    self.values.insert(name.to_vec(), Value::Id(id));
+                    self.values.packed.push((name.to_vec(), id));
                 }
                 None => wrong += 1,
             }
+        }
+        let packed = &mut self.values.packed;
+        if !packed.is_sorted_by(|a, b| a.0 < b.0) {
+            packed.sort();
+            packed.dedup_by(|a, b| a.0 == b.0);
         }
         if wrong > 0 {
             self.gap(file, format!("{wrong} lines are not refs"));
@@ -252,7 +290,7 @@ impl Reader<'_> {
                 }
                 match self.value(&path) {
                     Ok(value) => {
-                        self.values.insert(name, value);
+                        self.values.loose.insert(name, value);
                     }
                     Err(Broken::Missing) => {}
                     Err(Broken::Why(_)) if part.starts_with(b".") => {}
@@ -322,20 +360,5 @@ fn is_ref_name(name: &[u8]) -> bool {
         && parts
             .into_iter()
             .all(|part| !matches!(part, b"" | b"." | b".."))
-        && !name.iter().any(|byte| byte.is_ascii_control())
-}
-
-/// The object that a value leads to; `None` where there is no ref of that name.
-fn resolve(values: &Values, value: &Value) -> Result<Option<Oid>, String> {
-    let mut value = value;
-    for _ in 0..=DEEPEST {
-        match value {
-            Value::Id(id) => return Ok(Some(*id)),
-            Value::Symbolic(name) => match values.get(name) {
-                Some(next) => value = next,
-                None => return Ok(None),
-            },
-        }
-    }
-    Err("symbolic refs lead on and on".into())
+        && !name.iter().any(u8::is_ascii_control)
 }

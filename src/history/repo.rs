@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Error;
-use super::control::{self, Links, lossy, owner, path_of, trimmed};
+use super::control::{self, Links, is_owner, lossy, path_of, trimmed};
 use crate::model::{Gap, Oid};
 use crate::pack::{self, Db};
 
@@ -57,12 +57,8 @@ impl Trust {
         let Some(uid) = self.uid else {
             return self.named && cfg!(not(unix));
         };
-        let theirs = fs::symlink_metadata(path)
-            .ok()
-            .and_then(|meta| owner(&meta));
-        self.named
-            && theirs
-                .is_some_and(|theirs| theirs == uid || uid == 0 && Some(theirs) == self.sudo_uid)
+        let mine = |owner| owner == uid || uid == 0 && Some(owner) == self.sudo_uid;
+        self.named && fs::symlink_metadata(path).is_ok_and(|meta| is_owner(&meta, mine))
     }
 }
 
@@ -512,7 +508,7 @@ fn pointed(file: &Path) -> Result<PathBuf, Error> {
     let bytes = control::read(file, POINTER, Links::Refuse)?;
     let target = bytes
         .strip_prefix(b"gitdir:")
-        .map(|rest| rest.trim_ascii())
+        .map(<[u8]>::trim_ascii)
         .filter(|rest| !rest.is_empty() && !rest.contains(&0))
         .ok_or_else(|| Error::malformed(file, "does not begin with `gitdir: `"))?;
     let folder = file.parent().unwrap_or(file);

@@ -54,7 +54,6 @@ pub fn parse_range(text: &str) -> Result<RangeText<'_>, Error> {
             what: String::from(what),
         })
     };
-    let or_head = |end| if end == "" { "HEAD" } else { end };
     if text.is_empty() {
         return wrong("an empty revision");
     }
@@ -127,6 +126,10 @@ pub fn since(text: &str, now: i64) -> Result<Option<i64>, Error> {
         Timestamp::from_str(text)
     };
     then.map(|then| Some(then.as_second())).map_err(wrong)
+}
+
+fn or_head(end: &str) -> &str {
+    if end.is_empty() { "HEAD" } else { end }
 }
 
 impl Revisions<'_> {
@@ -343,7 +346,7 @@ impl Revisions<'_> {
 
     /// Names of refs that a person may have meant, at most three.
     fn near(&self, name: &str) -> Vec<String> {
-        let most = (name.chars().count() / 3).max(1);
+        let most = (name.chars().count() / 2).clamp(1, 3);
         let mut rows: Vec<(usize, &str)> = self
             .refs
             .tips
@@ -418,6 +421,7 @@ fn distance(a: &str, b: &str, most: usize) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -7,6 +7,7 @@
 //! The kept entries of all trees are in memory at once, 8 bytes each (curl, 204,733 trees: 13 MB; a history of some
 //! million commits with wide folders: gigabytes).
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -156,7 +157,9 @@ impl Trees {
             });
             missed.extend(walked.gaps.into_iter().map(Missed::Object));
             let parts: Vec<Part> = walked.visitors.into_iter().map(|v| v.part).collect();
-            parts.into_iter().for_each(|part| trees.take(part, missed));
+            for part in parts {
+                trees.take(part, missed);
+            }
         }
         let part = {
             let mut reader = Reader::new(None, &trees.ids, hits, names.local());
@@ -209,6 +212,7 @@ impl Trees {
         }
         self.edges.push(part.edges);
         missed.extend(part.missed);
+        missed.extend(part.absent.into_iter().map(Missed::Tree));
     }
 }
 
@@ -287,6 +291,23 @@ struct Part {
     lists: Vec<(u32, Range<usize>)>,
     edges: Vec<Edge>,
     missed: Vec<Missed>,
+    /// Trees that are named and not there: the smallest ids, so that it does not depend on the threads which ones are kept.
+    absent: BTreeSet<Oid>,
+}
+
+/// Most missing trees that are named.
+const ABSENT: usize = 1000;
+
+impl Part {
+    fn absent(&mut self, id: Oid) {
+        let full = self.absent.len() >= ABSENT;
+        if full && self.absent.last().is_some_and(|last| *last <= id) {
+            return;
+        }
+        if self.absent.insert(id) && full {
+            self.absent.pop_last();
+        }
+    }
 }
 
 /// What is kept of a tree for the deltas on it.
@@ -298,6 +319,17 @@ struct Kept {
     edges: Vec<(u32, Edge)>,
     /// Where its last whole entry ends.
     end: usize,
+}
+
+/// What the base has of an entry.
+#[derive(Clone, Copy)]
+enum Before {
+    /// Nobody knows.
+    Unknown,
+    /// An entry with the same mode and name, of which nothing is kept.
+    Nothing,
+    /// An entry with the same mode and name, and this edge.
+    Edge(Edge),
 }
 
 /// Least distance of two stops that are set while parsing.
@@ -342,6 +374,8 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
             None => self.plain(bytes, 0, bytes.len()),
             Some((edits, base)) => self.edited(bytes, edits, base),
         };
+        #[cfg(test)]
+        self.check(bytes, end);
         if end < bytes.len()
             && let Some(id) = self.trees.get(tree)
         {
@@ -356,6 +390,25 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
         end
     }
 
+    /// What a delta's parse gave is what a whole parse gives.
+    #[cfg(test)]
+    fn check(&mut self, bytes: &[u8], end: usize) {
+        let (edges, stops) = (
+            std::mem::take(&mut self.edges),
+            std::mem::take(&mut self.stops),
+        );
+        assert_eq!(self.plain(bytes, 0, bytes.len()), end);
+        assert_eq!(edges, self.edges);
+        let (mut starts, mut at) = (BTreeSet::new(), 0);
+        while let Some(entry) = Entry::at(bytes, at) {
+            starts.insert(at as u32);
+            at = entry.end;
+        }
+        assert!(stops.iter().all(|stop| starts.contains(stop)));
+        assert!(stops.is_sorted());
+        (self.edges, self.stops) = (edges, stops);
+    }
+
     /// Parses entries from `at` on while they begin before `to`; gives the place after the last whole one.
     fn plain(&mut self, bytes: &[u8], mut at: usize, to: usize) -> usize {
         while at < to {
@@ -363,7 +416,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                 break;
             };
             self.stop(at);
-            self.keep(&entry, at, None);
+            self.keep(&entry, at, Before::Unknown);
             at = entry.end;
         }
         at
@@ -402,7 +455,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                         return at;
                     };
                     self.stop(at);
-                    self.keep(&entry, at, None);
+                    self.keep(&entry, at, Before::Unknown);
                     at = entry.end;
                     continue;
                 }
@@ -425,7 +478,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                 self.stop(at);
                 let header = entry.id_at - at;
                 if from + header > limit {
-                    self.keep(&entry, at, None);
+                    self.keep(&entry, at, Before::Unknown);
                 } else {
                     // The same mode and name as in the base, so what was found in the name is known.
                     let i = base
@@ -440,7 +493,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                     if aligned <= limit {
                         self.edges.extend(edge.map(|edge| (at as u32, edge)));
                     } else {
-                        self.keep(&entry, at, Some(edge));
+                        self.keep(&entry, at, edge.map_or(Before::Nothing, Before::Edge));
                     }
                 }
                 at = entry.end;
@@ -478,18 +531,19 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
         }
     }
 
-    /// Keeps an entry if it can lead to a hit. `known` is the edge of the entry with the same mode and name in the base,
-    /// where there is such an entry.
+    /// Keeps an entry if it can lead to a hit. `before` is what the base has.
     #[inline]
-    fn keep(&mut self, entry: &Entry<'_>, at: usize, known: Option<Option<Edge>>) {
+    fn keep(&mut self, entry: &Entry<'_>, at: usize, before: Before) {
         let child = match entry.sort {
-            Sort::Tree => match self.trees.find(&Oid::new(*entry.id)) {
-                Some(number) => Child::tree(number),
-                None => {
-                    self.part.missed.push(Missed::Tree(Oid::new(*entry.id)));
+            Sort::Tree => {
+                let id = Oid::new(*entry.id);
+                if let Some(number) = self.trees.find(&id) {
+                    Child::tree(number)
+                } else {
+                    self.part.absent(id);
                     Child::NOWHERE
                 }
-            },
+            }
             Sort::Blob => self
                 .hits
                 .find_rare(entry.id)
@@ -497,10 +551,10 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
             Sort::Link => Child::NOWHERE,
         };
         let leads = child != Child::NOWHERE;
-        let name = match known {
-            Some(Some(edge)) => edge.name,
+        let name = match before {
+            Before::Edge(edge) => edge.name,
             // Had it something in its name, the base would have an edge.
-            Some(None) if !leads => return,
+            Before::Nothing if !leads => return,
             _ => self.names.name(entry.name, leads),
         };
         if leads || name.is_leaky() {

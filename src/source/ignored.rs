@@ -10,6 +10,8 @@ use std::sync::Arc;
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use crate::history::tracked;
+
 /// A repository's work tree: where it begins and which paths its index holds, sorted.
 #[derive(Debug, Default)]
 pub struct Repository {
@@ -22,22 +24,10 @@ impl Repository {
     #[must_use]
     pub fn at(root: &Path, trusted: impl Fn(&Path) -> bool) -> Option<Self> {
         let git = git_folder(root, trusted)?;
-        let options = gix_index::decode::Options {
-            thread_limit: Some(1),
-            ..Default::default()
-        };
         let index = git.join("index");
         // A repository without an index (nothing added yet) ignores by its rules all the same.
         let tracked = if fs::symlink_metadata(&index).is_ok_and(|m| m.is_file()) {
-            let file =
-                gix_index::File::at(index, gix_index::hash::Kind::Sha1, true, options).ok()?;
-            let mut paths: Vec<Vec<u8>> = file
-                .entries()
-                .iter()
-                .map(|e| e.path(&file).to_vec())
-                .collect();
-            paths.sort_unstable();
-            paths
+            tracked(&index).ok()?
         } else {
             Vec::new()
         };

@@ -16,10 +16,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("filter", &["model", "rule"]),
     ("place", &["model", "rule", "filter"]),
     ("pack", &["model"]),
-    ("source", &["model", "place"]),
+    ("history", &["model", "pack"]),
+    ("source", &["model", "place", "history"]),
     (
         "scan",
-        &["model", "rule", "decode", "filter", "place", "source"],
+        &[
+            "model", "rule", "decode", "filter", "place", "pack", "history", "source",
+        ],
     ),
     ("report", &["model", "rule", "scan"]),
     ("cli", &["keysweep"]),
@@ -27,7 +30,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "lib",
         &[
-            "model", "rule", "decode", "filter", "place", "pack", "source", "scan", "report",
+            "model", "rule", "decode", "filter", "place", "pack", "history", "source", "scan",
+            "report",
         ],
     ),
 ];
