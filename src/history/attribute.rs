@@ -64,6 +64,9 @@ pub enum Missed {
     /// A tree that is named and not there, as in a partial clone.
     #[error("tree {0} is missing")]
     Tree(Oid),
+    /// A blob that is named and not there, as in a partial clone.
+    #[error("blob {0} is missing")]
+    Blob(Oid),
     /// A tree that holds itself, by a false index.
     #[error("tree {0} is within itself")]
     TreeLoop(Oid),

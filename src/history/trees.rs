@@ -113,6 +113,7 @@ impl Trees {
                 })
             })
             .collect();
+        let stored = Stored { objects, loose };
         let loose: Vec<&LooseId> = loose.iter().filter(|l| l.kind == Kind::Tree).collect();
         let outside = objects.packs.len() as u32;
         found.extend(
@@ -153,6 +154,7 @@ impl Trees {
                     &trees.ids,
                     hits,
                     names.local(),
+                    stored,
                 )
             });
             missed.extend(walked.gaps.into_iter().map(Missed::Object));
@@ -162,7 +164,7 @@ impl Trees {
             }
         }
         let part = {
-            let mut reader = Reader::new(None, &trees.ids, hits, names.local());
+            let mut reader = Reader::new(None, &trees.ids, hits, names.local(), stored);
             for (row, number) in loose.iter().zip(&numbers[objects.packs.len()]) {
                 if options
                     .stop
@@ -213,6 +215,7 @@ impl Trees {
         self.edges.push(part.edges);
         missed.extend(part.missed);
         missed.extend(part.absent.into_iter().map(Missed::Tree));
+        missed.extend(part.absent_blobs.into_iter().map(Missed::Blob));
     }
 }
 
@@ -293,20 +296,48 @@ struct Part {
     missed: Vec<Missed>,
     /// Trees that are named and not there: the smallest ids, so that it does not depend on the threads which ones are kept.
     absent: BTreeSet<Oid>,
+    /// Blobs in the same way.
+    absent_blobs: BTreeSet<Oid>,
 }
 
-/// Most missing trees that are named.
+/// Most missing trees that are named, and most missing blobs.
 const ABSENT: usize = 1000;
 
 impl Part {
     fn absent(&mut self, id: Oid) {
-        let full = self.absent.len() >= ABSENT;
-        if full && self.absent.last().is_some_and(|last| *last <= id) {
-            return;
-        }
-        if self.absent.insert(id) && full {
-            self.absent.pop_last();
-        }
+        add_absent(&mut self.absent, id);
+    }
+
+    fn absent_blob(&mut self, id: Oid) {
+        add_absent(&mut self.absent_blobs, id);
+    }
+}
+
+fn add_absent(absent: &mut BTreeSet<Oid>, id: Oid) {
+    let full = absent.len() >= ABSENT;
+    if full && absent.last().is_some_and(|last| *last <= id) {
+        return;
+    }
+    if absent.insert(id) && full {
+        absent.pop_last();
+    }
+}
+
+/// What is there: ids by pack indexes and the list of loose objects, no file is looked at.
+#[derive(Clone, Copy)]
+struct Stored<'r> {
+    objects: &'r Objects,
+    loose: &'r [LooseId],
+}
+
+impl Stored<'_> {
+    fn has(&self, id: &Oid) -> bool {
+        let mut packs = self.objects.db.packs().iter();
+        packs.any(|pack| pack.index().find(id).is_some())
+            || self
+                .loose
+                .binary_search_by_key(id, |loose| loose.id)
+                .is_ok()
     }
 }
 
@@ -341,6 +372,7 @@ struct Reader<'r, F> {
     trees: &'r Ids,
     hits: &'r Ids,
     names: Local<'r, F>,
+    stored: Stored<'r>,
     part: Part,
     /// Of the tree at hand.
     stops: Vec<u32>,
@@ -353,12 +385,14 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
         trees: &'r Ids,
         hits: &'r Ids,
         names: Local<'r, F>,
+        stored: Stored<'r>,
     ) -> Self {
         Self {
             pack,
             trees,
             hits,
             names,
+            stored,
             part: Part::default(),
             stops: Vec::new(),
             edges: Vec::new(),
@@ -544,10 +578,16 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                     Child::NOWHERE
                 }
             }
-            Sort::Blob => self
-                .hits
-                .find_rare(entry.id)
-                .map_or(Child::NOWHERE, Child::hit),
+            Sort::Blob => {
+                let hit = self.hits.find_rare(entry.id);
+                if hit.is_none() {
+                    let id = Oid::new(*entry.id);
+                    if !self.stored.has(&id) {
+                        self.part.absent_blob(id);
+                    }
+                }
+                hit.map_or(Child::NOWHERE, Child::hit)
+            }
             Sort::Link => Child::NOWHERE,
         };
         let leads = child != Child::NOWHERE;

@@ -143,8 +143,15 @@ pub fn audit(
         stop: &stop,
     };
     let attribution = attribute(input, |name| names.scan(name, &leaks));
+    // What `git gc` moved meanwhile is there after all.
+    let again = (!attribution.missed.is_empty()).then(|| what.repo.objects().0);
     for missed in &attribution.missed {
-        missing(missed, what.repo.promisor, &mut summary);
+        match missed {
+            Missed::Blob(id) | Missed::Tree(id) | Missed::Target(id)
+                if again.as_ref().is_some_and(|db| db.contains(id)) && !objects.db.contains(id) => {
+            }
+            _ => missing(missed, what.repo.promisor, &mut summary),
+        }
     }
     summary.commits = attribution.counts.commits as u64;
     summary.objects += attribution.counts.trees as u64;
@@ -253,11 +260,13 @@ fn note(found: &mut Found, repo: &Repo, summary: &mut Summary) {
 fn missing(missed: &Missed, promisor: bool, summary: &mut Summary) {
     let reason = missed.to_string();
     match missed {
-        Missed::Tree(id) | Missed::Target(id) if promisor => summary.skip(Skip {
-            kind: SkipKind::Promised,
-            path: id.to_string(),
-            notable: false,
-        }),
+        Missed::Tree(id) | Missed::Blob(id) | Missed::Target(id) if promisor => {
+            summary.skip(Skip {
+                kind: SkipKind::Promised,
+                path: id.to_string(),
+                notable: false,
+            })
+        }
         _ => summary.gaps.push(Gap {
             path: String::new(),
             reason,
