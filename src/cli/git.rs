@@ -212,7 +212,7 @@ fn added(
         additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
             commit: Some(commit.id),
             changes: commit.changes,
-            removed: Vec::new(),
+            removed: commit.removed,
         }));
     } else {
         let staged = staged(repo, &db, refs.head)?;
@@ -220,7 +220,7 @@ fn added(
         additions.push(Addition {
             commit: None,
             changes: staged.changes,
-            removed: Vec::new(),
+            removed: staged.removed,
         });
     }
     let options = AddedOptions {

@@ -110,6 +110,8 @@ pub(super) struct Trees<'d> {
     pub(super) left: usize,
     folders: usize,
     pub(super) gaps: Vec<Gap>,
+    /// Files and folders of base trees at whose paths nothing stands any more.
+    pub(super) removed: Vec<Oid>,
 }
 
 /// Folders that are to be compared.
@@ -131,6 +133,7 @@ impl<'d> Trees<'d> {
             left: MOST_CHANGES,
             folders: 0,
             gaps: Vec::new(),
+            removed: Vec::new(),
         }
     }
 
@@ -206,8 +209,10 @@ impl<'d> Trees<'d> {
                 };
                 same.clear();
                 for cursor in &mut cursors {
-                    while cursor.next_if(|base| base.order(&entry).is_lt()).is_some() {}
-                    same.extend(cursor.peek().filter(|base| base.order(&entry).is_eq()));
+                    while let Some(base) = cursor.next_if(|base| base.order(&entry).is_lt()) {
+                        self.removed.push(base.id);
+                    }
+                    same.extend(cursor.next_if(|base| base.order(&entry).is_eq()));
                 }
                 if is_submodule(entry.mode) || same.iter().any(|base| base.id == entry.id) {
                     continue;
@@ -233,9 +238,35 @@ impl<'d> Trees<'d> {
                     });
                 }
             }
+            for cursor in cursors {
+                self.removed.extend(cursor.map(|base| base.id));
+            }
         }
         true
     }
+}
+
+/// The files below a tree, the first so many; a file is itself. What cannot be read has none.
+pub fn files_below(db: &Db, id: Oid, most: usize) -> Vec<Oid> {
+    let (mut files, mut stack) = (Vec::new(), vec![(id, true)]);
+    let mut steps = 10 * most;
+    while let Some((id, may_be_folder)) = stack.pop() {
+        steps = steps.saturating_sub(1);
+        if files.len() >= most || steps == 0 {
+            break;
+        }
+        let tree = may_be_folder
+            .then(|| object(db, id, Kind::Tree).ok())
+            .flatten();
+        let Some(tree) = tree else {
+            files.push(id);
+            continue;
+        };
+        let entries = Entries(&tree).map_while(Result::ok);
+        let entries = entries.filter(|entry| !is_submodule(entry.mode));
+        stack.extend(entries.map(|entry| (entry.id, is_folder(entry.mode))));
+    }
+    files
 }
 
 /// An object of one kind.

@@ -1,5 +1,6 @@
 //! What the next commit would add, and which files of the working tree differ from the index.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ use crate::pack::Db;
 pub struct Staged {
     /// By path; several a path where a merge left several versions.
     pub changes: Vec<Change>,
+    /// Files and folders of the parents at whose paths the index has nothing; see [`files_below`](super::files_below).
+    pub removed: Vec<Oid>,
     /// Entries of `git add -N`, whose content is not in the index.
     pub intent_to_add: usize,
     /// Trees that could not be read.
@@ -57,6 +60,7 @@ pub fn staged(repo: &Repo, db: &Db, head: Option<Oid>) -> Result<Staged, Error> 
     let Comparison { mut out, trees, .. } = walk;
     out.changes.sort_unstable();
     out.changes.dedup();
+    out.removed.extend(trees.removed);
     out.gaps = trees.gaps;
     out.gaps.sort_unstable();
     out.gaps.dedup();
@@ -147,6 +151,7 @@ impl Comparison<'_> {
             .node
             .map(|node| index.trees.children(node))
             .unwrap_or_default();
+        let mut met: HashSet<(&[u8], bool)> = HashSet::new();
         let mut at = folder.start;
         while at < folder.end {
             let Some(entry) = index.entries.get(at) else {
@@ -154,7 +159,12 @@ impl Comparison<'_> {
             };
             let path = index.path(entry);
             let rest = path.get(folder.depth..).unwrap_or_default();
-            let Some(slash) = memchr::memchr(b'/', rest) else {
+            let slash = memchr::memchr(b'/', rest);
+            met.insert((
+                rest.get(..slash.unwrap_or(rest.len())).unwrap_or(rest),
+                slash.is_some(),
+            ));
+            let Some(slash) = slash else {
                 self.entry(entry, &at_name(rest, false));
                 at += 1;
                 continue;
@@ -190,6 +200,9 @@ impl Comparison<'_> {
             });
             at = end;
         }
+        let rows = bases.iter().flatten();
+        let gone = rows.filter(|(name, folder, _)| !met.contains(&(*name, *folder)));
+        self.out.removed.extend(gone.map(|(_, _, id)| *id));
     }
 
     fn entry(&mut self, entry: &Entry, old: &[Oid]) {

@@ -23,6 +23,8 @@ pub struct CommitAdds {
     pub id: Oid,
     /// Versions of files that no parent has at the same path, by path.
     pub changes: Vec<Change>,
+    /// Files and folders of its parents at whose paths it has nothing; see [`files_below`](super::files_below).
+    pub removed: Vec<Oid>,
     /// Whether its parents are left out of a shallow clone: all that it holds counts as added.
     pub cut: bool,
 }
@@ -110,7 +112,13 @@ pub(super) fn within(
         let mut changes = Vec::new();
         let whole = trees.added(Vec::new(), links.tree, bases, &mut changes);
         changes.sort_unstable();
-        commits.push(CommitAdds { id, changes, cut });
+        let removed = std::mem::take(&mut trees.removed);
+        commits.push(CommitAdds {
+            id,
+            changes,
+            removed,
+            cut,
+        });
         if !whole {
             break;
         }

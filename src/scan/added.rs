@@ -7,7 +7,7 @@ use super::blob::{located, scan_whole, sort};
 use super::join::{Located, place};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
-use crate::history::{Change, Mailmap, details};
+use crate::history::{Change, Mailmap, details, files_below};
 use crate::model::{Fingerprint, Gap, History, Observer, Oid, Skip, SkipKind};
 use crate::pack::{Db, Kind};
 
@@ -18,7 +18,7 @@ pub struct Addition {
     pub commit: Option<Oid>,
     /// Versions of files that none of its parents has at the same path.
     pub changes: Vec<Change>,
-    /// Versions of files that a parent has and it has not any more: what moved from there is nothing new.
+    /// Files and folders that a parent has and it has not any more: what moved from there is nothing new.
     pub removed: Vec<Oid>,
 }
 
@@ -41,6 +41,8 @@ pub struct AddedOptions {
 
 /// Objects above this are scanned in windows, where they are loose.
 const HELD: u64 = 16 << 20;
+/// Most removed files that are looked at for what moved from them; beyond that, what moved counts as new.
+const MOST_REMOVED: usize = 10_000;
 /// Most bytes of a commit.
 const TEXT: u64 = 16 << 20;
 
@@ -121,7 +123,10 @@ impl Scan<'_> {
         let mut before = BTreeSet::new();
         let changes = addition.changes.iter();
         let olds = changes.flat_map(|change| change.old.iter().map(|id| (*id, &*change.path)));
-        let removed = addition.removed.iter().map(|id| (*id, &b""[..]));
+        let removed = addition.removed.iter();
+        let removed = removed.flat_map(|id| files_below(self.db, *id, MOST_REMOVED));
+        let removed: Vec<Oid> = removed.take(MOST_REMOVED).collect();
+        let removed = removed.iter().map(|id| (*id, &b""[..]));
         for (id, path) in olds.chain(removed).collect::<BTreeSet<_>>() {
             let found = self.object(id, path);
             before.extend(found.iter().map(|one| self.print(one.context.rule, one)));
