@@ -1,13 +1,15 @@
 //! The arguments; their comments are the help.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use keysweep::model::{Confidence, Severity};
 use keysweep::report::FORMATS;
 
-/// Find every exposed key in working trees, files and standard input.
+/// Find every exposed key in working trees, files, standard input and git history.
+///
+/// Without a command it scans the current folder's repository: working tree and history.
 ///
 /// Exit codes: 0 nothing found at or above --fail-on, 1 findings, 2 the command could not do all its
 /// work (2 beats 1), 130 interrupted. Hook runners treat any code but 0 as failure.
@@ -87,6 +89,9 @@ pub(crate) struct ScanArgs {
     #[arg(value_name = "PATH", default_value = ".")]
     pub(crate) paths: Vec<PathBuf>,
 
+    /// The history of the repository that holds the path, too
+    #[arg(long, conflicts_with = "explain", help_heading = "What is scanned")]
+    pub(crate) history: bool,
     /// Scan untracked files that git ignores, too
     #[arg(long, help_heading = "What is scanned")]
     pub(crate) no_ignore: bool,
@@ -116,8 +121,8 @@ pub(crate) struct ScanArgs {
 #[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct GitArgs {
-    /// Repository: a folder in its working tree, or a bare one
-    #[arg(value_name = "REPO", default_value = ".")]
+    /// Repository: a folder in its working tree, a bare one, or an address that the installed git can clone
+    #[arg(value_name = "REPO|URL", default_value = ".")]
     pub(crate) repo: PathBuf,
 
     /// Only what the next commit would add (the index against HEAD)
@@ -286,13 +291,32 @@ impl From<FailOn> for Severity {
     }
 }
 
+/// A command's arguments when none is given.
+fn defaults<A: clap::Args>() -> A {
+    let command = A::augment_args(clap::Command::new("keysweep"));
+    let matches = command.get_matches_from(["keysweep"]);
+    A::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+}
+
 impl ScanArgs {
-    /// What plain `keysweep` does: the current folder.
-    pub(crate) fn default_for_terminal() -> Self {
-        use clap::FromArgMatches as _;
-        let command = <Self as clap::Args>::augment_args(clap::Command::new("scan"));
-        let matches = command.get_matches_from(["scan"]);
-        Self::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())
+    /// What plain `keysweep` does: this folder, with the history if it is a repository's.
+    pub(crate) fn whole(folder: PathBuf, history: bool) -> Self {
+        Self {
+            paths: vec![folder],
+            history,
+            ..defaults()
+        }
+    }
+}
+
+impl GitArgs {
+    /// The whole history of the repository that holds a path.
+    pub(crate) fn of(path: &Path, common: &CommonArgs) -> Self {
+        Self {
+            repo: path.to_owned(),
+            common: common.clone(),
+            ..defaults()
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use keysweep::scan::{
     PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
 };
 
-use super::args::{GitArgs, PackEngine, Shared};
+use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
 use super::finish::{self, Results};
 use super::progress::Progress;
@@ -25,20 +25,115 @@ const MEMORY: u64 = 256 << 20;
 /// Packs up to this are read into memory.
 const LOAD: u64 = 1 << 30;
 
+/// What a repository brought.
+pub(crate) struct Scanned {
+    pub(crate) outcome: AuditOutcome,
+    /// HEAD's commit and branch.
+    pub(crate) revision: Option<String>,
+    pub(crate) branch: Option<String>,
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
     finish::check(shared)?;
     let engine = super::scan::engine(&args.common.selection)?;
     let started = Instant::now();
+    let address = args.repo.to_str().filter(|text| is_address(text));
+    let (scanned, root) = match address {
+        Some(address) if !args.repo.exists() => {
+            if args.staged || args.unstaged {
+                bail!("--staged and --unstaged need a working tree; an address has none");
+            }
+            remote(&engine, address, args, shared)?
+        }
+        _ => {
+            let progress = Progress::start(shared.quiet);
+            let scanned = history(&engine, args, &progress)?;
+            (scanned, args.repo.display().to_string())
+        }
+    };
+    let outcome = scanned.outcome;
+    let rules = engine.rules();
+    let results = Results {
+        collected: merge_with(rules, outcome.matches, &outcome.histories, PUBLISHED_SALT),
+        summary: outcome.summary,
+        root,
+        elapsed: started.elapsed(),
+        revision: scanned.revision,
+        branch: scanned.branch,
+    };
+    finish::run(&engine, results, &args.common, shared)
+}
+
+/// Whether a text is an address for git: `https://host/path`, `user@host:path`.
+fn is_address(text: &str) -> bool {
+    let host = text.split_once(':').map(|(host, _)| host);
+    text.contains("://") || host.is_some_and(|host| host.contains('@') && !host.contains('/'))
+}
+
+#[cfg(feature = "online")]
+fn remote(
+    engine: &Engine,
+    address: &str,
+    args: &GitArgs,
+    shared: &Shared,
+) -> anyhow::Result<(Scanned, String)> {
+    // The handler for interrupts comes first: the clone is removed on that way out, too.
     let progress = Progress::start(shared.quiet);
-    let repo = Repo::discover(&args.repo, &trust())?;
+    let shown = super::clone::without_login(address);
+    super::console::say(shared, &format!("cloning {shown}"));
+    let clone = super::clone::Clone::of(address)?;
+    let local = GitArgs {
+        repo: clone.path().to_owned(),
+        ..args.clone()
+    };
+    let scanned = of_repository(engine, &local, &Trust::default(), &progress)?;
+    Ok((scanned, shown))
+}
+
+#[cfg(not(feature = "online"))]
+fn remote(_: &Engine, _: &str, _: &GitArgs, _: &Shared) -> anyhow::Result<(Scanned, String)> {
+    bail!("this keysweep was built without network code; clone the repository and name its folder")
+}
+
+/// What plain `keysweep` scans: the working tree and history of the repository that holds the current folder, or that
+/// folder alone where there is none.
+pub(crate) fn whole() -> ScanArgs {
+    let here = Path::new(".");
+    let found = Repo::discover(here, &trust()).ok();
+    let is_root = |tree: &PathBuf| here.canonicalize().is_ok_and(|here| here == *tree);
+    match found {
+        Some(repo) => {
+            let tree = repo.work_tree.filter(|tree| !is_root(tree));
+            ScanArgs::whole(tree.unwrap_or_else(|| here.to_owned()), true)
+        }
+        None => ScanArgs::whole(here.to_owned(), false),
+    }
+}
+
+/// Scans a repository on this machine.
+pub(crate) fn history(
+    engine: &Engine,
+    args: &GitArgs,
+    progress: &Progress,
+) -> anyhow::Result<Scanned> {
+    of_repository(engine, args, &trust(), progress)
+}
+
+fn of_repository(
+    engine: &Engine,
+    args: &GitArgs,
+    trust: &Trust,
+    progress: &Progress,
+) -> anyhow::Result<Scanned> {
+    let repo = Repo::discover(&args.repo, trust)?;
     let refs = refs(&repo)?;
-    let mut outcome = one(&engine, &repo, &refs, args, &progress)?;
+    let mut outcome = one(engine, &repo, &refs, args, progress)?;
     if args.recurse_submodules {
         let (submodules, gaps) = repo.submodules();
         outcome.summary.gaps.extend(gaps);
         for submodule in submodules {
-            let part = history_of(&engine, &submodule.git_dir, args, &progress);
+            let part = history_of(engine, &submodule.git_dir, args, progress);
             let name = submodule.name;
             match part {
                 Ok(mut part) => {
@@ -54,22 +149,12 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
             }
         }
     }
-    drop(progress);
     outcome.summary.sort();
-    let results = Results {
-        collected: merge_with(
-            engine.rules(),
-            outcome.matches,
-            &outcome.histories,
-            PUBLISHED_SALT,
-        ),
-        summary: outcome.summary,
-        root: args.repo.display().to_string(),
-        elapsed: started.elapsed(),
+    Ok(Scanned {
+        outcome,
         revision: refs.head.map(|id| id.to_string()),
         branch: refs.head_name,
-    };
-    finish::run(&engine, results, &args.common, shared)
+    })
 }
 
 /// A submodule's history. Its folder was found below the repository's own.

@@ -1,6 +1,8 @@
 //! The command line: arguments → library calls → reports and exit codes.
 
 mod args;
+#[cfg(feature = "online")]
+mod clone;
 mod console;
 mod exit;
 mod explain;
@@ -91,7 +93,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
             Ok(Exit::Clean)
         }
         Some(Command::Man { command }) => man(command.as_deref()),
-        None => scan::run(&args::ScanArgs::default_for_terminal(), &shared),
+        None => scan::run(&git::whole(), &shared),
     }
 }
 

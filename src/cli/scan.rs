@@ -9,14 +9,16 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
-    Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge, scan_reader, scan_tree,
+    AuditOutcome, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge_with,
+    scan_reader, scan_tree,
 };
 use keysweep::source::TreeOptions;
 
-use super::args::{ScanArgs, SelectionArgs, Shared};
+use super::args::{GitArgs, ScanArgs, SelectionArgs, Shared};
 use super::exit::Exit;
 use super::explain;
 use super::finish::{self, Results};
+use super::git;
 use super::progress::Progress;
 
 /// Makes the engine for the rules that the caller chose.
@@ -44,19 +46,35 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     };
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let outcome = scan_all(&engine, &args.paths, &options, &progress);
+    let tree = scan_all(&engine, &args.paths, &options, &progress);
+    let mut all = AuditOutcome {
+        matches: tree.matches,
+        summary: tree.summary,
+        ..AuditOutcome::default()
+    };
+    let (mut revision, mut branch) = (None, None);
+    if args.history {
+        for path in &args.paths {
+            let git = GitArgs::of(path, &args.common);
+            let history = git::history(&engine, &git, &progress)?;
+            all.merge(history.outcome);
+            (revision, branch) = (history.revision, history.branch);
+        }
+    }
     drop(progress);
+    all.summary.sort();
     let root = args
         .paths
         .first()
         .map_or_else(String::new, |p| p.display().to_string());
+    let rules = engine.rules();
     let results = Results {
-        collected: merge(engine.rules(), outcome.matches, PUBLISHED_SALT),
-        summary: outcome.summary,
+        collected: merge_with(rules, all.matches, &all.histories, PUBLISHED_SALT),
+        summary: all.summary,
         root,
         elapsed: started.elapsed(),
-        revision: None,
-        branch: None,
+        revision,
+        branch,
     };
     finish::run(&engine, results, &args.common, shared)
 }
