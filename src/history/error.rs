@@ -9,12 +9,12 @@ use crate::model::Oid;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder cannot be opened, listed or read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// A control file is a link, a pipe or a device: never opened.
     #[error("{}: not a regular file", path.display())]
@@ -103,7 +103,7 @@ impl Error {
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io {
             path: path.to_owned(),
-            source,
+            cause: source,
         }
     }
 
@@ -125,8 +125,8 @@ impl Error {
     pub fn is_missing(&self) -> bool {
         matches!(
             self,
-            Self::Io { source, .. }
-                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            Self::Io { cause, .. }
+                if matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
         )
     }
 }

@@ -11,12 +11,12 @@ use super::Oid;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be opened, listed or read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// It is a symbolic link, a pipe, a device: never opened.
     #[error("{}: not a regular file", path.display())]
@@ -49,13 +49,13 @@ impl Error {
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         Self::Io {
             path: path.to_owned(),
-            source,
+            cause: source,
         }
     }
 
     /// Whether the file was there when it was listed and is not any more, as while `git gc` runs.
     pub fn is_vanished(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(self, Self::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
     }
 }
 

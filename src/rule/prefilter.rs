@@ -65,6 +65,9 @@ pub enum Escape {
     Html,
 }
 
+/// A longer literal is searched for by its beginning, which says enough: what is new of a git object has to be searched
+/// with this much of the old text on both sides.
+const LONGEST: usize = 24;
 const BITS: u32 = 18;
 const BITMAP: usize = 1 << (BITS - 6);
 const FOLD: u32 = 0x2020_2020;
@@ -385,6 +388,7 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
                 text.to_string()
             }
             .into_bytes();
+            let bytes = bytes.get(..LONGEST).map_or(bytes.clone(), <[u8]>::to_vec);
             let literal = plain
                 .entry((bytes.clone(), spec.ignore_case))
                 .or_insert_with(|| Literal {
@@ -485,9 +489,10 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
 }
 
 fn add(all: &mut BTreeMap<Vec<u8>, Literal>, template: &Literal, bytes: Vec<u8>, steps: Vec<Step>) {
-    if bytes.len() < 4 || bytes.len() > 200 {
+    if bytes.len() < 4 {
         return;
     }
+    let bytes = bytes.get(..LONGEST).map_or(bytes.clone(), <[u8]>::to_vec);
     match all.entry(bytes) {
         std::collections::btree_map::Entry::Vacant(free) => {
             let bytes = free.key().clone();
