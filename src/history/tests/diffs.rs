@@ -129,7 +129,10 @@ fn an_unborn_head_names_alone_and_the_version_before() {
     let found = staged(&repo, &db(&repo), Some(git.id("HEAD"))).unwrap();
     assert_eq!((found.changes.len(), found.intent_to_add), (1, 1));
     assert_eq!(found.changes[0].old, [old]);
-    assert_eq!(unstaged(&repo).unwrap().paths, [b"later"]);
+    // A file written in the same instant as the index may have been changed since: it counts as changed, too.
+    let mut paths = unstaged(&repo).unwrap().paths;
+    paths.retain(|path| path != b"a/new");
+    assert_eq!(paths, [b"later"]);
 }
 
 #[test]
