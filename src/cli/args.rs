@@ -82,7 +82,6 @@ pub(crate) enum Command {
 }
 
 /// Arguments of `scan`.
-#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ScanArgs {
     /// Folders and files to scan, or `-` for standard input

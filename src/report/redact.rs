@@ -104,7 +104,7 @@ impl Redactor {
                     names.extend(refs.map(String::as_bytes));
                     for commit in history.first.iter().chain(&history.last) {
                         let texts = [&commit.author, &commit.email, &commit.subject];
-                        names.extend(texts.map(|text| text.as_bytes()));
+                        names.extend(texts.map(String::as_bytes));
                     }
                 }
             }

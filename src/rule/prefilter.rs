@@ -382,13 +382,13 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
         };
         let spec = rule.spec();
         for text in spec.literals.iter() {
-            let bytes = if spec.ignore_case {
+            let mut bytes = if spec.ignore_case {
                 text.to_ascii_lowercase()
             } else {
                 text.to_string()
             }
             .into_bytes();
-            let bytes = bytes.get(..LONGEST).map_or(bytes.clone(), <[u8]>::to_vec);
+            bytes.truncate(LONGEST);
             let literal = plain
                 .entry((bytes.clone(), spec.ignore_case))
                 .or_insert_with(|| Literal {
@@ -488,11 +488,16 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
     literals
 }
 
-fn add(all: &mut BTreeMap<Vec<u8>, Literal>, template: &Literal, bytes: Vec<u8>, steps: Vec<Step>) {
+fn add(
+    all: &mut BTreeMap<Vec<u8>, Literal>,
+    template: &Literal,
+    mut bytes: Vec<u8>,
+    steps: Vec<Step>,
+) {
     if bytes.len() < 4 {
         return;
     }
-    let bytes = bytes.get(..LONGEST).map_or(bytes.clone(), <[u8]>::to_vec);
+    bytes.truncate(LONGEST);
     match all.entry(bytes) {
         std::collections::btree_map::Entry::Vacant(free) => {
             let bytes = free.key().clone();

@@ -265,7 +265,7 @@ fn missing(missed: &Missed, promisor: bool, summary: &mut Summary) {
                 kind: SkipKind::Promised,
                 path: id.to_string(),
                 notable: false,
-            })
+            });
         }
         _ => summary.gaps.push(Gap {
             path: String::new(),

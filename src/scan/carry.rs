@@ -48,7 +48,7 @@ struct Found {
     mark: u32,
     /// Where the literal stood when the match was made: its span moves with it.
     at: u32,
-    found: Arc<Match>,
+    matched: Arc<Match>,
 }
 
 /// A stretch that was copied from the base and keeps its literals.
@@ -272,7 +272,7 @@ impl<'e> Carrier<'e> {
             out.extend(self.scratch.take().map(|found| Found {
                 mark: number as u32,
                 at: at as u32,
-                found: Arc::new(found),
+                matched: Arc::new(found),
             }));
             if out.len() >= self.limits.matches {
                 break;
@@ -283,7 +283,7 @@ impl<'e> Carrier<'e> {
 
     /// The matches at their places.
     fn matches(&self, found: &[Found]) -> Vec<Match> {
-        let counts = |f: &Found| self.keep_dropped || f.found.dropped.is_none();
+        let counts = |f: &Found| self.keep_dropped || f.matched.dropped.is_none();
         let mut kept = Vec::new();
         if !found.iter().any(counts) {
             return kept;
@@ -292,7 +292,7 @@ impl<'e> Carrier<'e> {
             let Some(candidate) = self.candidates.get(f.mark as usize) else {
                 continue;
             };
-            let mut found = Match::clone(&f.found);
+            let mut found = Match::clone(&f.matched);
             let moved = |at: usize| (at + candidate.mark.at as usize).saturating_sub(f.at as usize);
             found.span = moved(found.span.start)..moved(found.span.end);
             keep(&mut kept, found);

@@ -403,7 +403,9 @@ impl Found {
         );
         self.objects
             .extend(gatherer.objects.into_iter().map(|(id, kind, mut items)| {
-                items.iter_mut().for_each(|(number, _)| *number += first);
+                for (number, _) in &mut items {
+                    *number += first;
+                }
                 (id, kind, items)
             }));
         self.commits.append(&mut gatherer.commits);
