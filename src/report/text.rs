@@ -259,7 +259,7 @@ impl Page<'_> {
             }
             (false, true) => "removed from HEAD and from the tip of every ref".to_owned(),
             (false, false) => format!(
-                "removed from HEAD, still in the tip of {}",
+                "not in HEAD, still in the tip of {}",
                 self.refs(&history.tips, history.more_tips)
             ),
         }
