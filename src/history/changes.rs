@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
+use super::commits::parse;
 use super::control::lossy;
-use super::repo::oid;
 use crate::model::{Gap, Oid};
 use crate::pack::{Db, Kind};
 
@@ -307,33 +307,14 @@ pub(super) struct CommitHead {
 impl CommitHead {
     pub(super) fn of(db: &Db, id: Oid) -> Result<Self, Error> {
         let bytes = object(db, id, Kind::Commit)?;
-        Self::parse(&bytes).ok_or_else(|| Error::Object {
+        let commit = parse(id, &bytes).ok_or_else(|| Error::Object {
             id,
             what: "the commit is damaged".into(),
-        })
-    }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut lines = bytes.split(|byte| *byte == b'\n');
-        let tree = oid(lines.next()?.strip_prefix(b"tree ")?)?;
-        let mut parents = Vec::new();
-        let mut date = 0;
-        for line in lines {
-            if let Some(parent) = line.strip_prefix(b"parent ") {
-                parents.push(oid(parent)?);
-            } else if let Some(who) = line.strip_prefix(b"committer ") {
-                let mut words = who.rsplit(|byte| *byte == b' ');
-                let seconds = words.nth(1).and_then(|s| std::str::from_utf8(s).ok());
-                date = seconds.and_then(|s| s.parse().ok()).unwrap_or(0);
-                break;
-            } else if line.is_empty() {
-                break;
-            }
-        }
-        Some(Self {
-            tree,
-            parents,
-            date,
+        })?;
+        Ok(Self {
+            tree: commit.tree,
+            parents: commit.parents,
+            date: commit.time,
         })
     }
 }
@@ -368,7 +349,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_tree_reader_panic(bytes: Vec<u8>) {
             let _ = Entries(&bytes).count();
-            let _ = CommitHead::parse(&bytes);
+            let _ = parse(Oid::new([0; 20]), &bytes);
         }
     }
 }
