@@ -63,6 +63,10 @@ pub struct Outcome {
 const WINDOW: usize = 4 << 20;
 /// Files of up to so many bytes are read whole.
 const WHOLE: u64 = 8 << 20;
+/// Matches that a window of a big file may have, however many windows share the file's limit.
+const LEAST_MATCHES: usize = 1000;
+/// Matches that one thread keeps; millions of keys are no leak but a trap.
+const KEPT: usize = 250_000;
 /// Files of one batch.
 const BATCH: usize = 32;
 
@@ -213,6 +217,7 @@ pub fn scan_reader(
     let mut results = Vec::new();
     let (mut context_start, mut core_start) = (0u64, 0usize); // the core's start counts in `buffer`
     let mut binary = None;
+    let mut found = 0_usize;
     outcome.summary.files = 1;
     loop {
         let wanted = core_start + WINDOW + overlap;
@@ -243,20 +248,26 @@ pub fn scan_reader(
         } else {
             core_start + WINDOW
         };
+        // What is left of the limit: the windows come one after the other.
+        let limits = Limits {
+            matches: options.limits.matches.saturating_sub(found).max(1),
+            ..options.limits
+        };
         let window = WindowScan {
             engine,
             settings: &options.settings,
-            limits: options.limits,
+            limits,
             binary: is_binary,
         };
         let index = results.len();
         let result = window.scan(&buffer, core.clone(), context_start, index, scratch);
-        note_overflow(scratch, path, options, &mut outcome);
+        found += usize::try_from(result.found()).unwrap_or(usize::MAX);
+        note_overflow(scratch, path, options.limits, &mut outcome);
         observer.scanned(0, core.len() as u64);
         observer.found(result.found());
         outcome.summary.bytes += core.len() as u64;
         results.push(result);
-        if ended || observer.cancelled() {
+        if ended || observer.cancelled() || scratch.unseen.is_some() {
             break;
         }
         let drop = core.end.saturating_sub(overlap);
@@ -287,7 +298,7 @@ fn scan_blob(
     outcome
         .matches
         .extend(placed(engine, &found, path, options));
-    note_overflow(scratch, path, options, outcome);
+    note_overflow(scratch, path, options.limits, outcome);
     binary
 }
 
@@ -304,12 +315,10 @@ fn placed<'p>(
         .filter_map(move |found| place(rules, &found.context, &found.spot, path, settings))
 }
 
-fn note_overflow(scratch: &Scratch, path: &[u8], options: &Options, outcome: &mut Outcome) {
+fn note_overflow(scratch: &Scratch, path: &[u8], limits: Limits, outcome: &mut Outcome) {
     if scratch.unseen.is_some() {
-        let reason = format!(
-            "more than {} matches: the rest was not looked at",
-            options.limits.matches
-        );
+        let most = limits.matches;
+        let reason = format!("more than {most} matches: the rest was not looked at");
         outcome.summary.gaps.push(Gap {
             path: String::from_utf8_lossy(path).into_owned(),
             reason,
@@ -340,6 +349,12 @@ impl Worker<'_> {
         while let Some(task) = self.next() {
             if !self.observer.cancelled() {
                 self.perform(task);
+            }
+            if self.outcome.matches.len() > KEPT {
+                self.outcome.matches.truncate(KEPT);
+                let reason = format!("more than {KEPT} matches: the rest is left out");
+                let path = String::new();
+                self.outcome.summary.gaps.push(Gap { path, reason });
             }
             let mut state = lock(&self.queue.state);
             state.working -= 1;
@@ -576,17 +591,31 @@ impl Worker<'_> {
             Ok(read) => {
                 let bytes = &buffer[..read];
                 let core = before.min(read)..(before + WINDOW).min(read);
+                // Windows are scanned in any order, so each has its share of the file's limit.
+                let all = self.options.limits.matches;
+                let limits = Limits {
+                    matches: (all / file.windows.max(1)).max(LEAST_MATCHES).min(all),
+                    ..self.options.limits
+                };
                 let window = WindowScan {
                     engine: self.engine,
                     settings: &self.options.settings,
-                    limits: self.options.limits,
+                    limits,
                     binary: file.binary,
                 };
                 let scratch = &mut self.scratch;
                 let mut result = window.scan(bytes, core, context_start, index, scratch);
                 let rest = file.content.length.saturating_sub(core_start);
                 result.cut = result.scanned < rest.min(WINDOW as u64);
-                note_overflow(scratch, &file.shown, self.options, &mut self.outcome);
+                if scratch.unseen.is_some() {
+                    let most = limits.matches;
+                    let reason = format!(
+                        "more than {most} matches in {} MB: the rest was not looked at",
+                        WINDOW >> 20
+                    );
+                    let path = String::from_utf8_lossy(&file.shown).into_owned();
+                    self.outcome.summary.gaps.push(Gap { path, reason });
+                }
                 self.outcome.summary.bytes += result.scanned;
                 self.observer.scanned(0, result.scanned);
                 result
