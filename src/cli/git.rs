@@ -349,12 +349,9 @@ fn changed(
     let inputs: Vec<Input> = changed
         .paths
         .iter()
-        .map(|path| {
-            let shown = String::from_utf8_lossy(path).into_owned();
-            Input {
-                path: root.join(Path::new(&shown)),
-                prefix: shown,
-            }
+        .map(|path| Input {
+            path: root.join(path_of(path)),
+            prefix: String::from_utf8_lossy(path).into_owned(),
         })
         .filter(|input| input.path.symlink_metadata().is_ok_and(|m| m.is_file()))
         .collect();
@@ -371,6 +368,18 @@ fn changed(
     };
     outcome.summary.gaps.extend(changed.gaps);
     Ok(outcome)
+}
+
+/// A path as git writes it.
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// What the user and the environment vouch for.

@@ -33,6 +33,8 @@ pub struct Input<'a> {
     pub tips: &'a [Tip],
     /// HEAD's commit.
     pub head: Option<Oid>,
+    /// Commits whose parents a shallow clone leaves out, sorted.
+    pub shallow: &'a [Oid],
     /// Whether commits that no tip reaches count, and hits that no commit holds are units of their own.
     pub all: bool,
     /// Bytes for the walk over trees.
@@ -67,6 +69,9 @@ pub enum Missed {
     /// A blob that is named and not there, as in a partial clone.
     #[error("blob {0} is missing")]
     Blob(Oid),
+    /// A parent that is named and not there, and no shallow clone leaves it out: what was before it is not known.
+    #[error("commit {0} is missing")]
+    Commit(Oid),
     /// A tree that holds itself, by a false index.
     #[error("tree {0} is within itself")]
     TreeLoop(Oid),
@@ -213,6 +218,7 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         hits: &ids,
         leaks: &leaks,
         commits: Commits::new(input.commits, input.pool),
+        shallow: input.shallow,
         roots: Vec::new(),
         held: Vec::new(),
         ever: Vec::new(),
@@ -264,6 +270,7 @@ struct Work<'w> {
     places: Places<'w>,
     sets: Sets,
     commits: Commits,
+    shallow: &'w [Oid],
     /// The node of each commit's tree.
     roots: Vec<NodeId>,
     /// What each commit's tree holds, and what its history does.
@@ -302,7 +309,7 @@ impl Work<'_> {
                 Target::Commit(commit) => Some(*commit),
                 _ => None,
             });
-            self.commits.reached(tips.chain(head))
+            self.commits.reached(tips)
         };
         let (order, cuts) = self.commits.order(&chosen);
         if cuts > 0 {
@@ -325,6 +332,9 @@ impl Work<'_> {
             groups
         });
         self.fit();
+        if let Some(head) = head.filter(|head| !chosen[*head as usize]) {
+            self.beside(head, &chosen, stop);
+        }
         let last = self.last(&order);
         self.finish(&order, &last, groups, head, all)
     }
@@ -360,6 +370,32 @@ impl Work<'_> {
         (Target::Nothing, tags)
     }
 
+    /// Works out what HEAD holds where no tip reaches it. Nothing that its commits brought or removed counts.
+    fn beside(&mut self, head: u32, chosen: &[bool], stop: &AtomicBool) {
+        let (introductions, removed) = (self.introductions.clone(), self.removed.clone());
+        let met = self.met.clone();
+        let hits: Vec<usize> = self.places.all.iter().map(|p| p.hits.len()).collect();
+        let reached = self.commits.reached([head]);
+        let (order, cuts) = self.commits.order(&reached);
+        if cuts > 0 {
+            self.missed.push(Missed::CommitLoop(cuts));
+        }
+        for commit in order.iter().filter(|commit| !chosen[**commit as usize]) {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            if self.commit(*commit).is_err() {
+                self.missed.push(Missed::Memory);
+                break;
+            }
+        }
+        (self.introductions, self.removed, self.met) = (introductions, removed, met);
+        for (unit, place) in self.places.all.iter_mut().enumerate() {
+            place.hits.truncate(hits.get(unit).copied().unwrap_or(0));
+        }
+        self.fit();
+    }
+
     fn root(&mut self, tree: u32) -> NodeId {
         self.forest.node(self.trees, tree, &mut self.missed)
     }
@@ -381,6 +417,13 @@ impl Work<'_> {
         let c = commit as usize;
         let row = self.commits.row(commit);
         let (id, tree, time) = (row.id, row.tree, row.time);
+        if row.parents.len() > self.commits.parents(commit).len()
+            && self.shallow.binary_search(&id).is_err()
+        {
+            let ids = &self.commits.ids;
+            let absent = row.parents.iter().filter(|id| ids.find(id).is_none());
+            self.missed.extend(absent.map(|id| Missed::Commit(*id)));
+        }
         match self.trees.ids.find(&tree) {
             Some(tree) => self.roots[c] = self.root(tree),
             None => self.missed.push(Missed::Tree(tree)),
@@ -517,14 +560,25 @@ impl Work<'_> {
                 tipped[unit as usize] = true;
             });
         }
+        let mut position = vec![u32::MAX; self.commits.len()];
+        for (place, commit) in (0_u32..).zip(order) {
+            position[*commit as usize] = place;
+        }
+        let is_chosen = |commit: u32| position[commit as usize] != u32::MAX;
         let commits = &self.commits;
         let mut rows: Vec<(Unit, Inner)> = Vec::with_capacity(self.places.all.len());
+        // What places were not found for is told of without one when memory ended.
+        let all = all || self.missed.iter().any(|m| matches!(m, Missed::Memory));
+        let mut stands = std::mem::take(&mut self.met);
         for (number, place) in (0_u32..).zip(&self.places.all) {
             let u = number as usize;
             let introductions = std::mem::take(&mut self.introductions[u]);
             if introductions.is_empty() && last[u].is_none() && !tipped[u] {
                 // Met when memory ended.
                 continue;
+            }
+            for hit in &place.hits {
+                stands[*hit as usize] = true;
             }
             let object = |commit: u32| match place.origin {
                 Origin::Content => {
@@ -561,6 +615,7 @@ impl Work<'_> {
                 removed: self.removed[u].filter(|_| !tipped[u]),
                 head_object: head
                     .filter(|_| in_head && place.origin == Origin::Content)
+                    .filter(|head| is_chosen(*head))
                     .and_then(object),
                 in_head,
             };
@@ -572,10 +627,6 @@ impl Work<'_> {
             rows.push((unit, inner));
         }
         let mut unreached = 0;
-        let mut stands = std::mem::take(&mut self.met);
-        for hit in self.places.all.iter().flat_map(|place| &place.hits) {
-            stands[*hit as usize] = true;
-        }
         for hit in (0..self.hits.len() as u32).filter(|hit| !stands[*hit as usize]) {
             unreached += 1;
             if all {
@@ -591,10 +642,6 @@ impl Work<'_> {
         self.missed.sort_by_cached_key(ToString::to_string);
         self.missed.dedup_by_key(|missed| missed.to_string());
         let (units, inner) = rows.into_iter().unzip();
-        let mut position = vec![u32::MAX; self.commits.len()];
-        for (place, commit) in (0_u32..).zip(order) {
-            position[*commit as usize] = place;
-        }
         Attribution {
             units,
             counts: Counts {

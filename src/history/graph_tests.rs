@@ -151,6 +151,7 @@ impl Repo {
                 hits,
                 tips: &self.tips(),
                 head: Some(self.oid("HEAD")),
+                shallow: &[],
                 all,
                 walk_memory: 64 << 20,
                 set_memory,

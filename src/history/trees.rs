@@ -7,7 +7,6 @@
 //! The kept entries of all trees are in memory at once, 8 bytes each (curl, 204,733 trees: 13 MB; a history of some
 //! million commits with wide folders: gigabytes).
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -214,8 +213,8 @@ impl Trees {
         }
         self.edges.push(part.edges);
         missed.extend(part.missed);
-        missed.extend(part.absent.into_iter().map(Missed::Tree));
-        missed.extend(part.absent_blobs.into_iter().map(Missed::Blob));
+        missed.extend(part.absent.into_ids().into_iter().map(Missed::Tree));
+        missed.extend(part.absent_blobs.into_ids().into_iter().map(Missed::Blob));
     }
 }
 
@@ -294,32 +293,37 @@ struct Part {
     lists: Vec<(u32, Range<usize>)>,
     edges: Vec<Edge>,
     missed: Vec<Missed>,
-    /// Trees that are named and not there: the smallest ids, so that it does not depend on the threads which ones are kept.
-    absent: BTreeSet<Oid>,
+    /// Trees that are named and not there.
+    absent: Absent,
     /// Blobs in the same way.
-    absent_blobs: BTreeSet<Oid>,
+    absent_blobs: Absent,
 }
 
-/// Most missing trees that are named, and most missing blobs.
-const ABSENT: usize = 1000;
-
-impl Part {
-    fn absent(&mut self, id: Oid) {
-        add_absent(&mut self.absent, id);
-    }
-
-    fn absent_blob(&mut self, id: Oid) {
-        add_absent(&mut self.absent_blobs, id);
-    }
+/// Ids, most of which come again and again.
+#[derive(Default)]
+struct Absent {
+    ids: Vec<Oid>,
+    /// How many there were when they were last made distinct.
+    distinct: usize,
 }
 
-fn add_absent(absent: &mut BTreeSet<Oid>, id: Oid) {
-    let full = absent.len() >= ABSENT;
-    if full && absent.last().is_some_and(|last| *last <= id) {
-        return;
+impl Absent {
+    fn add(&mut self, id: Oid) {
+        self.ids.push(id);
+        if self.ids.len() >= 4096.max(2 * self.distinct) {
+            self.settle();
+        }
     }
-    if absent.insert(id) && full {
-        absent.pop_last();
+
+    fn settle(&mut self) {
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        self.distinct = self.ids.len();
+    }
+
+    fn into_ids(mut self) -> Vec<Oid> {
+        self.settle();
+        self.ids
     }
 }
 
@@ -433,7 +437,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
         );
         assert_eq!(self.plain(bytes, 0, bytes.len()), end);
         assert_eq!(edges, self.edges);
-        let (mut starts, mut at) = (BTreeSet::new(), 0);
+        let (mut starts, mut at) = (std::collections::BTreeSet::new(), 0);
         while let Some(entry) = Entry::at(bytes, at) {
             starts.insert(at as u32);
             at = entry.end;
@@ -574,7 +578,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                 if let Some(number) = self.trees.find(&id) {
                     Child::tree(number)
                 } else {
-                    self.part.absent(id);
+                    self.part.absent.add(id);
                     Child::NOWHERE
                 }
             }
@@ -583,7 +587,7 @@ impl<'r, F: Fn(&[u8]) -> Vec<u32> + Sync> Reader<'r, F> {
                 if hit.is_none() {
                     let id = Oid::new(*entry.id);
                     if !self.stored.has(&id) {
-                        self.part.absent_blob(id);
+                        self.part.absent_blobs.add(id);
                     }
                 }
                 hit.map_or(Child::NOWHERE, Child::hit)

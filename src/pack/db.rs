@@ -37,6 +37,8 @@ pub struct Stored {
 
 /// Most deltas between an object and its root. Git makes 4,095 at most; other writers went further.
 const DEEPEST: usize = 1 << 20;
+/// How often packs are listed while they come and go.
+const LISTINGS: usize = 64;
 /// How often a chain may leave its pack for a base elsewhere.
 const JUMPS: usize = 8;
 /// Most bytes of such a base when only its kind is asked for.
@@ -72,15 +74,31 @@ impl Db {
     }
 
     fn add_packs(&mut self, objects: &Path) -> Vec<Error> {
+        for _ in 1..LISTINGS {
+            let (errors, vanished) = self.add_listed_packs(objects);
+            if !vanished {
+                return errors;
+            }
+            std::thread::yield_now();
+        }
+        self.add_listed_packs(objects).0
+    }
+
+    /// Takes in the packs that are listed now, and says whether a pack or an index was gone when it was opened: what took
+    /// its place may not have been listed yet.
+    fn add_listed_packs(&mut self, objects: &Path) -> (Vec<Error>, bool) {
         let folder = objects.join("pack");
         let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
             Ok(list) => list
                 .filter_map(Result::ok)
                 .map(|file| file.path())
                 .collect(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
-            Err(error) => return vec![Error::io(&folder, error)],
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Default::default();
+            }
+            Err(error) => return (vec![Error::io(&folder, error)], false),
         };
+        let mut vanished = false;
         paths.retain(|path| path.extension() == Some(OsStr::new("pack")));
         paths.sort_unstable();
         let mut errors = Vec::new();
@@ -109,11 +127,15 @@ impl Db {
             });
             match opened.and_then(|index| Pack::open(&path, index)) {
                 Ok(pack) => self.packs.push(Arc::new(pack)),
-                Err(error) if error.is_vanished() && !path.exists() => {}
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    vanished |= error.is_vanished();
+                    if !error.is_vanished() || path.exists() {
+                        errors.push(error);
+                    }
+                }
             }
         }
-        errors
+        (errors, vanished)
     }
 
     /// Brings the packs into memory that have at most `most` bytes; see [`Pack::load`]. Only before they are handed out.

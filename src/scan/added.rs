@@ -43,6 +43,8 @@ pub struct AddedOptions {
 const HELD: u64 = 16 << 20;
 /// Most removed files that are looked at for what moved from them; beyond that, what moved counts as new.
 const MOST_REMOVED: usize = 10_000;
+/// Most paths of one object with matches: a few trees can stand for millions.
+const MOST_PLACES: usize = 10_000;
 /// Most bytes of a commit.
 const TEXT: u64 = 16 << 20;
 
@@ -61,6 +63,7 @@ pub fn scan_added(
         options,
         scratch: Scratch::default(),
         known: HashMap::new(),
+        places: HashMap::new(),
         outcome: AuditOutcome::default(),
     };
     let mut already = BTreeSet::new();
@@ -89,6 +92,8 @@ struct Scan<'s> {
     scratch: Scratch,
     /// What objects hold, for those that come up again as the old side of a later change.
     known: HashMap<Oid, Vec<Located>>,
+    /// At how many paths an object with matches came up.
+    places: HashMap<Oid, usize>,
     outcome: AuditOutcome,
 }
 
@@ -97,8 +102,12 @@ impl Scan<'_> {
     fn addition(&mut self, addition: &Addition) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
         let mut matches = Vec::new();
         for change in &addition.changes {
-            let found = self.object(change.new, &change.path);
             self.outcome.summary.files += 1;
+            let known = self.known.get(&change.new);
+            if known.is_some_and(|found| !found.is_empty()) && self.is_crowded(change.new) {
+                continue;
+            }
+            let found = self.object(change.new, &change.path);
             for one in &found {
                 let rules = self.engine.rules();
                 let settings = &self.options.settings;
@@ -137,7 +146,10 @@ impl Scan<'_> {
         for mut m in matches {
             let print = self.print_of(&m);
             if before.contains(&print) {
-                old.insert(print);
+                // What another rule's match covers is not told of twice.
+                if m.place.dropped.is_none() {
+                    old.insert(print);
+                }
                 continue;
             }
             if m.place.dropped.is_none() {
@@ -151,6 +163,19 @@ impl Scan<'_> {
             self.outcome.matches.push(m);
         }
         (new, old)
+    }
+
+    /// Counts one more path of an object with matches; from too many on, one gap stands for the rest.
+    fn is_crowded(&mut self, id: Oid) -> bool {
+        let count = self.places.entry(id).or_default();
+        *count += 1;
+        if *count == MOST_PLACES + 1 {
+            self.outcome.summary.gaps.push(Gap {
+                path: String::new(),
+                reason: format!("object {id} stands at more than {MOST_PLACES} paths"),
+            });
+        }
+        *count > MOST_PLACES
     }
 
     #[expect(

@@ -87,7 +87,12 @@ pub(super) const MESSAGE: &[u8] = b"message.txt";
 /// Most bytes of a commit, a tag, or a mailmap.
 const TEXT: u64 = 16 << 20;
 
-/// Scans a history.
+/// Most objects that attribution missed and that are told of one by one.
+const MOST_MISSED: usize = 1000;
+/// How often a history is scanned anew because its objects moved.
+const ROUNDS: usize = 8;
+
+/// Scans a history. Where objects move while it is read, as `git gc` moves them, it is read anew.
 ///
 /// # Errors
 /// When threads cannot be started, or, with [`AuditOptions::whole`], libgit2's. Everything else is a gap in the summary.
@@ -100,11 +105,29 @@ pub fn audit(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.max(1))
         .build()?;
+    for _ in 1..ROUNDS {
+        if let Some(outcome) = attempt(engine, what, options, &pool, false, observer)? {
+            return Ok(outcome);
+        }
+    }
+    let outcome = attempt(engine, what, options, &pool, true, observer)?;
+    Ok(outcome.unwrap_or_default())
+}
+
+/// Scans a history once. `None` where objects moved meanwhile and it is not the last try.
+fn attempt(
+    engine: &Engine,
+    what: Audit<'_>,
+    options: &AuditOptions,
+    pool: &rayon::ThreadPool,
+    last: bool,
+    observer: &dyn Observer,
+) -> Result<Option<AuditOutcome>, AuditError> {
     let stop = AtomicBool::new(false);
     let mut summary = Summary::default();
     summary.gaps.extend(what.repo.gaps.iter().cloned());
     summary.gaps.extend(what.refs.gaps.iter().cloned());
-    let (objects, loose) = open(what.repo, options, &pool, &mut summary);
+    let (objects, loose) = open(what.repo, options, pool, &mut summary);
     let object_options = ObjectOptions {
         settings: &options.settings,
         limits: options.limits,
@@ -114,9 +137,9 @@ pub fn audit(
     };
     let mut found = if options.whole {
         let folders = &what.repo.object_dirs;
-        scan_odb(engine, folders, object_options, &pool, observer)?
+        scan_odb(engine, folders, object_options, pool, observer)?
     } else {
-        scan_objects(engine, &objects, &loose, object_options, &pool, observer)
+        scan_objects(engine, &objects, &loose, object_options, pool, observer)
     };
     note(&mut found, what.repo, &mut summary);
     let commits = std::mem::take(&mut found.commits);
@@ -136,25 +159,36 @@ pub fn audit(
         hits: hits(&found, &numbers),
         tips: what.tips,
         head: what.refs.head,
+        shallow: &what.repo.shallow,
         all: options.all_objects,
         walk_memory: options.memory / 2,
         set_memory: options.memory,
-        pool: &pool,
+        pool,
         stop: &stop,
     };
     let attribution = attribute(input, |name| names.scan(name, &leaks));
-    // What `git gc` moved meanwhile is there after all.
-    let again = (!attribution.missed.is_empty()).then(|| what.repo.objects().0);
-    for missed in &attribution.missed {
-        match missed {
-            Missed::Blob(id) | Missed::Tree(id) | Missed::Target(id)
-                if again.as_ref().is_some_and(|db| db.contains(id)) && !objects.db.contains(id) => {
-            }
-            _ => missing(missed, what.repo.promisor, &mut summary),
+    if !last && !observer.cancelled() && moved(what.repo, &objects, &found, &attribution.missed) {
+        return Ok(None);
+    }
+    let mut more = 0;
+    for (number, missed) in attribution.missed.iter().enumerate() {
+        if number < MOST_MISSED || what.repo.promisor {
+            missing(missed, what.repo.promisor, &mut summary);
+        } else {
+            more += 1;
         }
+    }
+    if more > 0 {
+        summary.gaps.push(Gap {
+            path: String::new(),
+            reason: format!("{more} more objects are missing or damaged"),
+        });
     }
     summary.commits = attribution.counts.commits as u64;
     summary.objects += attribution.counts.trees as u64;
+    if objects.packs.len() > 1 || !loose.is_empty() {
+        summary.objects = summary.objects.min(distinct(&objects, &loose));
+    }
     summary.unreachable_hits = attribution.counts.unreached as u64;
     summary.cancelled |= observer.cancelled();
     let names = names.found.into_inner();
@@ -180,7 +214,51 @@ pub fn audit(
     let mut outcome = reading.outcome;
     summary.sort();
     outcome.summary = summary;
-    Ok(outcome)
+    Ok(Some(outcome))
+}
+
+/// Whether something was not read that is there after all: it was scanned neither where it was nor where it is.
+fn moved(repo: &Repo, objects: &Objects, found: &Found, missed: &[Missed]) -> bool {
+    if found.vanished > 0 {
+        return true;
+    }
+    let mut ids = missed.iter().filter_map(|missed| match missed {
+        Missed::Blob(id) | Missed::Tree(id) | Missed::Commit(id) | Missed::Target(id) => Some(id),
+        _ => None,
+    });
+    let mut again = None;
+    ids.any(|id| {
+        let db = again.get_or_insert_with(|| repo.objects().0);
+        db.contains(id) && !objects.db.contains(id)
+    })
+}
+
+/// How many objects there are; one that several packs hold counts once.
+fn distinct(objects: &Objects, loose: &[LooseId]) -> u64 {
+    let mut starts = vec![0; objects.packs.len()];
+    let mut loose = loose;
+    let mut ids = Vec::new();
+    let mut count = 0;
+    // A part at a time, so that not all ids are in memory.
+    for first in 0..=u8::MAX {
+        let is_next = |id: &Oid| id.as_bytes().first() == Some(&first);
+        for (open, start) in objects.packs.iter().zip(&mut starts) {
+            let index = open.pack.index();
+            let rest = (*start..index.len()).map(|at| index.id(at));
+            let before = ids.len();
+            ids.extend(rest.take_while(is_next));
+            *start += ids.len() - before;
+        }
+        let end = loose.partition_point(|one| is_next(&one.id));
+        let (part, rest) = loose.split_at(end);
+        ids.extend(part.iter().map(|one| one.id));
+        loose = rest;
+        ids.sort_unstable();
+        ids.dedup();
+        count += ids.len() as u64;
+        ids.clear();
+    }
+    count
 }
 
 /// Why an audit could not begin.
@@ -201,25 +279,27 @@ fn open(
     pool: &rayon::ThreadPool,
     summary: &mut Summary,
 ) -> (Objects, Vec<LooseId>) {
-    let (mut db, mut errors) = repo.objects();
-    errors.extend(pool.install(|| db.load(options.load)));
-    let packs = db
-        .packs()
-        .iter()
+    let (db, mut errors) = repo.objects();
+    let packs = Vec::new();
+    let mut objects = Objects { packs, db };
+    let (loose, failed) = objects.loose(pool);
+    errors.extend(failed);
+    // A loose object goes only when a pack has it, so packs are listed after loose objects.
+    errors.extend(objects.db.refresh());
+    errors.extend(pool.install(|| objects.db.load(options.load)));
+    let packs = objects.db.packs().iter();
+    objects.packs = packs
         .map(|pack| OpenPack {
             pack: pack.clone(),
             entries: Entries::read(pack, pool),
         })
         .collect();
-    let objects = Objects { packs, db };
     errors.extend(
         objects
             .packs
             .iter()
             .filter_map(|open| open.pack.check_count().err()),
     );
-    let (loose, failed) = objects.loose(pool);
-    errors.extend(failed);
     for error in errors {
         summary.gaps.push(Gap {
             path: String::new(),
@@ -260,7 +340,9 @@ fn note(found: &mut Found, repo: &Repo, summary: &mut Summary) {
 fn missing(missed: &Missed, promisor: bool, summary: &mut Summary) {
     let reason = missed.to_string();
     match missed {
-        Missed::Tree(id) | Missed::Blob(id) | Missed::Target(id) if promisor => {
+        Missed::Tree(id) | Missed::Blob(id) | Missed::Commit(id) | Missed::Target(id)
+            if promisor =>
+        {
             summary.skip(Skip {
                 kind: SkipKind::Promised,
                 path: id.to_string(),

@@ -53,6 +53,8 @@ pub(crate) struct Found {
     pub(crate) notes: Vec<(String, String)>,
     /// Objects that were looked at, and their bytes.
     pub(crate) looked: Looked,
+    /// Loose objects that were listed and then gone.
+    pub(crate) vanished: u64,
 }
 
 /// Counts of objects.
@@ -77,6 +79,7 @@ struct Gatherer<'o> {
     windowed: Option<Windowed>,
     scratch: Scratch,
     looked: Looked,
+    vanished: u64,
     /// What the observer has not been told yet.
     untold: (u64, u64),
 }
@@ -99,6 +102,7 @@ impl<'o> Gatherer<'o> {
             windowed: None,
             scratch: Scratch::default(),
             looked: Looked::default(),
+            vanished: 0,
             untold: (0, 0),
         }
     }
@@ -291,8 +295,7 @@ pub(crate) fn scan_objects(
     for error in errors.into_inner().unwrap_or_else(PoisonError::into_inner) {
         match error {
             crate::pack::Error::Object(gap) => found.gaps.push(gap),
-            // Packed and deleted meanwhile: its pack is seen, or the object is missed where it is needed.
-            other if other.is_vanished() => {}
+            other if other.is_vanished() => found.vanished += 1,
             other => found.notes.push((String::new(), other.to_string())),
         }
     }
@@ -314,6 +317,7 @@ fn loose_object(
         return Ok(());
     }
     let Some(object) = folder.open(&id)? else {
+        gatherer.vanished += 1;
         return Ok(());
     };
     if object.size() > options.stream_over && kind == Kind::Blob {
@@ -324,6 +328,23 @@ fn loose_object(
     let bytes = object.bytes(options.memory / 4)?;
     gatherer.object(&|| id, kind, &bytes, None, false);
     Ok(())
+}
+
+/// Something in a folder of objects that is neither a file nor a folder: libgit2 would follow a link, and wait for a pipe.
+fn not_a_file(folder: &std::path::Path) -> Option<PathBuf> {
+    let mut stack = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = stack.pop() {
+        let list = std::fs::read_dir(&folder).into_iter().flatten();
+        for entry in list.filter_map(Result::ok) {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && depth < 2 => stack.push((entry.path(), depth + 1)),
+                Ok(kind) if kind.is_dir() || kind.is_file() => {}
+                Ok(_) => return Some(entry.path()),
+                Err(_) => {} // vanished
+            }
+        }
+    }
+    None
 }
 
 /// Scans every object whole, as libgit2 gives it: slow, and the reference for [`scan_objects`].
@@ -341,6 +362,10 @@ pub(crate) fn scan_odb(
 ) -> Result<Found, git2::Error> {
     let odb = git2::Odb::new()?;
     for folder in folders {
+        if let Some(path) = not_a_file(folder) {
+            let text = format!("{}: not a regular file", path.display());
+            return Err(git2::Error::from_str(&text));
+        }
         odb.add_disk_alternate(&folder.to_string_lossy())?;
     }
     let mut ids = Vec::new();
@@ -410,6 +435,7 @@ impl Found {
             }));
         self.commits.append(&mut gatherer.commits);
         self.notes.append(&mut gatherer.notes);
+        self.vanished += gatherer.vanished;
         let (sum, more) = (&mut self.looked, gatherer.looked);
         sum.objects += more.objects;
         sum.blobs += more.blobs;

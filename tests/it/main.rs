@@ -8,6 +8,8 @@
     reason = "a test that panics has failed, which is what it is for; and none need be fast"
 )]
 
+mod history;
+mod history_hostile;
 mod hook;
 mod hostile;
 mod layering;

@@ -6,6 +6,7 @@
 )]
 
 pub mod fake;
+pub mod repo;
 
 use std::fs;
 use std::path::{Path, PathBuf};
