@@ -158,6 +158,9 @@ pub(crate) struct GitArgs {
     /// Leave out messages and authors of commits, tags, and names of files and refs
     #[arg(long, help_heading = "What is scanned")]
     pub(crate) no_metadata: bool,
+    /// Begin anew, and keep nothing for the next run
+    #[arg(long, help_heading = "What is scanned")]
+    pub(crate) no_cache: bool,
     /// How packs are scanned: along their deltas, or each object whole (slow, to compare)
     #[arg(long, value_enum, default_value_t = PackEngine::Delta, value_name = "ENGINE", help_heading = "What is scanned")]
     pub(crate) engine: PackEngine,

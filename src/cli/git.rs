@@ -1,5 +1,6 @@
 //! `keysweep git`: a repository's history, or what is added to it.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -11,8 +12,8 @@ use keysweep::history::{
 use keysweep::model::{Gap, Oid};
 use keysweep::pack::Db;
 use keysweep::scan::{
-    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, Engine, Input, Limits, Options,
-    PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
+    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
+    Options, PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
 };
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
@@ -53,6 +54,11 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
     };
     let outcome = scanned.outcome;
+    if shared.verbose > 0 {
+        for note in &outcome.notes {
+            let _ = writeln!(io::stderr(), "keysweep: {note}");
+        }
+    }
     let rules = engine.rules();
     let results = Results {
         collected: merge_with(rules, outcome.matches, &outcome.histories, PUBLISHED_SALT),
@@ -85,6 +91,8 @@ fn remote(
     let clone = super::clone::Clone::of(address)?;
     let local = GitArgs {
         repo: clone.path().to_owned(),
+        // A clone is never audited again.
+        no_cache: true,
         ..args.clone()
     };
     let scanned = of_repository(engine, &local, &Trust::default(), &progress)?;
@@ -240,6 +248,7 @@ fn audit_options(args: &GitArgs, since: Option<Since>) -> AuditOptions {
         metadata: !args.no_metadata,
         all_objects: args.all_objects,
         since,
+        cache: cache(args),
         whole: args.engine == PackEngine::Whole,
         now: now(),
         salt: PUBLISHED_SALT.to_vec(),
@@ -399,6 +408,28 @@ fn trust() -> Trust {
         work_tree: path("GIT_WORK_TREE"),
         index_file: path("GIT_INDEX_FILE"),
     }
+}
+
+/// Where caches are, unless there are to be none.
+fn cache(args: &GitArgs) -> Option<CacheFolder> {
+    let folder = |name: &str| {
+        let path = std::env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let home = |below: &str| folder("HOME").map(|home| home.join(below));
+    let caches = if args.no_cache {
+        None
+    } else if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("XDG_CACHE_HOME").or_else(|| home("Library/Caches"))
+    } else {
+        folder("XDG_CACHE_HOME").or_else(|| home(".cache"))
+    };
+    Some(CacheFolder {
+        path: caches?.join("keysweep"),
+        uid: user(),
+    })
 }
 
 /// The user whose folders count as owned.

@@ -13,6 +13,7 @@ use super::commits::{Commits, RawCommit};
 use super::forest::{BARREN, Forest, NodeId};
 use super::ids::Ids;
 use super::objects::{Hit, LooseId, Objects};
+use super::past::Past;
 use super::places::{NO_PATH, Places, ROOT};
 use super::sets::{EMPTY, Full, Set, Sets};
 use super::trees::Trees;
@@ -25,6 +26,8 @@ pub struct Input<'a> {
     pub objects: &'a Objects,
     /// Its loose objects, from [`Objects::loose`].
     pub loose: &'a [LooseId],
+    /// Ids of loose objects that are known from before, sorted.
+    pub known_loose: &'a [Oid],
     /// All its commits, in any order.
     pub commits: Vec<RawCommit>,
     /// What was found in objects, in any order.
@@ -41,6 +44,10 @@ pub struct Input<'a> {
     pub walk_memory: u64,
     /// Bytes for sets and paths. The kept entries of trees come on top, 8 bytes for each subtree of each tree.
     pub set_memory: u64,
+    /// What a past run knew; its trees are not read again. The packs and loose objects are the others then.
+    pub past: Option<&'a Past>,
+    /// Whether [`Attribution::past`] is wanted.
+    pub keep: bool,
     /// Threads for the walk.
     pub pool: &'a rayon::ThreadPool,
     /// Becomes true when the work is to end early; what is known by then is given.
@@ -161,6 +168,10 @@ pub struct Attribution {
     pub counts: Counts,
     /// What was not.
     pub missed: Vec<Missed>,
+    /// What the next run needs, where it was asked for.
+    pub past: Option<Past>,
+    /// Hits that the past run did not have, and that stand in no tree that was read now.
+    pub strays: Vec<Oid>,
     /// For each of `units`.
     inner: Vec<Inner>,
     commits: Commits,
@@ -201,17 +212,17 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         ..Options::default()
     };
     let trees = Trees::read(
-        input.objects,
-        input.loose,
+        (input.objects, input.loose, input.known_loose),
         &ids,
         names,
+        input.past,
         &options,
         input.pool,
         &mut missed,
     );
     let work = Work {
         objects: input.objects,
-        forest: Forest::new(&trees),
+        forest: Forest::new(&trees, &ids, input.past),
         places: Places::new(&leaks, &trees.names, input.set_memory / 2),
         sets: Sets::new(input.set_memory / 2),
         trees: &trees,
@@ -227,7 +238,21 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         met: vec![false; ids.len()],
         missed,
     };
-    work.run(input.tips, input.head, input.all, input.stop)
+    let strays = input
+        .past
+        .map_or_else(Vec::new, |past| strays(&trees, &ids, past));
+    let mut attribution = work.run(input.tips, input.head, (input.all, input.keep), input.stop);
+    attribution.strays = strays;
+    attribution
+}
+
+/// The new hits that no new tree names.
+fn strays(trees: &Trees, hits: &Ids, past: &Past) -> Vec<Oid> {
+    let named = trees.named(hits.len());
+    let all = hits.all().iter().zip(named);
+    all.filter(|(id, named)| !named && past.hits.binary_search(id).is_err())
+        .map(|(id, _)| *id)
+        .collect()
 }
 
 /// Hits by object.
@@ -291,7 +316,13 @@ const TAG: u64 = 16 << 20;
 const NESTED: usize = 64;
 
 impl Work<'_> {
-    fn run(mut self, tips: &[Tip], head: Option<Oid>, all: bool, stop: &AtomicBool) -> Attribution {
+    fn run(
+        mut self,
+        tips: &[Tip],
+        head: Option<Oid>,
+        (all, keep): (bool, bool),
+        stop: &AtomicBool,
+    ) -> Attribution {
         let mut seen = HashMap::new();
         let targets: Vec<(Target, Vec<u32>)> = tips
             .iter()
@@ -336,7 +367,10 @@ impl Work<'_> {
             self.beside(head, &chosen, stop);
         }
         let last = self.last(&order);
-        self.finish(&order, &last, groups, head, all)
+        let past = keep.then(|| self.forest.past(self.trees, self.hits));
+        let mut attribution = self.finish(&order, &last, groups, head, all);
+        attribution.past = past.flatten();
+        attribution
     }
 
     /// What a ref leads to, and the tags with hits on the way, as numbers of hits.
@@ -651,6 +685,8 @@ impl Work<'_> {
                 unreached,
             },
             missed: self.missed,
+            past: None,
+            strays: Vec::new(),
             inner,
             commits: self.commits,
             position,
@@ -706,6 +742,11 @@ fn named_by_tag(bytes: &[u8]) -> Option<Oid> {
 }
 
 impl Attribution {
+    /// All commits, by id.
+    pub fn commits(&self) -> &[RawCommit] {
+        self.commits.rows()
+    }
+
     /// What units, given by their places in [`units`](Self::units), have in common.
     pub fn history(&self, units: &[usize]) -> Joined {
         let inner: Vec<&Inner> = units.iter().filter_map(|u| self.inner.get(*u)).collect();

@@ -138,6 +138,10 @@ impl Commits {
         }
     }
 
+    pub(super) fn rows(&self) -> &[RawCommit] {
+        &self.rows
+    }
+
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use super::attribute::Missed;
+use super::ids::Ids;
 use super::name::Name;
+use super::past::{Past, PastName};
 use super::trees::{Child, Leads, Trees};
 
 /// A node's number.
@@ -38,15 +40,104 @@ const UNSEEN: NodeId = u32::MAX;
 const OPEN: NodeId = u32::MAX - 1;
 
 impl Forest {
-    pub(super) fn new(trees: &Trees) -> Self {
-        Self {
+    /// No node but those of a past run, whose trees need not have been read.
+    pub(super) fn new(trees: &Trees, hits: &Ids, past: Option<&Past>) -> Self {
+        let mut forest = Self {
             links: Vec::new(),
             starts: vec![0, 0],
             numbers: HashMap::new(),
             next: vec![BARREN],
             hasher: RandomState::new(),
             of_tree: vec![UNSEEN; trees.ids.len()],
+        };
+        if let Some(past) = past {
+            forest.take(trees, hits, past);
         }
+        forest
+    }
+
+    fn take(&mut self, trees: &Trees, hits: &Ids, past: &Past) {
+        let hits: Vec<Child> = past
+            .hits
+            .iter()
+            .map(|id| hits.find(id).map_or(Child::NOWHERE, Child::hit))
+            .collect();
+        let mut nodes = vec![BARREN];
+        let mut links = Vec::new();
+        for node in 1..past.starts.len().saturating_sub(1) {
+            links.clear();
+            links.extend(past.links_of(node).iter().map(|(name, child)| {
+                let child = Child::from_word(*child);
+                let child = match child.leads() {
+                    Leads::Nowhere => child,
+                    Leads::Hit(hit) => hits.get(hit as usize).copied().unwrap_or(Child::NOWHERE),
+                    Leads::Tree(below) => {
+                        Child::tree(nodes.get(below as usize).copied().unwrap_or(BARREN))
+                    }
+                };
+                let name = past.name(*name);
+                Link { name, child }
+            }));
+            nodes.push(self.intern(&mut links));
+        }
+        // Both are in the order of ids.
+        let mut number = 0;
+        for (id, node) in past.trees.iter().zip(&past.nodes) {
+            while trees.ids.get(number).is_some_and(|other| other < *id) {
+                number += 1;
+            }
+            if trees.ids.get(number) == Some(*id)
+                && let Some(of_tree) = self.of_tree.get_mut(number as usize)
+            {
+                *of_tree = nodes.get(*node as usize).copied().unwrap_or(BARREN);
+            }
+        }
+    }
+
+    /// What the next run needs of all this. `None` where trees are in a loop.
+    pub(super) fn past(&mut self, trees: &Trees, hits: &Ids) -> Option<Past> {
+        let mut missed = Vec::new();
+        for tree in 0..self.of_tree.len() as u32 {
+            self.node(trees, tree, &mut missed);
+        }
+        if !missed.is_empty() {
+            return None;
+        }
+        // Only the names that stand in links are kept, in their order.
+        let mut used: Vec<Name> = self.links.iter().map(|link| link.name).collect();
+        used.sort_unstable_by_key(|name| name.number());
+        used.dedup();
+        let number = |name: Name| {
+            let at = used.binary_search_by_key(&name.number(), |name| name.number());
+            at.unwrap_or(0) as u32
+        };
+        let mut names: Vec<PastName> = used
+            .iter()
+            .map(|name| PastName {
+                bytes: trees.names.bytes(name.number()).to_vec(),
+                leaks: trees.names.leaks(name.number()).to_vec(),
+                holder: None,
+            })
+            .collect();
+        let mut seen = vec![false; self.next.len()];
+        for (tree, node) in (0_u32..).zip(&self.of_tree) {
+            if std::mem::replace(&mut seen[*node as usize], true) {
+                continue;
+            }
+            for link in self.links(*node) {
+                let name = &mut names[number(link.name) as usize];
+                name.holder = name.holder.or(trees.ids.get(tree));
+            }
+        }
+        let links = self.links.iter();
+        Some(Past {
+            trees: trees.ids.all().to_vec(),
+            nodes: self.of_tree.clone(),
+            starts: self.starts.iter().map(|start| *start as u32).collect(),
+            links: links.map(|l| (number(l.name), l.child.word())).collect(),
+            hits: hits.all().to_vec(),
+            names,
+        })
     }
 
     /// The entries of a node, by name.

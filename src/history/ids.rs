@@ -44,6 +44,11 @@ impl Ids {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[Oid] {
+        &self.sorted
+    }
+
     pub(super) fn len(&self) -> usize {
         self.sorted.len()
     }

@@ -22,6 +22,7 @@ mod index_diff;
 mod mailmap;
 mod name;
 mod objects;
+mod past;
 mod places;
 mod range;
 mod refs;
@@ -37,10 +38,12 @@ pub use error::Error;
 pub use index_diff::{Staged, Unstaged, staged, tracked, unstaged};
 pub use mailmap::Mailmap;
 pub use objects::{Hit, LooseId, Objects, OpenPack};
+pub use past::{Past, PastName};
 pub use range::{Added, CommitAdds, range};
 pub use refs::{Refs, Tip, refs};
 pub use repo::{Nested, Repo, SubRepo, Trust, nested};
 pub use revision::{RangeText, Revisions, parse_range, since};
+pub use trees::{entry_name, entry_number};
 
 #[cfg(test)]
 mod graph_tests;

@@ -4,11 +4,17 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::past::PastName;
+
 /// A name's number, and in the highest bit whether something was found in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Name(u32);
 
 impl Name {
+    pub(super) fn new(number: u32, leaky: bool) -> Self {
+        Self(number & !Self::LEAKY | if leaky { Self::LEAKY } else { 0 })
+    }
+
     const LEAKY: u32 = 1 << 31;
     /// A clean name that got no number, since there are too many.
     const NONE: u32 = Self::LEAKY - 1;
@@ -51,11 +57,21 @@ pub(super) struct Local<'n, F> {
 const REMEMBERED: usize = 2 << 20;
 
 impl<F: Fn(&[u8]) -> Vec<u32> + Sync> Names<F> {
-    /// `ask` gives the leaks in a name.
-    pub(super) fn new(ask: F) -> Self {
+    /// `ask` gives the leaks in a name; those of a past run keep their numbers.
+    pub(super) fn new(ask: F, past: &[PastName]) -> Self {
+        let mut table = Table::default();
+        for (number, name) in (0_u32..).zip(past) {
+            let key: Arc<[u8]> = Arc::from(name.bytes.as_slice());
+            let flagged = Name::new(number, !name.leaks.is_empty());
+            table.numbers.entry(Arc::clone(&key)).or_insert(flagged);
+            table.known.names.push(key);
+            if !name.leaks.is_empty() {
+                table.known.leaks.insert(number, name.leaks.clone());
+            }
+        }
         Self {
             ask,
-            table: Mutex::default(),
+            table: Mutex::new(table),
         }
     }
 

@@ -46,10 +46,23 @@ impl Objects {
     /// All loose objects by id, with what could not be listed or opened. Each file's header is read, on the pool's threads;
     /// so this is asked once and handed to the passes. What vanishes meanwhile is left out in silence.
     pub fn loose(&self, pool: &rayon::ThreadPool) -> (Vec<LooseId>, Vec<Error>) {
+        let (found, _, errors) = self.loose_but(pool, |_| false);
+        (found, errors)
+    }
+
+    /// The same without those that are known; their ids come apart, one for each folder that has them, unopened.
+    pub fn loose_but(
+        &self,
+        pool: &rayon::ThreadPool,
+        is_known: impl Fn(&Oid) -> bool,
+    ) -> (Vec<LooseId>, Vec<Oid>, Vec<Error>) {
         let mut found = Vec::new();
+        let mut known = Vec::new();
         let mut errors = Vec::new();
         for (folder, loose) in (0_u32..).zip(self.db.loose()) {
             let (ids, failed) = loose.ids();
+            let (old, ids): (Vec<Oid>, Vec<Oid>) = ids.into_iter().partition(&is_known);
+            known.extend(old);
             errors.extend(failed);
             let opened: Vec<Result<Option<LooseId>, Error>> = pool.install(|| {
                 ids.into_par_iter()
@@ -71,6 +84,7 @@ impl Objects {
             }
         }
         found.sort_unstable();
-        (found, errors)
+        known.sort_unstable();
+        (found, known, errors)
     }
 }

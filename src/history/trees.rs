@@ -15,6 +15,7 @@ use super::attribute::Missed;
 use super::ids::Ids;
 use super::name::{Known, Local, Name, Names};
 use super::objects::{LooseId, Objects, OpenPack};
+use super::past::Past;
 use crate::pack::{
     DeltaTree, EditMap, Head, Kind, Object, Oid, Options, Segment, Visitor, Window, walk,
 };
@@ -53,6 +54,15 @@ impl Child {
         Self(number | Self::HIT)
     }
 
+    /// Its word, for a list that outlives the run.
+    pub(super) fn word(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn from_word(word: u32) -> Self {
+        Self(word)
+    }
+
     pub(super) fn leads(self) -> Leads {
         match self.0 {
             u32::MAX => Leads::Nowhere,
@@ -88,12 +98,12 @@ impl Trees {
         })
     }
 
-    /// Reads all trees. `hits` are the objects to look for, `ask` gives the leaks in a name.
+    /// Reads all trees but those of a past run. `hits` are the objects to look for, `ask` gives the leaks in a name.
     pub(super) fn read(
-        objects: &Objects,
-        loose: &[LooseId],
+        (objects, loose, known_loose): (&Objects, &[LooseId], &[Oid]),
         hits: &Ids,
         ask: impl Fn(&[u8]) -> Vec<u32> + Sync,
+        past: Option<&Past>,
         options: &Options<'_>,
         pool: &rayon::ThreadPool,
         missed: &mut Vec<Missed>,
@@ -112,7 +122,11 @@ impl Trees {
                 })
             })
             .collect();
-        let stored = Stored { objects, loose };
+        let stored = Stored {
+            objects,
+            loose,
+            known_loose,
+        };
         let loose: Vec<&LooseId> = loose.iter().filter(|l| l.kind == Kind::Tree).collect();
         let outside = objects.packs.len() as u32;
         found.extend(
@@ -124,9 +138,12 @@ impl Trees {
             Some(OpenPack { pack, entries }) => entries.id(pack, found.entry as usize),
             None => loose[found.entry as usize].id,
         };
-        let (ids, numbers) = number(found, id_of, objects, loose.len(), pool);
-
-        let names = Names::new(ask);
+        let (ids, mut numbers) = number(found, id_of, objects, loose.len(), pool);
+        let ids = match past {
+            Some(past) => merged(&past.trees, ids, &mut numbers),
+            None => Ids::new(ids),
+        };
+        let names = Names::new(ask, past.map_or(&[], |past| &past.names));
         let options = Options {
             object: options.object.min(u64::from(u32::MAX)),
             outside: Some(&objects.db),
@@ -197,6 +214,19 @@ impl Trees {
         trees
     }
 
+    /// Whether each of so many hits stands in a tree that was read now.
+    pub(super) fn named(&self, hits: usize) -> Vec<bool> {
+        let mut named = vec![false; hits];
+        for edge in self.edges.iter().flatten() {
+            if let Leads::Hit(hit) = edge.child.leads()
+                && let Some(named) = named.get_mut(hit as usize)
+            {
+                *named = true;
+            }
+        }
+        named
+    }
+
     /// Takes what one thread read. Of a tree that several packs have, the first one stands.
     fn take(&mut self, part: Part, missed: &mut Vec<Missed>) {
         let number = self.edges.len() as u32;
@@ -248,7 +278,7 @@ fn number(
     objects: &Objects,
     loose: usize,
     pool: &rayon::ThreadPool,
-) -> (Ids, Vec<Vec<u32>>) {
+) -> (Vec<Oid>, Vec<Vec<u32>>) {
     let mut all: Vec<Oid> = pool.install(|| {
         found.par_sort_unstable();
         found.par_iter().map(&id_of).collect()
@@ -284,7 +314,33 @@ fn number(
         }
         numbers[found[i].source as usize][found[i].entry as usize] = number;
     }
-    (Ids::new(all), numbers)
+    all.dedup();
+    (all, numbers)
+}
+
+/// Puts new trees among those of a past run, and changes their numbers.
+fn merged(past: &[Oid], new: Vec<Oid>, numbers: &mut [Vec<u32>]) -> Ids {
+    if new.is_empty() {
+        return Ids::new(past.to_vec());
+    }
+    let mut all = Vec::with_capacity(past.len() + new.len());
+    let mut moved = Vec::with_capacity(new.len());
+    let mut old = past.iter().copied().peekable();
+    for id in new {
+        while let Some(before) = old.next_if(|old| *old < id) {
+            all.push(before);
+        }
+        old.next_if_eq(&id);
+        moved.push(all.len() as u32);
+        all.push(id);
+    }
+    all.extend(old);
+    for number in numbers.iter_mut().flatten() {
+        if let Some(to) = moved.get(*number as usize) {
+            *number = *to;
+        }
+    }
+    Ids::new(all)
 }
 
 /// What one thread read.
@@ -332,6 +388,7 @@ impl Absent {
 struct Stored<'r> {
     objects: &'r Objects,
     loose: &'r [LooseId],
+    known_loose: &'r [Oid],
 }
 
 impl Stored<'_> {
@@ -342,6 +399,7 @@ impl Stored<'_> {
                 .loose
                 .binary_search_by_key(id, |loose| loose.id)
                 .is_ok()
+            || self.known_loose.binary_search(id).is_ok()
     }
 }
 
@@ -689,6 +747,28 @@ impl<'t> Entry<'t> {
             end: id_at + 20,
         })
     }
+}
+
+/// The number of the entry with a name in a tree.
+pub fn entry_number(tree: &[u8], name: &[u8]) -> Option<u32> {
+    let mut at = 0;
+    for number in 0.. {
+        let entry = Entry::at(tree, at)?;
+        if entry.name == name {
+            return Some(number);
+        }
+        at = entry.end;
+    }
+    None
+}
+
+/// The name of an entry of a tree.
+pub fn entry_name(tree: &[u8], number: u32) -> Option<&[u8]> {
+    let mut at = 0;
+    for _ in 0..number {
+        at = Entry::at(tree, at)?.end;
+    }
+    Some(Entry::at(tree, at)?.name)
 }
 
 /// The id of a name in a tree.

@@ -140,8 +140,16 @@ impl Db {
 
     /// Brings the packs into memory that have at most `most` bytes; see [`Pack::load`]. Only before they are handed out.
     pub fn load(&mut self, most: u64) -> Vec<Error> {
+        self.load_some(most, |_| true)
+    }
+
+    /// The same for some of them, by their numbers.
+    pub fn load_some(&mut self, most: u64, which: impl Fn(usize) -> bool) -> Vec<Error> {
         self.packs
             .iter_mut()
+            .enumerate()
+            .filter(|(number, _)| which(*number))
+            .map(|(_, pack)| pack)
             .filter_map(Arc::get_mut)
             .filter_map(|pack| pack.load(most).err())
             .collect()

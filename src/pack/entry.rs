@@ -90,6 +90,24 @@ impl Pack {
         Ok(())
     }
 
+    /// What tells this pack from another one, or from itself after a change: name, length, and the checksums that pack and
+    /// index end with. They are not computed anew.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn identity(&self) -> Result<Vec<u8>, Error> {
+        let mut checksum = [0; TRAILER as usize];
+        self.source
+            .read_exact_at(&mut checksum, self.end())
+            .map_err(|e| Error::io(&self.path, e))?;
+        let mut all = self.path.as_os_str().as_encoded_bytes().to_vec();
+        all.push(0);
+        all.extend_from_slice(&self.size().to_le_bytes());
+        all.extend_from_slice(&checksum);
+        all.extend_from_slice(self.index.checksums());
+        Ok(all)
+    }
+
     /// Its index.
     pub fn index(&self) -> &Index {
         &self.index
@@ -313,6 +331,11 @@ impl Entries {
             Role::Delta(base) => Some(base as usize),
             _ => None,
         }
+    }
+
+    /// Whether no delta rests on an object outside the pack.
+    pub fn is_closed(&self) -> bool {
+        self.outside.is_empty()
     }
 
     /// The id of its delta base, when that is not in this pack.

@@ -150,6 +150,12 @@ impl Index {
         &self.data
     }
 
+    /// The checksums at its end: the pack's and its own.
+    pub(super) fn checksums(&self) -> &[u8] {
+        let start = self.data.len().saturating_sub(TRAILER);
+        self.data.get(start..).unwrap_or_default()
+    }
+
     /// Number of objects.
     pub fn len(&self) -> usize {
         self.count as usize

@@ -308,6 +308,7 @@ impl AuditOutcome {
     /// Adds another outcome.
     pub fn merge(&mut self, other: Self) {
         self.matches.extend(other.matches);
+        self.notes.extend(other.notes);
         let histories: BTreeMap<_, _> = other.histories;
         for (print, history) in histories {
             self.histories.entry(print).or_insert(history);

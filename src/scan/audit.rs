@@ -3,21 +3,24 @@
 //! All objects are scanned first ([`scan_objects`]), whoever holds them. Then [`attribute`] says which commits, paths and
 //! refs hold those with hits, and the place stage is done for each of their paths.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use super::blob::{located, scan_whole};
+use super::cache::{CacheFolder, Known, Store};
 use super::join::{Located, Spot, place};
-use super::objects::{Found, Item, ObjectOptions, scan_objects, scan_odb};
+use super::objects::{Found, Item, ObjectOptions, Seen, scan_objects, scan_odb};
+use super::recall::{self, Contexts, Ended, leak_of};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::history::{
     Attribution, Hit, Input, LooseId, Mailmap, Missed, Objects, OpenPack, RawCommit, Refs, Repo,
     Tip, Unit, attribute, details,
 };
 use crate::model::{
-    Commit, Fingerprint, Gap, History, Observer, Oid, Origin, Position, Skip, SkipKind, Span,
-    Summary,
+    Commit, Fingerprint, Gap, History, Observer, Oid, Origin, Position, Secret, Skip, SkipKind,
+    Span, Summary,
 };
 use crate::pack::{Entries, Kind};
 
@@ -40,6 +43,8 @@ pub struct AuditOptions {
     pub all_objects: bool,
     /// Only what these commits brought.
     pub since: Option<Since>,
+    /// Where what is found out is kept for the next audit, without secrets; `None` to begin anew and keep nothing.
+    pub cache: Option<CacheFolder>,
     /// Every object whole and through libgit2: the slow way, to compare with.
     pub whole: bool,
     /// The time now, in seconds since 1970.
@@ -77,13 +82,17 @@ pub struct AuditOutcome {
     pub histories: BTreeMap<Fingerprint, History>,
     /// What was looked at.
     pub summary: Summary,
+    /// What there is to say of the cache.
+    pub notes: Vec<String>,
 }
 
-/// A secret of a rule, whose number is its place in a list.
-type Leaks = HashMap<(usize, Vec<u8>), u32>;
+/// The numbers of leaks: of a rule's secrets by their fingerprints.
+pub(super) type Leaks = HashMap<(usize, [u8; 16]), u32>;
 
 /// The path by which the kind of a commit's or tag's text is judged: prose.
 pub(super) const MESSAGE: &[u8] = b"message.txt";
+/// The score from which on the versions of a file that are shown leave no doubt.
+const PLAIN: f32 = 0.5;
 /// Most bytes of a commit, a tag, or a mailmap.
 const TEXT: u64 = 16 << 20;
 
@@ -105,30 +114,97 @@ pub fn audit(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.max(1))
         .build()?;
-    for _ in 1..ROUNDS {
-        if let Some(outcome) = attempt(engine, what, options, &pool, false, observer)? {
-            return Ok(outcome);
+    let mut notes = Vec::new();
+    let store = options.cache.as_ref().filter(|_| !options.whole);
+    let store = store.map(|folder| recall::store(engine, what.repo, options, folder));
+    // What a partial clone lacks may come any time, into trees that are known.
+    let store = store.filter(|_| !what.repo.promisor);
+    let run = Run {
+        engine,
+        what,
+        options,
+        observer,
+        pool: &pool,
+        store: store.as_ref(),
+    };
+    match store.as_ref().map(Store::read) {
+        None | Some(Ok(None)) => {}
+        Some(Ok(Some(known))) => {
+            if let Some(outcome) = attempt(&run, Some(known), false)? {
+                return Ok(outcome);
+            }
+            notes.push("cache: it does not fit the repository any more, all is scanned".to_owned());
+        }
+        Some(Err(error)) => notes.push(format!("cache: not used: {error}")),
+    }
+    let mut outcome = None;
+    for round in 1..=ROUNDS {
+        outcome = attempt(&run, None, round == ROUNDS)?;
+        if outcome.is_some() {
+            break;
         }
     }
-    let outcome = attempt(engine, what, options, &pool, true, observer)?;
-    Ok(outcome.unwrap_or_default())
+    let mut outcome = outcome.unwrap_or_default();
+    notes.append(&mut outcome.notes);
+    outcome.notes = notes;
+    Ok(outcome)
 }
 
-/// Scans a history once. `None` where objects moved meanwhile and it is not the last try.
+/// An audit that may go on from a past one.
+struct Run<'r> {
+    engine: &'r Engine,
+    what: Audit<'r>,
+    options: &'r AuditOptions,
+    observer: &'r dyn Observer,
+    pool: &'r rayon::ThreadPool,
+    store: Option<&'r Store<'r>>,
+}
+
+/// Scans a history once. `None` where what is known does not fit the repository, or where objects moved meanwhile and it
+/// is not the last try.
 fn attempt(
-    engine: &Engine,
-    what: Audit<'_>,
-    options: &AuditOptions,
-    pool: &rayon::ThreadPool,
+    run: &Run<'_>,
+    mut known: Option<Known>,
     last: bool,
-    observer: &dyn Observer,
 ) -> Result<Option<AuditOutcome>, AuditError> {
+    let Run {
+        engine,
+        what,
+        options,
+        observer,
+        pool,
+        store,
+    } = *run;
     let stop = AtomicBool::new(false);
     let mut summary = Summary::default();
     summary.gaps.extend(what.repo.gaps.iter().cloned());
     summary.gaps.extend(what.refs.gaps.iter().cloned());
-    let (objects, loose) = open(what.repo, options, pool, &mut summary);
+    let Some(opened) = open(what.repo, options, pool, known.as_ref(), &mut summary) else {
+        return Ok(None);
+    };
+    let Opened {
+        objects,
+        loose,
+        known_loose,
+        identities,
+    } = opened;
+    let names = Names {
+        engine,
+        options,
+        found: Mutex::default(),
+    };
+    let leaks = Mutex::new(Leaks::new());
+    if let Some(known) = &mut known
+        && known
+            .recall_names(&objects.db, |name| names.scan(name, &leaks))
+            .is_none()
+    {
+        return Ok(None);
+    }
+    let keep = store.is_some() && recall::is_worth(known.as_ref(), &objects, &loose);
     let object_options = ObjectOptions {
+        known: known.as_ref().map_or(&[], |known| &known.seen),
+        record: keep,
         settings: &options.settings,
         limits: options.limits,
         memory: options.memory / 4 * 3,
@@ -142,31 +218,58 @@ fn attempt(
         scan_objects(engine, &objects, &loose, object_options, pool, observer)
     };
     note(&mut found, what.repo, &mut summary);
-    let commits = std::mem::take(&mut found.commits);
+    let mut commits = std::mem::take(&mut found.commits);
+    if let Some(known) = &mut known {
+        for identity in &identities {
+            let looked = known.pack(*identity).unwrap_or_default();
+            found.looked.add(looked);
+        }
+        let old = known_loose.iter();
+        let old = old.filter_map(|id| Seen::find(&known.seen, id));
+        old.for_each(|seen| found.looked.count(seen));
+        let new = std::mem::replace(&mut commits, std::mem::take(&mut known.commits));
+        commits.extend(new);
+        commits.sort_by_key(|commit| commit.id);
+        commits.dedup_by_key(|commit| commit.id);
+    }
+    summary.objects += found.looked.objects;
+    summary.bytes += found.looked.bytes;
+    summary.binary_files += found.looked.binary;
     let recent = options.since.as_ref().map(|since| recent(&commits, since));
     let times = commits.iter().map(|c| (c.id, c.time)).collect();
-    let names = Names {
-        engine,
-        options,
-        found: Mutex::default(),
+    let contexts = {
+        let mut leaks = leaks.lock().unwrap_or_else(PoisonError::into_inner);
+        Contexts::new(known.as_ref(), &mut found, &mut leaks, |context| {
+            print_of(engine, &options.salt, context.rule, &context.secret)
+        })
     };
-    let (leaks, numbers) = number(&found);
-    let leaks = Mutex::new(leaks);
     let input = Input {
         objects: &objects,
         loose: &loose,
         commits,
-        hits: hits(&found, &numbers),
+        hits: hits(&found, &contexts.leaks),
         tips: what.tips,
         head: what.refs.head,
         shallow: &what.repo.shallow,
         all: options.all_objects,
         walk_memory: options.memory / 2,
         set_memory: options.memory,
+        past: known.as_ref().map(|known| &known.past),
+        keep,
+        known_loose: &known_loose,
         pool,
         stop: &stop,
     };
-    let attribution = attribute(input, |name| names.scan(name, &leaks));
+    let mut attribution = attribute(input, |name| names.scan(name, &leaks));
+    let is_blob = |id: &Oid| {
+        let at = found.objects.binary_search_by_key(id, |(id, ..)| *id);
+        let row = at.ok().and_then(|at| found.objects.get(at));
+        row.is_some_and(|(_, kind, _)| *kind == Kind::Blob)
+    };
+    if attribution.strays.iter().any(is_blob) {
+        // It may stand in a tree that was read when the blob was not there.
+        return Ok(None);
+    }
     if !last && !observer.cancelled() && moved(what.repo, &objects, &found, &attribution.missed) {
         return Ok(None);
     }
@@ -186,19 +289,26 @@ fn attempt(
     }
     summary.commits = attribution.counts.commits as u64;
     summary.objects += attribution.counts.trees as u64;
-    if objects.packs.len() > 1 || !loose.is_empty() {
-        summary.objects = summary.objects.min(distinct(&objects, &loose));
+    if objects.db.packs().len() > 1 || !loose.is_empty() || !known_loose.is_empty() {
+        let all = loose.iter().map(|one| one.id);
+        let mut all: Vec<Oid> = all.chain(known_loose.iter().copied()).collect();
+        all.sort_unstable();
+        summary.objects = summary.objects.min(distinct(&objects, &all));
     }
     summary.unreachable_hits = attribution.counts.unreached as u64;
     summary.cancelled |= observer.cancelled();
     let names = names.found.into_inner();
+    let mut leaks = leaks.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut reading = Reading {
         engine,
         options,
         what,
         objects: &objects,
         found: &found,
-        numbers: &numbers,
+        contexts: &contexts,
+        leaks: &leaks,
+        pool,
+        stale: Cell::new(false),
         names: names.unwrap_or_else(PoisonError::into_inner),
         times,
         recent,
@@ -208,11 +318,39 @@ fn attempt(
     };
     reading.run(&attribution);
     if options.metadata {
-        let mut leaks = leaks.into_inner().unwrap_or_else(PoisonError::into_inner);
-        reading.ref_names(&mut leaks);
+        reading.ref_names();
+    }
+    if reading.stale.get() {
+        return Ok(None);
     }
     let mut outcome = reading.outcome;
     summary.sort();
+    let whole = summary.gaps.is_empty() && summary.skipped.is_empty() && !summary.cancelled;
+    if let Some(store) = store.filter(|_| keep && whole) {
+        let mut rows: Vec<(u32, (u32, [u8; 16]))> = leaks
+            .drain()
+            .map(|((rule, print), number)| (number, (rule as u32, print)))
+            .collect();
+        rows.sort_unstable();
+        let ended = Ended {
+            engine,
+            options,
+            what,
+            objects: &objects,
+            identities: &identities,
+            known: known.as_ref(),
+            found: &found,
+            contexts: &contexts,
+            leaks: rows.into_iter().map(|(_, leak)| leak).collect(),
+            loose: (&loose, &known_loose),
+        };
+        let kept = ended
+            .known(&mut attribution)
+            .map(|known| store.write(&known));
+        if let Some(Err(error)) = kept {
+            outcome.notes.push(format!("cache: not written: {error}"));
+        }
+    }
     outcome.summary = summary;
     Ok(Some(outcome))
 }
@@ -234,24 +372,24 @@ fn moved(repo: &Repo, objects: &Objects, found: &Found, missed: &[Missed]) -> bo
 }
 
 /// How many objects there are; one that several packs hold counts once.
-fn distinct(objects: &Objects, loose: &[LooseId]) -> u64 {
-    let mut starts = vec![0; objects.packs.len()];
+fn distinct(objects: &Objects, loose: &[Oid]) -> u64 {
+    let mut starts = vec![0; objects.db.packs().len()];
     let mut loose = loose;
     let mut ids = Vec::new();
     let mut count = 0;
     // A part at a time, so that not all ids are in memory.
     for first in 0..=u8::MAX {
         let is_next = |id: &Oid| id.as_bytes().first() == Some(&first);
-        for (open, start) in objects.packs.iter().zip(&mut starts) {
-            let index = open.pack.index();
+        for (pack, start) in objects.db.packs().iter().zip(&mut starts) {
+            let index = pack.index();
             let rest = (*start..index.len()).map(|at| index.id(at));
             let before = ids.len();
             ids.extend(rest.take_while(is_next));
             *start += ids.len() - before;
         }
-        let end = loose.partition_point(|one| is_next(&one.id));
+        let end = loose.partition_point(is_next);
         let (part, rest) = loose.split_at(end);
-        ids.extend(part.iter().map(|one| one.id));
+        ids.extend_from_slice(part);
         loose = rest;
         ids.sort_unstable();
         ids.dedup();
@@ -272,22 +410,54 @@ pub enum AuditError {
     Git(#[from] git2::Error),
 }
 
-/// Opens everything that holds objects.
+/// Everything that holds objects.
+struct Opened {
+    /// The packs in it are those that are not known.
+    objects: Objects,
+    loose: Vec<LooseId>,
+    known_loose: Vec<Oid>,
+    /// Of each pack, known or not.
+    identities: Vec<Option<[u8; 32]>>,
+}
+
+/// Opens everything that holds objects. `None` where some that are known are gone.
 fn open(
     repo: &Repo,
     options: &AuditOptions,
     pool: &rayon::ThreadPool,
+    known: Option<&Known>,
     summary: &mut Summary,
-) -> (Objects, Vec<LooseId>) {
+) -> Option<Opened> {
     let (db, mut errors) = repo.objects();
     let packs = Vec::new();
     let mut objects = Objects { packs, db };
-    let (loose, failed) = objects.loose(pool);
+    let is_known = |id: &Oid| known.is_some_and(|known| known.has(id));
+    let (loose, known_loose, failed) = objects.loose_but(pool, is_known);
     errors.extend(failed);
     // A loose object goes only when a pack has it, so packs are listed after loose objects.
     errors.extend(objects.db.refresh());
-    errors.extend(pool.install(|| objects.db.load(options.load)));
-    let packs = objects.db.packs().iter();
+    let identities: Vec<_> = objects
+        .db
+        .packs()
+        .iter()
+        .map(|pack| recall::identity(pack))
+        .collect();
+    let is_new = |number: usize| {
+        let identity = identities.get(number).copied().flatten();
+        known.is_none_or(|known| known.pack(identity).is_none())
+    };
+    if known.is_some_and(|known| !known.is_there(&objects.db, &identities, pool)) {
+        return None;
+    }
+    let load = options.load;
+    errors.extend(pool.install(|| objects.db.load_some(load, is_new)));
+    let packs = objects
+        .db
+        .packs()
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| is_new(*number))
+        .map(|(_, pack)| pack);
     objects.packs = packs
         .map(|pack| OpenPack {
             pack: pack.clone(),
@@ -306,7 +476,12 @@ fn open(
             reason: error.to_string(),
         });
     }
-    (objects, loose)
+    Some(Opened {
+        objects,
+        loose,
+        known_loose,
+        identities,
+    })
 }
 
 /// Puts into the summary what was scanned and what could not be.
@@ -332,9 +507,6 @@ fn note(found: &mut Found, repo: &Repo, summary: &mut Summary) {
     let notes = std::mem::take(&mut found.notes);
     let notes = notes.into_iter().map(|(path, reason)| Gap { path, reason });
     summary.gaps.extend(notes);
-    summary.objects += found.looked.objects;
-    summary.bytes += found.looked.bytes;
-    summary.binary_files += found.looked.binary;
 }
 
 fn missing(missed: &Missed, promisor: bool, summary: &mut Summary) {
@@ -375,21 +547,21 @@ fn recent(commits: &[RawCommit], since: &Since) -> BTreeSet<Oid> {
     }
 }
 
-/// Numbers the secrets: of each leak its number, and of each context the leak's.
-#[expect(clippy::disallowed_methods, reason = "secrets are compared, not shown")]
-fn number(found: &Found) -> (Leaks, Vec<u32>) {
-    let mut leaks = Leaks::new();
-    let numbers = found
-        .contexts
-        .iter()
-        .map(|context| leak(&mut leaks, context.rule, context.secret.expose()))
-        .collect();
-    (leaks, numbers)
+/// The number of a leak, new or known.
+pub(super) fn leak(leaks: &mut Leaks, rule: usize, print: [u8; 16]) -> u32 {
+    let next = leaks.len() as u32;
+    *leaks.entry((rule, print)).or_insert(next)
 }
 
-fn leak(leaks: &mut Leaks, rule: usize, secret: &[u8]) -> u32 {
-    let next = leaks.len() as u32;
-    *leaks.entry((rule, secret.to_vec())).or_insert(next)
+/// The fingerprint of a rule's secret.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the fingerprint is made of the secret"
+)]
+pub(super) fn print_of(engine: &Engine, salt: &[u8], rule: usize, secret: &Secret) -> [u8; 16] {
+    let rule = engine.rules().rule(rule);
+    let id = rule.map_or("", |rule| &rule.spec().id);
+    fingerprint(id, secret.expose(), salt).0
 }
 
 fn hits(found: &Found, numbers: &[u32]) -> Vec<Hit> {
@@ -427,7 +599,6 @@ fn in_name(engine: &Engine, options: &AuditOptions, name: &[u8]) -> Vec<Located>
 
 impl Names<'_> {
     /// The leaks in a name.
-    #[expect(clippy::disallowed_methods, reason = "secrets are compared, not shown")]
     fn scan(&self, name: &[u8], leaks: &Mutex<Leaks>) -> Vec<u32> {
         if !self.options.metadata {
             return Vec::new();
@@ -440,7 +611,9 @@ impl Names<'_> {
         let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let mut numbers = Vec::new();
         for one in found {
-            let number = leak(&mut leaks, one.context.rule, one.context.secret.expose());
+            let (rule, secret) = (one.context.rule, &one.context.secret);
+            let print = print_of(self.engine, &self.options.salt, rule, secret);
+            let number = leak(&mut leaks, rule, print);
             numbers.push(number);
             all.push((name.to_vec(), number, one));
         }
@@ -455,10 +628,14 @@ struct Reading<'r> {
     what: Audit<'r>,
     objects: &'r Objects,
     found: &'r Found,
-    /// The leak of each context.
-    numbers: &'r [u32],
+    contexts: &'r Contexts,
+    leaks: &'r Leaks,
+    pool: &'r rayon::ThreadPool,
+    /// Whether something that is known turned out not to be so.
+    stale: Cell<bool>,
     names: Vec<(Vec<u8>, u32, Located)>,
-    times: HashMap<Oid, i64>,
+    /// When each commit was made, by its id.
+    times: Vec<(Oid, i64)>,
     recent: Option<BTreeSet<Oid>>,
     commits: HashMap<Oid, Option<Commit>>,
     mailmap: Option<Mailmap>,
@@ -470,13 +647,10 @@ impl Reading<'_> {
         self.names.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         self.names
             .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
+        self.prepare(attribution);
         let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
         for (number, unit) in attribution.units.iter().enumerate() {
-            let is_recent = self.recent.as_ref().is_none_or(|recent| {
-                let mut commits = unit.introductions.iter().map(|(commit, _)| commit);
-                commits.any(|commit| recent.contains(commit))
-            });
-            if !is_recent {
+            if !self.is_recent(unit) {
                 continue;
             }
             let matches = match unit.origin {
@@ -497,25 +671,63 @@ impl Reading<'_> {
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the fingerprint is made of the secret"
-    )]
+    fn is_recent(&self, unit: &Unit) -> bool {
+        self.recent.as_ref().is_none_or(|recent| {
+            let mut commits = unit.introductions.iter().map(|(commit, _)| commit);
+            commits.any(|commit| recent.contains(commit))
+        })
+    }
+
+    /// Reads again what will be shown of past runs' matches.
+    fn prepare(&self, attribution: &Attribution) {
+        let units = attribution.units.iter().filter(|unit| self.is_recent(unit));
+        let shown = units.flat_map(|unit| {
+            let introduced = unit.introductions.iter().map(|(_, object)| object);
+            let first = unit.objects.first().filter(|_| introduced.len() == 0);
+            introduced.chain(&unit.head_object).chain(first)
+        });
+        let shown = shown.map(|object| (object, self.all_items(object)));
+        let good = self.contexts.recall_all(shown, self.pool, |id, items| {
+            recall_one(
+                (self.engine, self.options, self.objects),
+                (self.contexts, self.leaks),
+                (id, items),
+            )
+        });
+        if !good {
+            self.stale.set(true);
+        }
+    }
+
     fn fingerprint(&self, found: &BlobMatch) -> Fingerprint {
-        let rule = self.engine.rules().rule(found.rule);
-        let id = rule.map_or("", |rule| &rule.spec().id);
-        fingerprint(id, found.secret.expose(), &self.options.salt)
+        let (rule, secret) = (found.rule, &found.secret);
+        Fingerprint(print_of(self.engine, &self.options.salt, rule, secret))
+    }
+
+    /// What stands where in an object.
+    fn all_items(&self, object: &Oid) -> &[Item] {
+        let objects = &self.found.objects;
+        let at = objects.binary_search_by_key(object, |(id, ..)| *id).ok();
+        let items = at.and_then(|at| objects.get(at));
+        items.map_or(&[], |(_, _, items)| items)
     }
 
     /// Where an object holds a leak.
     fn items(&self, object: &Oid, leak: u32) -> impl Iterator<Item = &Item> {
-        let objects = &self.found.objects;
-        let at = objects.binary_search_by_key(object, |(id, ..)| *id).ok();
-        let items = at.and_then(|at| objects.get(at));
-        let all = items.map(|(_, _, items)| items.as_slice());
-        all.unwrap_or_default()
+        let all = self.all_items(object);
+        let is_it = move |context: u32| self.contexts.leaks.get(context as usize) == Some(&leak);
+        if all
             .iter()
-            .filter(move |(context, _)| self.numbers.get(*context as usize) == Some(&leak))
+            .any(|(c, _)| is_it(*c) && self.contexts.is_missing(*c))
+            && !recall_one(
+                (self.engine, self.options, self.objects),
+                (self.contexts, self.leaks),
+                (object, all),
+            )
+        {
+            self.stale.set(true);
+        }
+        all.iter().filter(move |(context, _)| is_it(*context))
     }
 
     /// Matches of a leak in one object at a path.
@@ -523,7 +735,7 @@ impl Reading<'_> {
         let rules = self.engine.rules();
         self.items(&object, leak)
             .filter_map(|(number, spot)| {
-                let context = self.found.contexts.get(*number as usize)?;
+                let context = self.contexts.get(*number)?;
                 let mut m = place(rules, context, spot, path, &self.options.settings)?;
                 m.place.blob = Some(object);
                 m.place.commit = commit;
@@ -536,7 +748,10 @@ impl Reading<'_> {
     /// When a commit was made; what has none comes last.
     fn time(&self, commit: Option<Oid>) -> i64 {
         commit
-            .and_then(|id| self.times.get(&id).copied())
+            .and_then(|id| {
+                let at = self.times.binary_search_by_key(&id, |(id, _)| *id);
+                self.times.get(at.ok()?).map(|(_, time)| *time)
+            })
             .unwrap_or(i64::MAX)
     }
 
@@ -567,10 +782,12 @@ impl Reading<'_> {
             let last = unit.introductions.last().map(|(commit, _)| *commit);
             out.extend(self.matches(object, unit.leak, path, last));
         }
-        // Another version may say more clearly that it is a secret.
+        // Where these leave a doubt, another version may say more clearly that it is a secret.
         let mut worth = best(&out);
         let mut better = None;
-        for object in unit.objects.iter().filter(|id| !taken.contains(id)) {
+        let in_doubt = worth < PLAIN;
+        let rest = unit.objects.iter().filter(|_| in_doubt);
+        for object in rest.filter(|id| !taken.contains(id)) {
             let matches = self.matches(*object, unit.leak, path, None);
             if best(&matches) > worth || out.is_empty() && better.is_none() {
                 worth = best(&matches).max(worth);
@@ -710,12 +927,9 @@ impl Reading<'_> {
     }
 
     /// Secrets in the names of refs.
-    #[expect(clippy::disallowed_methods, reason = "secrets are compared, not shown")]
-    fn ref_names(&mut self, leaks: &mut Leaks) {
+    fn ref_names(&mut self) {
         for tip in self.what.tips {
             for found in in_name(self.engine, self.options, tip.name.as_bytes()) {
-                let (rule, secret) = (found.context.rule, &found.context.secret);
-                leak(leaks, rule, secret.expose());
                 let path = tip.name.as_bytes();
                 let Some(mut m) = self.in_text(&found, path, 0, Origin::Ref) else {
                     continue;
@@ -734,6 +948,16 @@ impl Reading<'_> {
             }
         }
     }
+}
+
+fn recall_one(
+    (engine, options, objects): (&Engine, &AuditOptions, &Objects),
+    (contexts, leaks): (&Contexts, &Leaks),
+    object: (&Oid, &[Item]),
+) -> bool {
+    contexts.recall(engine, options, objects, object, |context| {
+        leak_of(engine, &options.salt, leaks, context)
+    })
 }
 
 /// HEAD's `.mailmap`.

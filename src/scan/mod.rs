@@ -3,17 +3,20 @@
 mod added;
 mod audit;
 mod blob;
+mod cache;
 mod carry;
 mod driver;
 mod engine;
 mod join;
 mod merge;
 mod objects;
+mod recall;
 mod settle;
 mod windows;
 
 pub use added::{AddedOptions, Addition, scan_added};
 pub use audit::{Audit, AuditError, AuditOptions, AuditOutcome, Since, audit};
+pub use cache::CacheFolder;
 pub use driver::{Input, Options, Outcome, scan_bytes, scan_reader, scan_tree};
 pub use engine::{Engine, EngineError, Limits, Match, Scratch};
 pub use join::{BlobContext, BlobMatch, Settings, join};

@@ -31,12 +31,32 @@ pub(crate) struct ObjectOptions<'o> {
     pub(crate) memory: u64,
     /// Whether commits' and tags' texts are scanned.
     pub(crate) metadata: bool,
+    /// What past runs looked at, ascending; it is counted and not looked at again.
+    pub(crate) known: &'o [Seen],
+    /// Whether [`Found::seen`] is wanted.
+    pub(crate) record: bool,
     /// Becomes true when the run is to end early.
     pub(crate) stop: &'o AtomicBool,
 }
 
 /// Where in an object something stands: the number of its context, and the place.
 pub(crate) type Item = (u32, Spot);
+
+/// An object that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Seen {
+    pub(crate) id: Oid,
+    pub(crate) kind: Kind,
+    pub(crate) binary: bool,
+    pub(crate) size: u64,
+}
+
+impl Seen {
+    pub(crate) fn find(all: &[Self], id: &Oid) -> Option<Self> {
+        let at = all.binary_search_by_key(id, |seen| seen.id).ok()?;
+        all.get(at).copied()
+    }
+}
 
 /// What all objects hold.
 #[derive(Default)]
@@ -55,15 +75,38 @@ pub(crate) struct Found {
     pub(crate) looked: Looked,
     /// Loose objects that were listed and then gone.
     pub(crate) vanished: u64,
+    /// The same for each pack that was gone through.
+    pub(crate) packs: Vec<Looked>,
+    /// Every object that was looked at, by id.
+    pub(crate) seen: Vec<Seen>,
 }
 
 /// Counts of objects.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Looked {
     pub(crate) objects: u64,
     pub(crate) blobs: u64,
     pub(crate) binary: u64,
     pub(crate) bytes: u64,
+}
+
+impl Looked {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.objects += more.objects;
+        self.blobs += more.blobs;
+        self.binary += more.binary;
+        self.bytes += more.bytes;
+    }
+
+    /// Counts an object that a past run looked at.
+    pub(crate) fn count(&mut self, seen: Seen) {
+        self.add(Self {
+            objects: 1,
+            blobs: u64::from(seen.kind == Kind::Blob),
+            binary: u64::from(seen.binary),
+            bytes: seen.size,
+        });
+    }
 }
 
 /// What a thread gathers.
@@ -80,6 +123,7 @@ struct Gatherer<'o> {
     scratch: Scratch,
     looked: Looked,
     vanished: u64,
+    seen: Vec<Seen>,
     /// What the observer has not been told yet.
     untold: (u64, u64),
 }
@@ -103,6 +147,7 @@ impl<'o> Gatherer<'o> {
             scratch: Scratch::default(),
             looked: Looked::default(),
             vanished: 0,
+            seen: Vec::new(),
             untold: (0, 0),
         }
     }
@@ -115,6 +160,17 @@ impl<'o> Gatherer<'o> {
         self.untold.1 += bytes;
         if self.untold.0 >= TELL {
             self.tell();
+        }
+    }
+
+    fn record(&mut self, id: &dyn Fn() -> Oid, kind: Kind, binary: bool, size: u64) {
+        if self.options.record {
+            self.seen.push(Seen {
+                id: id(),
+                kind,
+                binary,
+                size,
+            });
         }
     }
 
@@ -181,10 +237,12 @@ impl<'o> Gatherer<'o> {
             }
         }
         if !self.is_scanned(kind) {
+            self.record(id, kind, false, bytes.len() as u64);
             return Carried::default();
         }
         let (carried, content) = self.carrier.object(bytes, base, is_base);
         self.looked.binary += u64::from(content.binary);
+        self.record(id, kind, content.binary, bytes.len() as u64);
         if content.unseen.is_some() {
             self.note_overflow(id(), true);
         }
@@ -202,6 +260,9 @@ impl<'o> Gatherer<'o> {
             self.windowed = Some(Windowed::new());
         }
         if !self.is_scanned(kind) {
+            if window.last {
+                self.record(&|| id, kind, false, size);
+            }
             return;
         }
         let Some(windowed) = &mut self.windowed else {
@@ -217,7 +278,9 @@ impl<'o> Gatherer<'o> {
         let done = window.last.then(|| self.windowed.take()).flatten();
         self.note_overflow(id, self.scratch.unseen.is_some());
         if let Some(windowed) = done {
-            self.looked.binary += u64::from(windowed.is_binary());
+            let binary = windowed.is_binary();
+            self.looked.binary += u64::from(binary);
+            self.record(&|| id, kind, binary, size);
             self.keep(id, kind, windowed.finish());
         }
     }
@@ -264,11 +327,24 @@ pub(crate) fn scan_objects(
     let mut found = Found::default();
     let mut gatherers = Vec::new();
     for open in &objects.packs {
-        let tree = DeltaTree::of(&open.pack, &open.entries, |_, _, kind| {
-            kind != Some(Kind::Tree)
+        let mut looked = Looked::default();
+        let tree = DeltaTree::of(&open.pack, &open.entries, |_, id, kind| {
+            if kind == Some(Kind::Tree) {
+                return false;
+            }
+            let known = Seen::find(options.known, id);
+            if let Some(seen) = known {
+                looked.count(seen);
+            }
+            known.is_none()
         });
+        found.looked.add(looked);
         let walked = walk(&open.pack, &open.entries, &tree, &walk_options, pool, make);
         found.gaps.extend(walked.gaps);
+        for visitor in &walked.visitors {
+            looked.add(visitor.looked);
+        }
+        found.packs.push(looked);
         gatherers.extend(walked.visitors);
     }
     let errors = Mutex::new(Vec::new());
@@ -436,17 +512,16 @@ impl Found {
         self.commits.append(&mut gatherer.commits);
         self.notes.append(&mut gatherer.notes);
         self.vanished += gatherer.vanished;
-        let (sum, more) = (&mut self.looked, gatherer.looked);
-        sum.objects += more.objects;
-        sum.blobs += more.blobs;
-        sum.binary += more.binary;
-        sum.bytes += more.bytes;
+        self.looked.add(gatherer.looked);
+        self.seen.append(&mut gatherer.seen);
     }
 
     /// Orders everything, and leaves out what several packs hold.
     fn sort(&mut self) {
         self.objects.sort_by_key(|(id, ..)| *id);
         self.objects.dedup_by_key(|(id, ..)| *id);
+        self.seen.sort_unstable();
+        self.seen.dedup_by_key(|seen| seen.id);
         self.commits.sort_by_key(|commit| commit.id);
         self.commits.dedup_by_key(|commit| commit.id);
         self.gaps

@@ -8,6 +8,7 @@
     reason = "a test that panics has failed, which is what it is for; and none need be fast"
 )]
 
+mod cache;
 mod history;
 mod history_hostile;
 mod hook;
