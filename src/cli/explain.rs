@@ -5,6 +5,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 
+use keysweep::decode::utf16;
 use keysweep::report::{Redactor, printable};
 use keysweep::scan::{
     BlobMatch, Engine, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes,
@@ -63,6 +64,13 @@ pub(crate) fn run(
         file,
         args.common.show_secrets,
     );
+    // Lines are those of the text, and the redactor knows secrets as text.
+    let wide = match bytes.get(..2) {
+        Some([0xFF, 0xFE] | [0xFE, 0xFF]) => utf16(&bytes),
+        _ if bytes.iter().take(8192).any(|b| *b == 0) => utf16(&bytes),
+        _ => None,
+    };
+    let bytes = wide.map_or(bytes, |text| text.bytes);
     let Some(text) = bytes.split(|b| *b == b'\n').nth(line as usize - 1) else {
         bail!("{named}: has fewer than {line} lines");
     };

@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use keysweep::model::Gap;
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge_with,
@@ -23,7 +24,13 @@ use super::progress::Progress;
 
 /// Makes the engine for the rules that the caller chose.
 pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
-    Ok(Engine::new(RuleSet::load(&selection.selection())?)?)
+    let rules = RuleSet::load(&selection.selection())?;
+    if rules.rules().is_empty() {
+        bail!(
+            "no rule is left to scan with; give some with --rules, or leave out --no-builtin-rules or --disable"
+        );
+    }
+    Ok(Engine::new(rules)?)
 }
 
 /// Runs the command.
@@ -84,15 +91,28 @@ fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Pr
     let several = paths.len() > 1;
     let mut inputs = Vec::new();
     for path in paths {
-        if path == Path::new("-") {
+        let pipe = match pipe(path) {
+            None => None,
+            Some(Ok(pipe)) => Some(pipe),
+            Some(Err(error)) => {
+                outcome.summary.gaps.push(Gap {
+                    path: path.display().to_string(),
+                    reason: error.to_string(),
+                });
+                continue;
+            }
+        };
+        if let Some(mut pipe) = pipe {
+            let shown = path.to_string_lossy();
             let mut scratch = Scratch::default();
+            let observer = progress.observer();
             let part = scan_reader(
                 engine,
-                &mut io::stdin().lock(),
-                b"-",
+                &mut *pipe,
+                shown.as_bytes(),
                 options,
                 &mut scratch,
-                progress.observer(),
+                observer,
             );
             outcome.matches.extend(part.matches);
             outcome.summary.merge(part.summary);
@@ -121,6 +141,22 @@ fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Pr
     }
     outcome.summary.sort();
     outcome
+}
+
+/// What is read to its end as it comes: standard input, or a pipe that the user named, as `<(…)` of a shell.
+fn pipe(path: &Path) -> Option<io::Result<Box<dyn io::Read>>> {
+    if path == Path::new("-") {
+        return Some(Ok(Box::new(io::stdin().lock())));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if std::fs::metadata(path).is_ok_and(|kind| kind.file_type().is_fifo()) {
+            let pipe = std::fs::File::open(path);
+            return Some(pipe.map(|pipe| Box::new(pipe) as Box<dyn io::Read>));
+        }
+    }
+    None
 }
 
 fn globs(patterns: &[String]) -> anyhow::Result<Option<GlobSet>> {

@@ -61,7 +61,15 @@ pub fn allows(bytes: &[u8], span: &Range<usize>, rule: &str) -> Option<String> {
 }
 
 fn own_mark(line: &[u8], rule: &str) -> bool {
-    let Some(at) = memchr::memmem::find(line, OWN.as_bytes()) else {
+    // A word of its own: not `keysweep:allowed`, and not a part of an address.
+    let stands_alone = |at: usize| {
+        let before = at.checked_sub(1).and_then(|i| line.get(i));
+        let behind = line.get(at + OWN.len());
+        before.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'?' | b'&' | b'=' | b'_'))
+            && behind.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'&' | b'=' | b'_'))
+    };
+    let mut marks = memchr::memmem::find_iter(line, OWN.as_bytes());
+    let Some(at) = marks.find(|at| stands_alone(*at)) else {
         return false;
     };
     let rest = String::from_utf8_lossy(&line[at + OWN.len()..]);

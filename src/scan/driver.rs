@@ -443,6 +443,14 @@ impl Worker<'_> {
         let shown = || String::from_utf8_lossy(&file.shown).into_owned();
         let content = match open_regular(&file.path, file.follow) {
             Ok(content) => content,
+            // The user named it, so that it must not go by as if it had been scanned.
+            Err(OpenError::Special) if file.follow => {
+                self.outcome.summary.gaps.push(Gap {
+                    path: shown(),
+                    reason: "neither a file, a folder nor a pipe".to_owned(),
+                });
+                return 0;
+            }
             Err(OpenError::Special) => {
                 self.outcome.summary.skip(Skip {
                     kind: SkipKind::Special,

@@ -25,11 +25,12 @@ impl Repository {
     pub fn at(root: &Path, trusted: impl Fn(&Path) -> bool) -> Option<Self> {
         let git = git_folder(root, trusted)?;
         let index = git.join("index");
-        // A repository without an index (nothing added yet) ignores by its rules all the same.
-        let tracked = if fs::symlink_metadata(&index).is_ok_and(|m| m.is_file()) {
-            tracked(&index).ok()?
-        } else {
-            Vec::new()
+        let tracked = match fs::symlink_metadata(&index) {
+            Ok(kind) if kind.is_file() => tracked(&index).ok()?,
+            // Nothing added yet, so the ignore rules alone count.
+            Err(_) if !has_commits(&git) => Vec::new(),
+            // What is tracked cannot be known, so that nothing may be left out.
+            _ => return None,
         };
         Some(Self { tracked })
     }
@@ -52,6 +53,13 @@ impl Repository {
             .partition_point(|p| p.as_slice() < prefix.as_slice());
         self.tracked.get(at).is_some_and(|p| p.starts_with(&prefix))
     }
+}
+
+/// Whether there is a ref: somebody has committed.
+fn has_commits(git: &Path) -> bool {
+    let is_there = |name: &str| fs::symlink_metadata(git.join(name)).is_ok();
+    let mut heads = fs::read_dir(git.join("refs/heads")).into_iter().flatten();
+    is_there("packed-refs") || is_there("commondir") || heads.next().is_some()
 }
 
 fn git_folder(root: &Path, trusted: impl Fn(&Path) -> bool) -> Option<PathBuf> {
