@@ -254,9 +254,16 @@ fn links_are_not_followed_and_pipes_not_waited_for() {
     let run = tree.scan(&["--no-ignore"]).ends_with(0);
     assert_eq!(run.summary()["skipped"]["symlink"], 4);
     assert_eq!(run.summary()["skipped"]["special"], 2);
-    // What the caller names is followed.
+    // What the caller names is followed, and read to its end if it is a pipe.
     tree.scan(&["file"]).ends_with(1);
-    tree.scan(&["pipe"]).ends_with(0);
+    let pipe = tree.path().join("pipe");
+    let writer = std::thread::spawn(move || fs::write(pipe, guide()).unwrap());
+    let run = tree.scan(&["pipe"]).ends_with(1);
+    writer.join().unwrap();
+    assert_eq!(run.findings()[0]["path"], "pipe");
+    // What cannot be read must not go by as clean.
+    let run = tree.scan(&["socket"]).ends_with(2);
+    assert_eq!(run.records("gap")[0]["path"], "socket");
 }
 
 #[test]
