@@ -10,6 +10,7 @@ mod engine;
 mod join;
 mod merge;
 mod objects;
+mod reading;
 mod recall;
 mod settle;
 mod windows;

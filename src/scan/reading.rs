@@ -1,0 +1,411 @@
+//! The last step of an audit: from units of attribution to matches at their paths and commits.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use super::audit::{Audit, AuditOptions, AuditOutcome, Leaks, MESSAGE, leak, print_of};
+use super::blob::{located, scan_whole};
+use super::join::{Located, Spot, place};
+use super::objects::{Found, Item};
+use super::recall::{Contexts, leak_of};
+use super::{BlobMatch, Engine, Scratch};
+use crate::history::{Attribution, Mailmap, Objects, Unit, details};
+use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
+use crate::pack::Kind;
+
+/// Most bytes of a commit, a tag, or a mailmap.
+const TEXT: u64 = 16 << 20;
+/// The score from which on the versions of a file that are shown leave no doubt.
+const PLAIN: f32 = 0.5;
+/// The secrets in names of files and folders.
+pub(super) struct Names<'n> {
+    pub(super) engine: &'n Engine,
+    pub(super) options: &'n AuditOptions,
+    /// Name, leak, and where it stands in the name.
+    pub(super) found: Mutex<Vec<(Vec<u8>, u32, Located)>>,
+}
+
+/// Finds what speaks for itself in a name.
+fn in_name(engine: &Engine, options: &AuditOptions, name: &[u8]) -> Vec<Located> {
+    let (limits, settings) = (options.limits, &options.settings);
+    let content = scan_whole(engine, name, (true, None), limits, &mut Scratch::default());
+    located(engine, name, content, settings)
+}
+
+impl Names<'_> {
+    /// The leaks in a name.
+    pub(super) fn scan(&self, name: &[u8], leaks: &Mutex<Leaks>) -> Vec<u32> {
+        if !self.options.metadata {
+            return Vec::new();
+        }
+        let found = in_name(self.engine, self.options, name);
+        if found.is_empty() {
+            return Vec::new();
+        }
+        let mut leaks = leaks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = Vec::new();
+        for one in found {
+            let (rule, secret) = (one.context.rule, &one.context.secret);
+            let print = print_of(self.engine, &self.options.salt, rule, secret);
+            let number = leak(&mut leaks, rule, print);
+            numbers.push(number);
+            all.push((name.to_vec(), number, one));
+        }
+        numbers
+    }
+}
+
+/// From units to matches.
+pub(super) struct Reading<'r> {
+    pub(super) engine: &'r Engine,
+    pub(super) options: &'r AuditOptions,
+    pub(super) what: Audit<'r>,
+    pub(super) objects: &'r Objects,
+    pub(super) found: &'r Found,
+    pub(super) contexts: &'r Contexts,
+    pub(super) leaks: &'r Leaks,
+    pub(super) pool: &'r rayon::ThreadPool,
+    /// Whether something that is known turned out not to be so.
+    pub(super) stale: Cell<bool>,
+    pub(super) names: Vec<(Vec<u8>, u32, Located)>,
+    /// When each commit was made, by its id.
+    pub(super) times: Vec<(Oid, i64)>,
+    pub(super) recent: Option<BTreeSet<Oid>>,
+    pub(super) commits: HashMap<Oid, Option<Commit>>,
+    pub(super) mailmap: Option<Mailmap>,
+    pub(super) outcome: AuditOutcome,
+}
+
+impl Reading<'_> {
+    pub(super) fn run(&mut self, attribution: &Attribution) {
+        self.names.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        self.names
+            .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
+        self.prepare(attribution);
+        let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
+        for (number, unit) in attribution.units.iter().enumerate() {
+            if !self.is_recent(unit) {
+                continue;
+            }
+            let matches = match unit.origin {
+                Origin::Content => self.content(unit),
+                Origin::Name => self.name(unit),
+                _ => self.text(unit),
+            };
+            if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
+                let print = self.fingerprint(first);
+                let entry = counting.entry(unit.leak);
+                entry.or_insert((print, Vec::new())).1.push(number);
+            }
+            self.outcome.matches.extend(matches);
+        }
+        for (print, units) in counting.into_values() {
+            let history = self.history(attribution, &units);
+            self.outcome.histories.insert(print, history);
+        }
+    }
+
+    fn is_recent(&self, unit: &Unit) -> bool {
+        self.recent.as_ref().is_none_or(|recent| {
+            let mut commits = unit.introductions.iter().map(|(commit, _)| commit);
+            commits.any(|commit| recent.contains(commit))
+        })
+    }
+
+    /// Reads again what will be shown of past runs' matches.
+    fn prepare(&self, attribution: &Attribution) {
+        let units = attribution.units.iter().filter(|unit| self.is_recent(unit));
+        let shown = units.flat_map(|unit| {
+            let introduced = unit.introductions.iter().map(|(_, object)| object);
+            let first = unit.objects.first().filter(|_| introduced.len() == 0);
+            introduced.chain(&unit.head_object).chain(first)
+        });
+        let shown = shown.map(|object| (object, self.all_items(object)));
+        let good = self.contexts.recall_all(shown, self.pool, |id, items| {
+            recall_one(
+                (self.engine, self.options, self.objects),
+                (self.contexts, self.leaks),
+                (id, items),
+            )
+        });
+        if !good {
+            self.stale.set(true);
+        }
+    }
+
+    fn fingerprint(&self, found: &BlobMatch) -> Fingerprint {
+        let (rule, secret) = (found.rule, &found.secret);
+        Fingerprint(print_of(self.engine, &self.options.salt, rule, secret))
+    }
+
+    /// What stands where in an object.
+    fn all_items(&self, object: &Oid) -> &[Item] {
+        let objects = &self.found.objects;
+        let at = objects.binary_search_by_key(object, |(id, ..)| *id).ok();
+        let items = at.and_then(|at| objects.get(at));
+        items.map_or(&[], |(_, _, items)| items)
+    }
+
+    /// Where an object holds a leak.
+    fn items(&self, object: &Oid, leak: u32) -> impl Iterator<Item = &Item> {
+        let all = self.all_items(object);
+        let is_it = move |context: u32| self.contexts.leaks.get(context as usize) == Some(&leak);
+        if all
+            .iter()
+            .any(|(c, _)| is_it(*c) && self.contexts.is_missing(*c))
+            && !recall_one(
+                (self.engine, self.options, self.objects),
+                (self.contexts, self.leaks),
+                (object, all),
+            )
+        {
+            self.stale.set(true);
+        }
+        all.iter().filter(move |(context, _)| is_it(*context))
+    }
+
+    /// Matches of a leak in one object at a path.
+    fn matches(&self, object: Oid, leak: u32, path: &[u8], commit: Option<Oid>) -> Vec<BlobMatch> {
+        let rules = self.engine.rules();
+        self.items(&object, leak)
+            .filter_map(|(number, spot)| {
+                let context = self.contexts.get(*number)?;
+                let mut m = place(rules, context, spot, path, &self.options.settings)?;
+                m.place.blob = Some(object);
+                m.place.commit = commit;
+                m.time = Some(self.time(commit));
+                Some(m)
+            })
+            .collect()
+    }
+
+    /// When a commit was made; what has none comes last.
+    fn time(&self, commit: Option<Oid>) -> i64 {
+        commit
+            .and_then(|id| {
+                let at = self.times.binary_search_by_key(&id, |(id, _)| *id);
+                self.times.get(at.ok()?).map(|(_, time)| *time)
+            })
+            .unwrap_or(i64::MAX)
+    }
+
+    /// A leak in the versions of a file: where it came in, where it is now, and the version that is worth most.
+    fn content(&self, unit: &Unit) -> Vec<BlobMatch> {
+        let shown;
+        let path: &[u8] = if unit.path.is_empty() {
+            // Nothing holds it, so it has no name but its id.
+            shown = unit.objects.first().map(|id| format!("object {id}"));
+            shown.as_deref().unwrap_or_default().as_bytes()
+        } else {
+            &unit.path
+        };
+        let best = |matches: &[BlobMatch]| {
+            let counting = matches.iter().filter(|m| m.place.dropped.is_none());
+            counting.map(|m| m.place.score).fold(-1.0, f32::max)
+        };
+        let mut out = Vec::new();
+        let mut taken = BTreeSet::new();
+        for (commit, object) in &unit.introductions {
+            if taken.insert(*object) {
+                out.extend(self.matches(*object, unit.leak, path, Some(*commit)));
+            }
+        }
+        if let Some(object) = unit.head_object
+            && taken.insert(object)
+        {
+            let last = unit.introductions.last().map(|(commit, _)| *commit);
+            out.extend(self.matches(object, unit.leak, path, last));
+        }
+        // Where these leave a doubt, another version may say more clearly that it is a secret.
+        let mut worth = best(&out);
+        let mut better = None;
+        let in_doubt = worth < PLAIN;
+        let rest = unit.objects.iter().filter(|_| in_doubt);
+        for object in rest.filter(|id| !taken.contains(id)) {
+            let matches = self.matches(*object, unit.leak, path, None);
+            if best(&matches) > worth || out.is_empty() && better.is_none() {
+                worth = best(&matches).max(worth);
+                better = Some(matches);
+            }
+        }
+        out.extend(better.into_iter().flatten());
+        out
+    }
+
+    /// A leak in commits' or tags' own text.
+    fn text(&self, unit: &Unit) -> Vec<BlobMatch> {
+        let is_commit = unit.origin == Origin::Commit;
+        let mut objects: Vec<Oid> = unit.introductions.iter().map(|(_, id)| *id).collect();
+        if objects.is_empty() {
+            objects.extend(unit.objects.first());
+        }
+        let mut out = Vec::new();
+        for object in objects {
+            let commit = is_commit.then_some(object);
+            let matches = self.matches(object, unit.leak, MESSAGE, commit);
+            out.extend(matches.into_iter().map(|mut m| {
+                m.place.path.clear();
+                m.place.origin = unit.origin;
+                m
+            }));
+        }
+        out
+    }
+
+    /// A leak in the name of a file or folder.
+    fn name(&self, unit: &Unit) -> Vec<BlobMatch> {
+        let slash = memchr::memrchr(b'/', &unit.path).map_or(0, |at| at + 1);
+        let name = unit.path.get(slash..).unwrap_or_default();
+        let first = self
+            .names
+            .partition_point(|(n, leak, _)| (n.as_slice(), *leak) < (name, unit.leak));
+        let same = |(n, leak, _): &&(Vec<u8>, u32, Located)| n == name && *leak == unit.leak;
+        let all = self.names.iter().skip(first).take_while(same);
+        let commit = unit.introductions.first().map(|(commit, _)| *commit);
+        all.filter_map(|(_, _, found)| {
+            let mut m = self.in_text(found, &unit.path, slash, Origin::Name)?;
+            m.place.commit = commit;
+            m.place.blob = unit.introductions.first().map(|(_, object)| *object);
+            m.time = Some(self.time(commit));
+            Some(m)
+        })
+        .collect()
+    }
+
+    /// A match in a name that begins at an offset of a path.
+    fn in_text(
+        &self,
+        found: &Located,
+        path: &[u8],
+        offset: usize,
+        origin: Origin,
+    ) -> Option<BlobMatch> {
+        let (rules, settings) = (self.engine.rules(), &self.options.settings);
+        let moved = |at: Position| Position {
+            line: at.line,
+            column: at.column.saturating_add(offset as u32),
+        };
+        let spot = Spot {
+            start: moved(found.spot.start),
+            end: moved(found.spot.end),
+            span: Span {
+                start: found.spot.span.start + offset as u64,
+                end: found.spot.span.end + offset as u64,
+            },
+        };
+        let mut m = place(rules, &found.context, &spot, path, settings)?;
+        m.place.origin = origin;
+        Some(m)
+    }
+
+    fn history(&mut self, attribution: &Attribution, units: &[usize]) -> History {
+        let joined = attribution.history(units);
+        let (tips, more_tips) = self.named(&joined.tips);
+        let (refs, more_refs) = self.named(&joined.refs);
+        let until = joined.until.unwrap_or(self.options.now);
+        let seconds = joined
+            .first_time
+            .map_or(0, |first| until.saturating_sub(first));
+        History {
+            introductions: joined.introductions,
+            in_head: joined.in_head,
+            tips,
+            more_tips,
+            refs,
+            more_refs,
+            is_partial: false,
+            exposed_days: u32::try_from(seconds / 86_400).unwrap_or(0),
+            first: joined.first.and_then(|id| self.commit(id)),
+            last: joined.last.and_then(|id| self.commit(id)),
+        }
+    }
+
+    /// The names of the first of these tips, and how many more there are. HEAD is told of elsewhere.
+    fn named(&self, tips: &[usize]) -> (Vec<String>, u64) {
+        let sort = |name: &str| {
+            let sorts = ["refs/heads/", "refs/tags/", "refs/remotes/"];
+            let sort = sorts.iter().position(|prefix| name.starts_with(prefix));
+            sort.unwrap_or(sorts.len())
+        };
+        let tips = tips.iter().filter_map(|tip| self.what.tips.get(*tip));
+        let mut all: Vec<(usize, &str)> = tips
+            .map(|tip| (sort(&tip.name), &*tip.name))
+            .filter(|(_, name)| *name != "HEAD")
+            .collect();
+        if all.len() > History::NAMED {
+            all.select_nth_unstable(History::NAMED);
+        }
+        let more = all.len().saturating_sub(History::NAMED);
+        all.truncate(History::NAMED);
+        all.sort_unstable();
+        let names = all.into_iter().map(|(_, name)| name.to_owned());
+        (names.collect(), more as u64)
+    }
+
+    /// What a report says of a commit.
+    fn commit(&mut self, id: Oid) -> Option<Commit> {
+        if let Some(known) = self.commits.get(&id) {
+            return known.clone();
+        }
+        if self.mailmap.is_none() {
+            let head = self.what.refs.head;
+            let bytes = head.and_then(|head| mailmap(self.objects, head));
+            self.mailmap = Some(Mailmap::new(&bytes.unwrap_or_default()));
+        }
+        let stored = self.objects.db.find(&id, TEXT).ok().flatten();
+        let commit = stored
+            .zip(self.mailmap.as_ref())
+            .map(|(stored, mailmap)| details(id, &stored.bytes, mailmap));
+        self.commits.insert(id, commit.clone());
+        commit
+    }
+
+    /// Secrets in the names of refs.
+    pub(super) fn ref_names(&mut self) {
+        for tip in self.what.tips {
+            for found in in_name(self.engine, self.options, tip.name.as_bytes()) {
+                let path = tip.name.as_bytes();
+                let Some(mut m) = self.in_text(&found, path, 0, Origin::Ref) else {
+                    continue;
+                };
+                m.time = Some(i64::MAX);
+                if m.place.dropped.is_none() {
+                    let print = self.fingerprint(&m);
+                    let history = self.outcome.histories.entry(print).or_default();
+                    for names in [&mut history.tips, &mut history.refs] {
+                        if !names.contains(&tip.name) {
+                            names.insert(0, tip.name.clone());
+                        }
+                    }
+                }
+                self.outcome.matches.push(m);
+            }
+        }
+    }
+}
+
+fn recall_one(
+    (engine, options, objects): (&Engine, &AuditOptions, &Objects),
+    (contexts, leaks): (&Contexts, &Leaks),
+    object: (&Oid, &[Item]),
+) -> bool {
+    contexts.recall(engine, options, objects, object, |context| {
+        leak_of(engine, &options.salt, leaks, context)
+    })
+}
+
+/// HEAD's `.mailmap`.
+fn mailmap(objects: &Objects, head: Oid) -> Option<Vec<u8>> {
+    let text = |id: &Oid, kind: Kind| {
+        let stored = objects.db.find(id, TEXT).ok().flatten();
+        stored.filter(|stored| stored.kind == kind)
+    };
+    let commit = crate::history::parse(head, &text(&head, Kind::Commit)?.bytes)?;
+    let tree = text(&commit.tree, Kind::Tree)?;
+    let entry = b"100644 .mailmap\0";
+    let at = memchr::memmem::find(&tree.bytes, entry)? + entry.len();
+    let id = Oid::from_slice(tree.bytes.get(at..)?)?;
+    Some(text(&id, Kind::Blob)?.bytes.to_vec())
+}
