@@ -220,15 +220,26 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         input.pool,
         &mut missed,
     );
+    let roots: Vec<Oid> = input.commits.iter().map(|commit| commit.tree).collect();
+    let mut forest = Forest::new(&trees, &ids, input.past);
+    // Neither needs the other, and both are mostly serial.
+    let ((), commits) = input.pool.join(
+        || {
+            for tree in roots.iter().filter_map(|id| trees.ids.find(id)) {
+                forest.node(&trees, tree, &mut missed);
+            }
+        },
+        || Commits::new(input.commits, input.pool),
+    );
     let work = Work {
         objects: input.objects,
-        forest: Forest::new(&trees, &ids, input.past),
+        forest,
         places: Places::new(&leaks, &trees.names, input.set_memory / 2),
         sets: Sets::new(input.set_memory / 2),
         trees: &trees,
         hits: &ids,
         leaks: &leaks,
-        commits: Commits::new(input.commits, input.pool),
+        commits,
         shallow: input.shallow,
         roots: Vec::new(),
         held: Vec::new(),

@@ -93,7 +93,7 @@ impl Repo {
             .map(|pack| {
                 let pack = Arc::new(open(pack.path()));
                 let entries = Entries::read(&pack, &pool);
-                OpenPack { pack, entries }
+                OpenPack::new(pack, entries)
             })
             .collect();
         Objects { packs, db }

@@ -1,10 +1,10 @@
 //! A repository's objects, opened once for all passes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
-use crate::pack::{Db, Entries, Error, Kind, Oid, Pack};
+use crate::pack::{Db, DeltaTree, Entries, Error, Kind, Oid, Pack};
 
 /// Packs and loose objects of a repository.
 pub struct Objects {
@@ -20,6 +20,46 @@ pub struct OpenPack {
     pub pack: Arc<Pack>,
     /// Its entries.
     pub entries: Entries,
+    folders: OnceLock<Folders>,
+}
+
+/// The trees of a pack.
+pub(super) struct Folders {
+    /// What leads to them.
+    pub(super) deltas: DeltaTree,
+    /// Their entries, and those of which only decoding tells that they are none.
+    pub(super) entries: Vec<u32>,
+}
+
+impl OpenPack {
+    /// A pack with the list of its entries.
+    pub fn new(pack: Arc<Pack>, entries: Entries) -> Self {
+        Self {
+            pack,
+            entries,
+            folders: OnceLock::new(),
+        }
+    }
+
+    /// Finds its trees, which [`attribute`](super::attribute()) asks for: to be called beside other work on one thread.
+    pub fn prepare(&self) {
+        self.folders();
+    }
+
+    pub(super) fn folders(&self) -> &Folders {
+        self.folders.get_or_init(|| {
+            let mut entries = Vec::new();
+            let deltas = DeltaTree::of(&self.pack, &self.entries, |entry, _, kind| {
+                // A delta on an object outside the pack has a kind that only decoding tells.
+                let may = kind.is_none_or(|kind| kind == Kind::Tree);
+                if may {
+                    entries.push(entry as u32);
+                }
+                may
+            });
+            Folders { deltas, entries }
+        })
+    }
 }
 
 /// A loose object that is there.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::attribute::Missed;
 use super::ids::Ids;
 use super::name::{Known, Local, Name, Names};
-use super::objects::{LooseId, Objects, OpenPack};
+use super::objects::{LooseId, Objects};
 use super::past::Past;
 use crate::pack::{
     DeltaTree, EditMap, Head, Kind, Object, Oid, Options, Segment, Visitor, Window, walk,
@@ -109,19 +109,13 @@ impl Trees {
         missed: &mut Vec<Missed>,
     ) -> Self {
         let mut found: Vec<Found> = Vec::new();
-        let deltas: Vec<DeltaTree> = (0_u32..)
-            .zip(&objects.packs)
-            .map(|(source, OpenPack { pack, entries })| {
-                DeltaTree::of(pack, entries, |entry, id, kind| {
-                    // A delta on an object outside the pack has a kind that only decoding tells.
-                    let may = kind.is_none_or(|kind| kind == Kind::Tree);
-                    if may {
-                        found.push(Found::new(id, source, entry as u32));
-                    }
-                    may
-                })
-            })
-            .collect();
+        for (source, open) in (0_u32..).zip(&objects.packs) {
+            let all = open.folders().entries.iter();
+            found.extend(all.map(|&entry| {
+                let id = open.entries.id(&open.pack, entry as usize);
+                Found::new(&id, source, entry)
+            }));
+        }
         let stored = Stored {
             objects,
             loose,
@@ -135,7 +129,7 @@ impl Trees {
                 .map(|(i, l)| Found::new(&l.id, outside, i)),
         );
         let id_of = |found: &Found| match objects.packs.get(found.source as usize) {
-            Some(OpenPack { pack, entries }) => entries.id(pack, found.entry as usize),
+            Some(open) => open.entries.id(&open.pack, found.entry as usize),
             None => loose[found.entry as usize].id,
         };
         let (ids, mut numbers) = number(found, id_of, objects, loose.len(), pool);
@@ -161,12 +155,11 @@ impl Trees {
             edges: Vec::new(),
             names: Known::default(),
         };
-        for (source, (OpenPack { pack, entries }, delta)) in
-            objects.packs.iter().zip(&deltas).enumerate()
-        {
-            let walked = walk(pack, entries, delta, &options, pool, || {
+        for (source, open) in objects.packs.iter().enumerate() {
+            let deltas = &open.folders().deltas;
+            let walked = walk(&open.pack, &open.entries, deltas, &options, pool, || {
                 Reader::new(
-                    Some((delta, &numbers[source][..])),
+                    Some((deltas, &numbers[source][..])),
                     &trees.ids,
                     hits,
                     names.local(),

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::cache::{CacheFolder, Known, Store};
 use super::objects::{Found, Item, ObjectOptions, Seen, scan_objects, scan_odb};
-use super::reading::{Names, Reading};
+use super::reading::{Names, Reading, by_sort};
 use super::recall::{self, Contexts, Ended};
 use super::{BlobMatch, Engine, Limits, Settings, fingerprint};
 use crate::history::{
@@ -105,6 +105,11 @@ pub fn audit(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads.max(1))
         .build()?;
+    let tips = by_sort(what.tips);
+    let what = Audit {
+        tips: &tips,
+        ..what
+    };
     let mut notes = Vec::new();
     let store = options.cache.as_ref().filter(|_| !options.whole);
     let store = store.map(|folder| recall::store(engine, what.repo, options, folder));
@@ -343,6 +348,8 @@ fn attempt(
         }
     }
     outcome.summary = summary;
+    // Millions of small pieces, and the pack: nobody waits for their end.
+    pool.spawn(move || drop((objects, attribution, found, contexts, known)));
     Ok(Some(outcome))
 }
 
@@ -450,10 +457,7 @@ fn open(
         .filter(|(number, _)| is_new(*number))
         .map(|(_, pack)| pack);
     objects.packs = packs
-        .map(|pack| OpenPack {
-            pack: pack.clone(),
-            entries: Entries::read(pack, pool),
-        })
+        .map(|pack| OpenPack::new(pack.clone(), Entries::read(pack, pool)))
         .collect();
     errors.extend(
         objects

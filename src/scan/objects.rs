@@ -328,16 +328,20 @@ pub(crate) fn scan_objects(
     let mut gatherers = Vec::new();
     for open in &objects.packs {
         let mut looked = Looked::default();
-        let tree = DeltaTree::of(&open.pack, &open.entries, |_, id, kind| {
-            if kind == Some(Kind::Tree) {
-                return false;
-            }
-            let known = Seen::find(options.known, id);
-            if let Some(seen) = known {
-                looked.count(seen);
-            }
-            known.is_none()
-        });
+        let deltas = || {
+            DeltaTree::of(&open.pack, &open.entries, |_, id, kind| {
+                if kind == Some(Kind::Tree) {
+                    return false;
+                }
+                let known = Seen::find(options.known, id);
+                if let Some(seen) = known {
+                    looked.count(seen);
+                }
+                known.is_none()
+            })
+        };
+        // Attribution's trees are found on another thread meanwhile.
+        let (tree, ()) = pool.join(deltas, || open.prepare());
         found.looked.add(looked);
         let walked = walk(&open.pack, &open.entries, &tree, &walk_options, pool, make);
         found.gaps.extend(walked.gaps);

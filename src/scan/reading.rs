@@ -10,7 +10,7 @@ use super::join::{Located, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Scratch};
-use crate::history::{Attribution, Mailmap, Objects, Unit, details};
+use crate::history::{Attribution, Mailmap, Objects, Tip, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
 use crate::pack::Kind;
 
@@ -18,6 +18,21 @@ use crate::pack::Kind;
 const TEXT: u64 = 16 << 20;
 /// The score from which on the versions of a file that are shown leave no doubt.
 const PLAIN: f32 = 0.5;
+/// The name under which the commit that is checked out is a tip.
+const HEAD: &str = "HEAD";
+
+/// Orders refs as reports name them: HEAD, branches, tags, remote branches, others; each sort by name.
+pub(super) fn by_sort(tips: &[Tip]) -> Vec<Tip> {
+    let sort = |tip: &Tip| {
+        let sorts = [HEAD, "refs/heads/", "refs/tags/", "refs/remotes/"];
+        let sort = sorts.iter().position(|prefix| tip.name.starts_with(prefix));
+        sort.unwrap_or(sorts.len())
+    };
+    let mut tips = tips.to_vec();
+    tips.sort_by(|a, b| (sort(a), &a.name).cmp(&(sort(b), &b.name)));
+    tips
+}
+
 /// The secrets in names of files and folders.
 pub(super) struct Names<'n> {
     pub(super) engine: &'n Engine,
@@ -322,26 +337,14 @@ impl Reading<'_> {
         }
     }
 
-    /// The names of the first of these tips, and how many more there are. HEAD is told of elsewhere.
+    /// The names of the first of these tips, and how many more there are. HEAD, which comes first, is told of elsewhere.
     fn named(&self, tips: &[usize]) -> (Vec<String>, u64) {
-        let sort = |name: &str| {
-            let sorts = ["refs/heads/", "refs/tags/", "refs/remotes/"];
-            let sort = sorts.iter().position(|prefix| name.starts_with(prefix));
-            sort.unwrap_or(sorts.len())
-        };
-        let tips = tips.iter().filter_map(|tip| self.what.tips.get(*tip));
-        let mut all: Vec<(usize, &str)> = tips
-            .map(|tip| (sort(&tip.name), &*tip.name))
-            .filter(|(_, name)| *name != "HEAD")
-            .collect();
-        if all.len() > History::NAMED {
-            all.select_nth_unstable(History::NAMED);
-        }
-        let more = all.len().saturating_sub(History::NAMED);
-        all.truncate(History::NAMED);
-        all.sort_unstable();
-        let names = all.into_iter().map(|(_, name)| name.to_owned());
-        (names.collect(), more as u64)
+        let name = |tip: &usize| self.what.tips.get(*tip).map_or("", |tip| &*tip.name);
+        let heads = tips.iter().take_while(|tip| name(tip) == HEAD).count();
+        let tips = &tips[heads..];
+        let (shown, more) = tips.split_at(tips.len().min(History::NAMED));
+        let names = shown.iter().map(|tip| name(tip).to_owned());
+        (names.collect(), more.len() as u64)
     }
 
     /// What a report says of a commit.
