@@ -73,6 +73,17 @@ impl Db {
             .collect()
     }
 
+    /// The same objects, and those in packs that were not there when this one was filled.
+    pub fn newer(&self) -> Self {
+        let mut newer = Self::new();
+        newer.packs.clone_from(&self.packs);
+        for folder in &self.folders {
+            // What could not be read the first time is known.
+            newer.add(folder);
+        }
+        newer
+    }
+
     fn add_packs(&mut self, objects: &Path) -> Vec<Error> {
         for _ in 1..LISTINGS {
             let (errors, vanished) = self.add_listed_packs(objects);

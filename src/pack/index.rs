@@ -199,10 +199,30 @@ impl Index {
 
     /// The position of an object.
     pub fn find(&self, id: &Oid) -> Option<usize> {
+        /// Four times the usual distance between guess and place in a pack of some million objects.
+        const NEAR: usize = 128;
         let (mut low, mut high) = fan_range(&self.data, self.fan, id);
+        // Ids are as good as random, so the next bytes tell about where one stands. Where they lie, nothing is lost but
+        // two looks.
+        if high - low > 4 * NEAR {
+            let [_, next @ ..] = id.as_bytes();
+            let next = next.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
+            let guess = low + ((high - low) as u64 * u64::from(next) >> 32) as usize;
+            let (first, last) = (guess.saturating_sub(NEAR), guess + NEAR);
+            if first > low && self.id(first) <= *id {
+                low = first;
+            }
+            if last < high && self.id(last) > *id {
+                high = last;
+            }
+        }
+        let head = |id: &[u8]| id.first_chunk().map_or(0, |b| u64::from_be_bytes(*b));
+        let wanted = head(id.as_bytes());
         while low < high {
             let middle = usize::midpoint(low, high);
-            match self.id(middle).cmp(id) {
+            let at = self.ids.start + middle * self.ids.stride;
+            let order = head(self.data.get(at..).unwrap_or_default()).cmp(&wanted);
+            match order.then_with(|| self.id(middle).cmp(id)) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => return Some(middle),

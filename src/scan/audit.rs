@@ -266,7 +266,7 @@ fn attempt(
         // It may stand in a tree that was read when the blob was not there.
         return Ok(None);
     }
-    if !last && !observer.cancelled() && moved(what.repo, &objects, &found, &attribution.missed) {
+    if !last && !observer.cancelled() && moved(&objects, &found, &attribution.missed) {
         return Ok(None);
     }
     let mut more = 0;
@@ -354,7 +354,7 @@ fn attempt(
 }
 
 /// Whether something was not read that is there after all: it was scanned neither where it was nor where it is.
-fn moved(repo: &Repo, objects: &Objects, found: &Found, missed: &[Missed]) -> bool {
+fn moved(objects: &Objects, found: &Found, missed: &[Missed]) -> bool {
     if found.vanished > 0 {
         return true;
     }
@@ -364,7 +364,7 @@ fn moved(repo: &Repo, objects: &Objects, found: &Found, missed: &[Missed]) -> bo
     });
     let mut again = None;
     ids.any(|id| {
-        let db = again.get_or_insert_with(|| repo.objects().0);
+        let db = again.get_or_insert_with(|| objects.db.newer());
         db.contains(id) && !objects.db.contains(id)
     })
 }
