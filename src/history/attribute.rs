@@ -5,7 +5,7 @@
 //! not, it removed. What its history holds is what its tree and its parents' histories hold. These sets are shared
 //! ([`Sets`]), so a commit that changes no hit costs two look-ups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Tip;
@@ -15,6 +15,7 @@ use super::ids::Ids;
 use super::objects::{Hit, LooseId, Objects};
 use super::past::Past;
 use super::places::{NO_PATH, Places, ROOT};
+use super::route::{Route, Target};
 use super::sets::{EMPTY, Full, Set, Sets};
 use super::trees::Trees;
 use crate::model::Origin;
@@ -223,14 +224,26 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
     let roots: Vec<Oid> = input.commits.iter().map(|commit| commit.tree).collect();
     let mut forest = Forest::new(&trees, &ids, input.past);
     // Neither needs the other, and both are mostly serial.
-    let ((), commits) = input.pool.join(
+    let ((), route) = input.pool.join(
         || {
             for tree in roots.iter().filter_map(|id| trees.ids.find(id)) {
                 forest.node(&trees, tree, &mut missed);
             }
         },
-        || Commits::new(input.commits, input.pool),
+        || {
+            let commits = Commits::new(input.commits, input.pool);
+            Route::new(
+                commits,
+                &trees.ids,
+                &ids,
+                &input.objects.db,
+                input.tips,
+                input.all,
+            )
+        },
     );
+    missed.extend(route.missed);
+    let count = route.commits.len();
     let work = Work {
         objects: input.objects,
         forest,
@@ -239,11 +252,11 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         trees: &trees,
         hits: &ids,
         leaks: &leaks,
-        commits,
+        commits: route.commits,
         shallow: input.shallow,
-        roots: Vec::new(),
-        held: Vec::new(),
-        ever: Vec::new(),
+        roots: vec![BARREN; count],
+        held: vec![EMPTY; count],
+        ever: vec![EMPTY; count],
         introductions: Vec::new(),
         removed: Vec::new(),
         met: vec![false; ids.len()],
@@ -252,7 +265,8 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
     let strays = input
         .past
         .map_or_else(Vec::new, |past| strays(&trees, &ids, past));
-    let mut attribution = work.run(input.tips, input.head, (input.all, input.keep), input.stop);
+    let way = (route.targets, route.chosen, route.order);
+    let mut attribution = work.run(way, input.head, (input.all, input.keep), input.stop);
     attribution.strays = strays;
     attribution
 }
@@ -288,15 +302,6 @@ fn joined(mut hits: Vec<Hit>) -> (Ids, Vec<Vec<u32>>) {
     (Ids::new(ids), leaks)
 }
 
-/// What a ref leads to, through tags.
-#[derive(Clone, Copy)]
-enum Target {
-    Commit(u32),
-    Tree(u32),
-    Hit(u32),
-    Nothing,
-}
-
 struct Work<'w> {
     objects: &'w Objects,
     trees: &'w Trees,
@@ -321,45 +326,15 @@ struct Work<'w> {
     missed: Vec<Missed>,
 }
 
-/// Most bytes of a tag.
-const TAG: u64 = 16 << 20;
-/// Most tags that name each other.
-const NESTED: usize = 64;
-
 impl Work<'_> {
     fn run(
         mut self,
-        tips: &[Tip],
+        (targets, chosen, order): (Vec<(Target, Vec<u32>)>, Vec<bool>, Vec<u32>),
         head: Option<Oid>,
         (all, keep): (bool, bool),
         stop: &AtomicBool,
     ) -> Attribution {
-        let mut seen = HashMap::new();
-        let targets: Vec<(Target, Vec<u32>)> = tips
-            .iter()
-            .map(|tip| {
-                let known = seen.entry(tip.target);
-                known.or_insert_with(|| self.peel(tip.target)).clone()
-            })
-            .collect();
         let head = head.and_then(|id| self.commits.ids.find(&id));
-        let count = self.commits.len();
-        let chosen = if all {
-            vec![true; count]
-        } else {
-            let tips = targets.iter().filter_map(|(target, _)| match target {
-                Target::Commit(commit) => Some(*commit),
-                _ => None,
-            });
-            self.commits.reached(tips)
-        };
-        let (order, cuts) = self.commits.order(&chosen);
-        if cuts > 0 {
-            self.missed.push(Missed::CommitLoop(cuts));
-        }
-        self.roots = vec![BARREN; count];
-        self.held = vec![EMPTY; count];
-        self.ever = vec![EMPTY; count];
         for commit in &order {
             if stop.load(Ordering::Relaxed) {
                 break;
@@ -382,37 +357,6 @@ impl Work<'_> {
         let mut attribution = self.finish(&order, &last, groups, head, all);
         attribution.past = past.flatten();
         attribution
-    }
-
-    /// What a ref leads to, and the tags with hits on the way, as numbers of hits.
-    fn peel(&mut self, id: Oid) -> (Target, Vec<u32>) {
-        let (mut at, mut tags) = (id, Vec::new());
-        for _ in 0..NESTED {
-            if let Some(commit) = self.commits.ids.find(&at) {
-                return (Target::Commit(commit), tags);
-            }
-            if let Some(tree) = self.trees.ids.find(&at) {
-                return (Target::Tree(tree), tags);
-            }
-            let next = match self.objects.db.header(&at) {
-                Ok(Some((Kind::Blob, _))) => {
-                    let hit = self.hits.find(&at).map_or(Target::Nothing, Target::Hit);
-                    return (hit, tags);
-                }
-                Ok(Some((Kind::Tag, _))) => {
-                    tags.extend(self.hits.find(&at));
-                    let found = self.objects.db.find(&at, TAG).ok().flatten();
-                    found.and_then(|tag| named_by_tag(&tag.bytes))
-                }
-                _ => None,
-            };
-            let Some(next) = next else {
-                break;
-            };
-            at = next;
-        }
-        self.missed.push(Missed::Target(at));
-        (Target::Nothing, tags)
     }
 
     /// Works out what HEAD holds where no tip reaches it. Nothing that its commits brought or removed counts.
@@ -746,12 +690,6 @@ impl Work<'_> {
     }
 }
 
-/// The object that a tag names.
-fn named_by_tag(bytes: &[u8]) -> Option<Oid> {
-    let digits = bytes.strip_prefix(b"object ")?.get(..40)?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
 impl Attribution {
     /// All commits, by id.
     pub fn commits(&self) -> &[RawCommit] {
@@ -801,8 +739,9 @@ impl Attribution {
                 }
             }
         }
-        joined.refs.sort_unstable();
-        joined.tips.sort_unstable();
+        // Made of ascending runs, which this sort makes use of.
+        joined.refs.sort();
+        joined.tips.sort();
         if joined.tips.is_empty() {
             joined.until = units.iter().filter_map(|unit| unit.removed).max();
         }

@@ -28,6 +28,7 @@ mod range;
 mod refs;
 mod repo;
 mod revision;
+mod route;
 mod sets;
 mod trees;
 
