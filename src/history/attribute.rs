@@ -690,6 +690,16 @@ impl Work<'_> {
     }
 }
 
+/// All tips of some groups. No sort: there may be some ten thousand for each of some thousand units.
+fn ascending(groups: &[&Group]) -> Vec<usize> {
+    let all = || groups.iter().flat_map(|group| &group.tips).copied();
+    let mut is_in = vec![false; all().max().map_or(0, |last| last + 1)];
+    all().for_each(|tip| is_in[tip] = true);
+    let tips = is_in.iter().enumerate();
+    tips.filter_map(|(tip, is_in)| is_in.then_some(tip))
+        .collect()
+}
+
 impl Attribution {
     /// All commits, by id.
     pub fn commits(&self) -> &[RawCommit] {
@@ -731,17 +741,16 @@ impl Attribution {
             in_head: units.iter().any(|unit| unit.in_head),
             ..Joined::default()
         };
+        let (mut ever, mut now) = (Vec::new(), Vec::new());
         for group in &self.groups {
             if self.sets.has_any(group.ever, &numbers) {
-                joined.refs.extend(&group.tips);
+                ever.push(group);
                 if self.sets.has_any(group.now, &numbers) || self.sets.has_any(group.ever, &own) {
-                    joined.tips.extend(&group.tips);
+                    now.push(group);
                 }
             }
         }
-        // Made of ascending runs, which this sort makes use of.
-        joined.refs.sort();
-        joined.tips.sort();
+        (joined.refs, joined.tips) = (ascending(&ever), ascending(&now));
         if joined.tips.is_empty() {
             joined.until = units.iter().filter_map(|unit| unit.removed).max();
         }

@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::read_at::read_file;
 use super::{Error, IndexFault, Oid};
 
@@ -232,13 +234,14 @@ impl Index {
     }
 
     /// Offsets and positions of all objects, by offset.
-    pub fn by_offset(&self) -> impl Iterator<Item = (u64, Oid)> + '_ {
+    #[cfg(test)]
+    pub(super) fn by_offset(&self) -> impl Iterator<Item = (u64, Oid)> + '_ {
         self.sorted()
             .into_iter()
             .map(|(offset, position)| (offset, self.id(position as usize)))
     }
 
-    /// Offset and position of every object, by offset.
+    /// Offset and position of every object, by offset. On the threads of the current pool.
     pub(super) fn sorted(&self) -> Vec<(u64, u32)> {
         let all: Vec<u64> = (0..self.len()).map(|i| self.offset(i)).collect();
         // Below 4 GB, offset and position fit one word, which sorts twice as fast.
@@ -247,13 +250,13 @@ impl Index {
                 .zip(&all)
                 .map(|(i, offset)| offset << 32 | i)
                 .collect();
-            keys.sort_unstable();
+            keys.par_sort_unstable();
             keys.into_iter()
                 .map(|key| (key >> 32, key as u32))
                 .collect()
         } else {
             let mut rows: Vec<(u64, u32)> = all.into_iter().zip(0..).collect();
-            rows.sort_unstable();
+            rows.par_sort_unstable();
             rows
         }
     }

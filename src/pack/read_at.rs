@@ -104,9 +104,19 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let file = open_file(path)?;
     let size = file.size().map_err(|e| Error::io(path, e))?;
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-    file.read_exact_at(&mut bytes, 0)
-        .map_err(|e| Error::io(path, e))?;
+    read_pieces(&file, &mut bytes).map_err(|e| Error::io(path, e))?;
     Ok(bytes)
+}
+
+/// Fills a buffer from its beginning on, by big reads: where the caller is a thread of a pool, from all of its threads.
+fn read_pieces(reader: &dyn ReadAt, bytes: &mut [u8]) -> io::Result<()> {
+    const PIECE: usize = 4 << 20;
+    let read = |(i, piece): (usize, &mut [u8])| reader.read_exact_at(piece, (i * PIECE) as u64);
+    if rayon::current_thread_index().is_some() {
+        bytes.par_chunks_mut(PIECE).enumerate().try_for_each(read)
+    } else {
+        bytes.chunks_mut(PIECE).enumerate().try_for_each(read)
+    }
 }
 
 /// A pack's bytes: in memory, or read piece by piece.
@@ -123,14 +133,10 @@ impl Source {
 
     /// Brings all bytes into memory, by big reads from the threads of the current pool.
     pub(super) fn load(&mut self) -> io::Result<()> {
-        const PIECE: usize = 4 << 20;
         if let Self::Pieces(reader, size) = self {
             let size = usize::try_from(*size).map_err(|_| io::ErrorKind::OutOfMemory)?;
             let mut bytes = vec![0; size];
-            bytes
-                .par_chunks_mut(PIECE)
-                .enumerate()
-                .try_for_each(|(i, piece)| reader.read_exact_at(piece, (i * PIECE) as u64))?;
+            read_pieces(&**reader, &mut bytes)?;
             *self = Self::Whole(bytes);
         }
         Ok(())

@@ -426,7 +426,7 @@ fn open(
     known: Option<&Known>,
     summary: &mut Summary,
 ) -> Option<Opened> {
-    let (db, mut errors) = repo.objects();
+    let (db, mut errors) = pool.install(|| repo.objects());
     let packs = Vec::new();
     let mut objects = Objects { packs, db };
     let is_known = |id: &Oid| known.is_some_and(|known| known.has(id));

@@ -382,7 +382,7 @@ pub(crate) fn scan_objects(
     for gatherer in gatherers {
         found.take(gatherer);
     }
-    found.sort();
+    pool.install(|| found.sort());
     found
 }
 
@@ -489,7 +489,7 @@ pub(crate) fn scan_odb(
     for gatherer in gatherers {
         found.take(gatherer);
     }
-    found.sort();
+    pool.install(|| found.sort());
     Ok(found)
 }
 
@@ -520,13 +520,13 @@ impl Found {
         self.seen.append(&mut gatherer.seen);
     }
 
-    /// Orders everything, and leaves out what several packs hold.
+    /// Orders everything, and leaves out what several packs hold; on the threads of the current pool.
     fn sort(&mut self) {
-        self.objects.sort_by_key(|(id, ..)| *id);
+        self.objects.par_sort_by_key(|(id, ..)| *id);
         self.objects.dedup_by_key(|(id, ..)| *id);
-        self.seen.sort_unstable();
+        self.seen.par_sort_unstable();
         self.seen.dedup_by_key(|seen| seen.id);
-        self.commits.sort_by_key(|commit| commit.id);
+        self.commits.par_sort_by_key(|commit| commit.id);
         self.commits.dedup_by_key(|commit| commit.id);
         self.gaps
             .sort_by_key(|gap| (gap.place.clone(), gap.offset, gap.id));
