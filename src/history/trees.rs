@@ -116,6 +116,7 @@ impl Trees {
                 Found::new(&id, source, entry)
             }));
         }
+        objects.db.packs().iter().for_each(|p| p.index().refine());
         let stored = Stored {
             objects,
             loose,

@@ -3,7 +3,7 @@
 //! The tables are read where they lie in the file's bytes; nothing is copied out of them.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 
@@ -21,6 +21,8 @@ pub struct Index {
     offsets: Column,
     /// Where the 8-byte offsets begin, and how many there are.
     large: (usize, usize),
+    /// How many ids begin with less than each two bytes; made by [`Index::refine`].
+    fine: OnceLock<Vec<u32>>,
 }
 
 /// Values at equal distances.
@@ -116,6 +118,7 @@ impl Index {
             ids,
             offsets,
             large: (tables + row * n, rest / 8),
+            fine: OnceLock::new(),
             data,
         })
     }
@@ -199,14 +202,31 @@ impl Index {
         be64(&self.data, start + which * 8)
     }
 
+    /// Makes [`find`](Self::find) twice as fast, for as much work as some ten thousand of its calls.
+    pub fn refine(&self) {
+        self.fine.get_or_init(|| {
+            let mut fine = vec![0_u32; (1 << 16) + 1];
+            for position in 0..self.len() {
+                fine[first(&self.id(position)) + 1] += 1;
+            }
+            for i in 1..fine.len() {
+                fine[i] += fine[i - 1];
+            }
+            fine
+        });
+    }
+
     /// The position of an object.
     pub fn find(&self, id: &Oid) -> Option<usize> {
         /// Four times the usual distance between guess and place in a pack of some million objects.
         const NEAR: usize = 128;
-        let (mut low, mut high) = fan_range(&self.data, self.fan, id);
+        let (mut low, mut high) = match self.fine.get() {
+            Some(fine) => (fine[first(id)] as usize, fine[first(id) + 1] as usize),
+            None => fan_range(&self.data, self.fan, id),
+        };
         // Ids are as good as random, so the next bytes tell about where one stands. Where they lie, nothing is lost but
         // two looks.
-        if high - low > 4 * NEAR {
+        if high - low > 4 * NEAR && self.fine.get().is_none() {
             let [_, next @ ..] = id.as_bytes();
             let next = next.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
             let guess = low + ((high - low) as u64 * u64::from(next) >> 32) as usize;
@@ -260,6 +280,12 @@ impl Index {
             rows
         }
     }
+}
+
+/// The first two bytes of an id as a number.
+fn first(id: &Oid) -> usize {
+    let [high, low, ..] = *id.as_bytes();
+    usize::from(u16::from_be_bytes([high, low]))
 }
 
 /// A multi-pack index: ids of the objects of several packs, each with one of the packs and the offset there.
