@@ -221,17 +221,19 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         input.pool,
         &mut missed,
     );
-    let roots: Vec<Oid> = input.commits.iter().map(|commit| commit.tree).collect();
+    let mut commits = input.commits;
+    Commits::arrange(&mut commits, input.pool);
+    let trees_of: Vec<Oid> = commits.iter().map(|commit| commit.tree).collect();
     let mut forest = Forest::new(&trees, &ids, input.past);
     // Neither needs the other, and both are mostly serial.
-    let ((), route) = input.pool.join(
-        || {
-            for tree in roots.iter().filter_map(|id| trees.ids.find(id)) {
-                forest.node(&trees, tree, &mut missed);
-            }
+    let (roots, route) = input.pool.join(
+        || -> Vec<Option<NodeId>> {
+            let mut node = |tree| forest.node(&trees, tree, &mut missed);
+            let roots = trees_of.iter();
+            roots.map(|id| trees.ids.find(id).map(&mut node)).collect()
         },
         || {
-            let commits = Commits::new(input.commits, input.pool);
+            let commits = Commits::new(commits);
             Route::new(
                 commits,
                 &trees.ids,
@@ -254,7 +256,7 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         leaks: &leaks,
         commits: route.commits,
         shallow: input.shallow,
-        roots: vec![BARREN; count],
+        roots,
         held: vec![EMPTY; count],
         ever: vec![EMPTY; count],
         introductions: Vec::new(),
@@ -313,7 +315,7 @@ struct Work<'w> {
     commits: Commits,
     shallow: &'w [Oid],
     /// The node of each commit's tree.
-    roots: Vec<NodeId>,
+    roots: Vec<Option<NodeId>>,
     /// What each commit's tree holds, and what its history does.
     held: Vec<Set>,
     ever: Vec<Set>,
@@ -413,11 +415,11 @@ impl Work<'_> {
             let absent = row.parents.iter().filter(|id| ids.find(id).is_none());
             self.missed.extend(absent.map(|id| Missed::Commit(*id)));
         }
-        match self.trees.ids.find(&tree) {
-            Some(tree) => self.roots[c] = self.root(tree),
-            None => self.missed.push(Missed::Tree(tree)),
-        }
-        let held = self.held_by(self.roots[c])?;
+        let root = self.roots[c].unwrap_or_else(|| {
+            self.missed.push(Missed::Tree(tree));
+            BARREN
+        });
+        let held = self.held_by(root)?;
         self.held[c] = held;
         self.fit();
         let (mut before, mut ever) = (EMPTY, held);
@@ -571,7 +573,7 @@ impl Work<'_> {
             }
             let object = |commit: u32| match place.origin {
                 Origin::Content => {
-                    let root = self.roots[commit as usize];
+                    let root = self.roots[commit as usize].unwrap_or(BARREN);
                     let hit = self.places.hit_of(&self.forest, root, number);
                     hit.map(|hit| self.hits.id(hit))
                 }

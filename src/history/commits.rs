@@ -118,10 +118,17 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn new(mut rows: Vec<RawCommit>, pool: &rayon::ThreadPool) -> Self {
-        pool.install(|| rows.par_sort_unstable_by_key(|row| row.id));
+    /// Brings rows into the order in which [`new`](Self::new) numbers them.
+    pub(super) fn arrange(rows: &mut Vec<RawCommit>, pool: &rayon::ThreadPool) {
+        if !rows.is_sorted_by_key(|row| row.id) {
+            pool.install(|| rows.par_sort_unstable_by_key(|row| row.id));
+        }
         rows.dedup_by_key(|row| row.id);
         rows.truncate(Ids::MOST);
+    }
+
+    /// Numbers commits that are arranged.
+    pub(super) fn new(rows: Vec<RawCommit>) -> Self {
         let ids = Ids::new(rows.iter().map(|row| row.id).collect());
         let mut starts = Vec::with_capacity(rows.len() + 1);
         let mut parents = Vec::new();

@@ -109,7 +109,7 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Fills a buffer from its beginning on, by big reads: where the caller is a thread of a pool, from all of its threads.
-fn read_pieces(reader: &dyn ReadAt, bytes: &mut [u8]) -> io::Result<()> {
+pub(crate) fn read_pieces(reader: &dyn ReadAt, bytes: &mut [u8]) -> io::Result<()> {
     const PIECE: usize = 4 << 20;
     let read = |(i, piece): (usize, &mut [u8])| reader.read_exact_at(piece, (i * PIECE) as u64);
     if rayon::current_thread_index().is_some() {

@@ -3,10 +3,11 @@
 //! All objects are scanned first ([`scan_objects`]), whoever holds them. Then [`attribute`] says which commits, paths and
 //! refs hold those with hits, and the place stage is done for each of their paths.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::cache::{CacheFolder, Known, Store};
 use super::objects::{Found, Item, ObjectOptions, Seen, scan_objects, scan_odb};
@@ -17,7 +18,7 @@ use crate::history::{
     Hit, Input, LooseId, Missed, Objects, OpenPack, RawCommit, Refs, Repo, Tip, attribute,
 };
 use crate::model::{Fingerprint, Gap, History, Observer, Oid, Secret, Skip, SkipKind, Summary};
-use crate::pack::{Entries, Kind};
+use crate::pack::{Db, Entries, Index, Kind};
 
 /// How an audit goes about its work.
 #[derive(Debug, Clone)]
@@ -123,10 +124,14 @@ pub fn audit(
         pool: &pool,
         store: store.as_ref(),
     };
-    match store.as_ref().map(Store::read) {
+    let read = || store.as_ref().map(|store| store.read(&pool));
+    // Two files of some ten megabytes, of which neither needs the other.
+    let (read, opened) = pool.join(read, || what.repo.objects());
+    let mut opened = Some(opened);
+    match read {
         None | Some(Ok(None)) => {}
         Some(Ok(Some(known))) => {
-            if let Some(outcome) = attempt(&run, Some(known), false)? {
+            if let Some(outcome) = attempt(&run, opened.take(), Some(known), false)? {
                 return Ok(outcome);
             }
             notes.push("cache: it does not fit the repository any more, all is scanned".to_owned());
@@ -135,7 +140,7 @@ pub fn audit(
     }
     let mut outcome = None;
     for round in 1..=ROUNDS {
-        outcome = attempt(&run, None, round == ROUNDS)?;
+        outcome = attempt(&run, opened.take(), None, round == ROUNDS)?;
         if outcome.is_some() {
             break;
         }
@@ -160,6 +165,7 @@ struct Run<'r> {
 /// is not the last try.
 fn attempt(
     run: &Run<'_>,
+    opened: Option<(Db, Vec<crate::pack::Error>)>,
     mut known: Option<Known>,
     last: bool,
 ) -> Result<Option<AuditOutcome>, AuditError> {
@@ -175,7 +181,8 @@ fn attempt(
     let mut summary = Summary::default();
     summary.gaps.extend(what.repo.gaps.iter().cloned());
     summary.gaps.extend(what.refs.gaps.iter().cloned());
-    let Some(opened) = open(what.repo, options, pool, known.as_ref(), &mut summary) else {
+    let db = opened.unwrap_or_else(|| pool.install(|| what.repo.objects()));
+    let Some(opened) = open(db, options, pool, known.as_ref(), &mut summary) else {
         return Ok(None);
     };
     let Opened {
@@ -289,7 +296,8 @@ fn attempt(
         let all = loose.iter().map(|one| one.id);
         let mut all: Vec<Oid> = all.chain(known_loose.iter().copied()).collect();
         all.sort_unstable();
-        summary.objects = summary.objects.min(distinct(&objects, &all));
+        all.dedup();
+        summary.objects = summary.objects.min(distinct(&objects, &all, pool));
     }
     summary.unreachable_hits = attribution.counts.unreached as u64;
     summary.cancelled |= observer.cancelled();
@@ -304,7 +312,7 @@ fn attempt(
         contexts: &contexts,
         leaks: &leaks,
         pool,
-        stale: Cell::new(false),
+        stale: AtomicBool::new(false),
         names: names.unwrap_or_else(PoisonError::into_inner),
         times,
         recent,
@@ -316,7 +324,7 @@ fn attempt(
     if options.metadata {
         reading.ref_names();
     }
-    if reading.stale.get() {
+    if reading.stale.load(Ordering::Relaxed) {
         return Ok(None);
     }
     let mut outcome = reading.outcome;
@@ -369,32 +377,22 @@ fn moved(objects: &Objects, found: &Found, missed: &[Missed]) -> bool {
     })
 }
 
-/// How many objects there are; one that several packs hold counts once.
-fn distinct(objects: &Objects, loose: &[Oid]) -> u64 {
-    let mut starts = vec![0; objects.db.packs().len()];
-    let mut loose = loose;
-    let mut ids = Vec::new();
-    let mut count = 0;
-    // A part at a time, so that not all ids are in memory.
-    for first in 0..=u8::MAX {
-        let is_next = |id: &Oid| id.as_bytes().first() == Some(&first);
-        for (pack, start) in objects.db.packs().iter().zip(&mut starts) {
-            let index = pack.index();
-            let rest = (*start..index.len()).map(|at| index.id(at));
-            let before = ids.len();
-            ids.extend(rest.take_while(is_next));
-            *start += ids.len() - before;
-        }
-        let end = loose.partition_point(is_next);
-        let (part, rest) = loose.split_at(end);
-        ids.extend_from_slice(part);
-        loose = rest;
-        ids.sort_unstable();
-        ids.dedup();
-        count += ids.len() as u64;
-        ids.clear();
-    }
-    count
+/// How many objects there are; one that several packs hold, or that is loose too, counts once.
+fn distinct(objects: &Objects, loose: &[Oid], pool: &rayon::ThreadPool) -> u64 {
+    let mut indexes: Vec<_> = objects.db.packs().iter().map(|p| p.index()).collect();
+    // Only what is not in the biggest one is looked up.
+    indexes.sort_by_key(|index| std::cmp::Reverse(index.len()));
+    let among = |indexes: &[&Index], id: &Oid| indexes.iter().any(|i| i.find(id).is_some());
+    let new = |(number, index): (usize, &&Index)| {
+        let all = (0..index.len()).into_par_iter();
+        let before = &indexes[..number];
+        all.filter(|at| !among(before, &index.id(*at))).count()
+    };
+    pool.install(|| {
+        let packed: usize = indexes.iter().enumerate().map(new).sum();
+        let alone = loose.par_iter().filter(|id| !among(&indexes, id));
+        (packed + alone.count()) as u64
+    })
 }
 
 /// Why an audit could not begin.
@@ -420,13 +418,12 @@ struct Opened {
 
 /// Opens everything that holds objects. `None` where some that are known are gone.
 fn open(
-    repo: &Repo,
+    (db, mut errors): (Db, Vec<crate::pack::Error>),
     options: &AuditOptions,
     pool: &rayon::ThreadPool,
     known: Option<&Known>,
     summary: &mut Summary,
 ) -> Option<Opened> {
-    let (db, mut errors) = pool.install(|| repo.objects());
     let packs = Vec::new();
     let mut objects = Objects { packs, db };
     let is_known = |id: &Oid| known.is_some_and(|known| known.has(id));

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ use super::join::Spot;
 use super::objects::{Item, Looked, Seen};
 use crate::history::{Past, RawCommit};
 use crate::model::{Position, Span};
-use crate::pack::{Kind, Oid};
+use crate::pack::{Kind, Oid, read_pieces};
 
 /// Where audits leave what the next ones need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl<'s> Store<'s> {
     }
 
     /// What past runs left; `None` where there is nothing yet.
-    pub(super) fn read(&self) -> Result<Option<Known>, CacheError> {
+    pub(super) fn read(&self, pool: &rayon::ThreadPool) -> Result<Option<Known>, CacheError> {
         match self.check_folder() {
             Err(CacheError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(None);
@@ -136,8 +136,8 @@ impl<'s> Store<'s> {
         if meta.len() > MOST {
             return Err(CacheError::Damaged);
         }
-        let mut bytes = Vec::with_capacity(meta.len() as usize + 1);
-        file.take(MOST).read_to_end(&mut bytes)?;
+        let mut bytes = vec![0; meta.len() as usize];
+        pool.install(|| read_pieces(&file, &mut bytes))?;
         decode(&bytes, &self.key).map(Some)
     }
 

@@ -1,8 +1,10 @@
 //! The last step of an audit: from units of attribution to matches at their paths and commits.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
 
 use super::audit::{Audit, AuditOptions, AuditOutcome, Leaks, MESSAGE, leak, print_of};
 use super::blob::{located, scan_whole};
@@ -83,7 +85,7 @@ pub(super) struct Reading<'r> {
     pub(super) leaks: &'r Leaks,
     pub(super) pool: &'r rayon::ThreadPool,
     /// Whether something that is known turned out not to be so.
-    pub(super) stale: Cell<bool>,
+    pub(super) stale: AtomicBool,
     pub(super) names: Vec<(Vec<u8>, u32, Located)>,
     /// When each commit was made, by its id.
     pub(super) times: Vec<(Oid, i64)>,
@@ -100,15 +102,16 @@ impl Reading<'_> {
             .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
         self.prepare(attribution);
         let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
-        for (number, unit) in attribution.units.iter().enumerate() {
-            if !self.is_recent(unit) {
-                continue;
-            }
-            let matches = match unit.origin {
-                Origin::Content => self.content(unit),
-                Origin::Name => self.name(unit),
-                _ => self.text(unit),
-            };
+        let this = &*self;
+        let matches = |unit: &Unit| match unit.origin {
+            _ if !this.is_recent(unit) => Vec::new(),
+            Origin::Content => this.content(unit),
+            Origin::Name => this.name(unit),
+            _ => this.text(unit),
+        };
+        let units = attribution.units.par_iter();
+        let all: Vec<Vec<BlobMatch>> = this.pool.install(|| units.map(matches).collect());
+        for (number, (unit, matches)) in attribution.units.iter().zip(all).enumerate() {
             if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
                 let print = self.fingerprint(first);
                 let entry = counting.entry(unit.leak);
@@ -146,7 +149,7 @@ impl Reading<'_> {
             )
         });
         if !good {
-            self.stale.set(true);
+            self.stale.store(true, Ordering::Relaxed);
         }
     }
 
@@ -176,7 +179,7 @@ impl Reading<'_> {
                 (object, all),
             )
         {
-            self.stale.set(true);
+            self.stale.store(true, Ordering::Relaxed);
         }
         all.iter().filter(move |(context, _)| is_it(*context))
     }
