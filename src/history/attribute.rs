@@ -212,19 +212,23 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         stop: Some(input.stop),
         ..Options::default()
     };
-    let trees = Trees::read(
-        (input.objects, input.loose, input.known_loose),
-        &ids,
-        names,
-        input.past,
-        &options,
-        input.pool,
-        &mut missed,
-    );
+    let names = &names;
+    let read = || {
+        Trees::read(
+            (input.objects, input.loose, input.known_loose),
+            &ids,
+            names,
+            input.past,
+            &options,
+            input.pool,
+            &mut missed,
+        )
+    };
+    let (trees, mut forest) = input.pool.join(read, || Forest::new(&ids, input.past));
     let mut commits = input.commits;
     Commits::arrange(&mut commits, input.pool);
     let trees_of: Vec<Oid> = commits.iter().map(|commit| commit.tree).collect();
-    let mut forest = Forest::new(&trees, &ids, input.past);
+    forest.take(&trees, input.past);
     // Neither needs the other, and both are mostly serial.
     let (roots, route) = input.pool.join(
         || -> Vec<Option<NodeId>> {
@@ -694,9 +698,10 @@ impl Work<'_> {
 
 /// All tips of some groups. No sort: there may be some ten thousand for each of some thousand units.
 fn ascending(groups: &[&Group]) -> Vec<usize> {
-    let all = || groups.iter().flat_map(|group| &group.tips).copied();
-    let mut is_in = vec![false; all().max().map_or(0, |last| last + 1)];
-    all().for_each(|tip| is_in[tip] = true);
+    let last = groups.iter().filter_map(|group| group.tips.last()).max();
+    let mut is_in = vec![false; last.map_or(0, |last| last + 1)];
+    let all = groups.iter().flat_map(|group| &group.tips);
+    all.for_each(|tip| is_in[*tip] = true);
     let tips = is_in.iter().enumerate();
     tips.filter_map(|(tip, is_in)| is_in.then_some(tip))
         .collect()

@@ -34,35 +34,37 @@ pub(super) struct Forest {
     hasher: RandomState,
     /// The node of each tree that was looked at.
     of_tree: Vec<NodeId>,
+    /// The node of each one of a past run.
+    of_past: Vec<NodeId>,
 }
 
 const UNSEEN: NodeId = u32::MAX;
 const OPEN: NodeId = u32::MAX - 1;
 
 impl Forest {
-    /// No node but those of a past run, whose trees need not have been read.
-    pub(super) fn new(trees: &Trees, hits: &Ids, past: Option<&Past>) -> Self {
+    /// No node but those of a past run.
+    pub(super) fn new(hits: &Ids, past: Option<&Past>) -> Self {
         let mut forest = Self {
             links: Vec::new(),
             starts: vec![0, 0],
             numbers: HashMap::new(),
             next: vec![BARREN],
             hasher: RandomState::new(),
-            of_tree: vec![UNSEEN; trees.ids.len()],
+            of_tree: Vec::new(),
+            of_past: vec![BARREN],
         };
         if let Some(past) = past {
-            forest.take(trees, hits, past);
+            forest.recall(hits, past);
         }
         forest
     }
 
-    fn take(&mut self, trees: &Trees, hits: &Ids, past: &Past) {
+    fn recall(&mut self, hits: &Ids, past: &Past) {
         let hits: Vec<Child> = past
             .hits
             .iter()
             .map(|id| hits.find(id).map_or(Child::NOWHERE, Child::hit))
             .collect();
-        let mut nodes = vec![BARREN];
         let mut links = Vec::new();
         for node in 1..past.starts.len().saturating_sub(1) {
             links.clear();
@@ -72,14 +74,23 @@ impl Forest {
                     Leads::Nowhere => child,
                     Leads::Hit(hit) => hits.get(hit as usize).copied().unwrap_or(Child::NOWHERE),
                     Leads::Tree(below) => {
-                        Child::tree(nodes.get(below as usize).copied().unwrap_or(BARREN))
+                        Child::tree(self.of_past.get(below as usize).copied().unwrap_or(BARREN))
                     }
                 };
                 let name = past.name(*name);
                 Link { name, child }
             }));
-            nodes.push(self.intern(&mut links));
+            let node = self.intern(&mut links);
+            self.of_past.push(node);
         }
+    }
+
+    /// Takes up the trees that were read; those of a past run have their nodes already, and need not have been read.
+    pub(super) fn take(&mut self, trees: &Trees, past: Option<&Past>) {
+        self.of_tree = vec![UNSEEN; trees.ids.len()];
+        let Some(past) = past else {
+            return;
+        };
         // Both are in the order of ids.
         let mut number = 0;
         for (id, node) in past.trees.iter().zip(&past.nodes) {
@@ -89,7 +100,7 @@ impl Forest {
             if trees.ids.get(number) == Some(*id)
                 && let Some(of_tree) = self.of_tree.get_mut(number as usize)
             {
-                *of_tree = nodes.get(*node as usize).copied().unwrap_or(BARREN);
+                *of_tree = self.of_past.get(*node as usize).copied().unwrap_or(BARREN);
             }
         }
     }

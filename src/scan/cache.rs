@@ -138,7 +138,7 @@ impl<'s> Store<'s> {
         }
         let mut bytes = vec![0; meta.len() as usize];
         pool.install(|| read_pieces(&file, &mut bytes))?;
-        decode(&bytes, &self.key).map(Some)
+        pool.install(|| decode(&bytes, &self.key)).map(Some)
     }
 
     /// Puts a whole file in the place of the old one.
@@ -407,6 +407,16 @@ impl<'b> In<'b> {
         Some((kind, code >> 2))
     }
 
+    /// A list with rows of a size, to be read elsewhere.
+    fn part(&mut self, size: usize) -> Option<In<'b>> {
+        let count = usize::try_from(In(self.0).u64()?).ok()?;
+        let (part, rest) = self
+            .0
+            .split_at_checked(count.checked_mul(size)?.checked_add(8)?)?;
+        self.0 = rest;
+        Some(In(part))
+    }
+
     /// A list whose rows take at least `least` bytes, so that its length can be believed.
     fn list<T>(
         &mut self,
@@ -425,6 +435,7 @@ impl<'b> In<'b> {
     }
 }
 
+/// On the threads of the current pool.
 fn decode(bytes: &[u8], key: &[u8; 32]) -> Result<Known, CacheError> {
     let (body, sum) = bytes.split_last_chunk().ok_or(CacheError::Damaged)?;
     let mut rest = In(body);
@@ -455,16 +466,35 @@ fn rows(rest: &mut In<'_>) -> Option<Known> {
         Some((identity, looked))
     })?;
     let loose = rest.list(20, In::id)?;
-    let seen = rest.list(29, |row| {
-        let id = row.id()?;
-        let (kind, flag) = row.kind()?;
-        Some(Seen {
-            id,
-            kind,
-            binary: flag & 1 == 1,
-            size: row.u64()?,
+    // More than half of all, so it is read beside the rest.
+    let mut seen = rest.part(SEEN)?;
+    let seen = || {
+        seen.list(SEEN, |row| {
+            let id = row.id()?;
+            let (kind, flag) = row.kind()?;
+            Some(Seen {
+                id,
+                kind,
+                binary: flag & 1 == 1,
+                size: row.u64()?,
+            })
         })
-    })?;
+    };
+    let (seen, known) = rayon::join(seen, || graph(rest));
+    Some(Known {
+        packs,
+        all_packs,
+        loose,
+        seen: seen?,
+        ..known?
+    })
+}
+
+/// Bytes of an object that was seen.
+const SEEN: usize = 29;
+
+/// What follows the objects that were seen: commits, hits and trees.
+fn graph(rest: &mut In<'_>) -> Option<Known> {
     let commits = rest.list(56, |row| {
         Some(RawCommit {
             id: row.id()?,
@@ -508,16 +538,13 @@ fn rows(rest: &mut In<'_>) -> Option<Known> {
         })
     })?;
     Some(Known {
-        packs,
-        all_packs,
-        loose,
-        seen,
         commits,
         leaks,
         contexts,
         hits,
         past,
         names,
+        ..Known::default()
     })
 }
 
