@@ -338,6 +338,102 @@ fn links_and_open_folders_are_refused() {
     assert!(run.err.contains("cache: not"), "{}", run.err);
 }
 
+/// Runs a test's step as an ordinary user: only root can, anyone else is one.
+#[cfg(unix)]
+fn ordinary(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    if is_root() {
+        command.uid(ORDINARY).gid(ORDINARY);
+    }
+}
+
+/// Nobody's number on most systems.
+#[cfg(unix)]
+const ORDINARY: u32 = 65_534;
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = tempfile::tempdir().unwrap();
+    fs::metadata(own.path()).unwrap().uid() == 0
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_to_is_said_and_no_trouble() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let (fixture, _) = planted();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let folder = fixture.caches().join("keysweep");
+    fs::create_dir_all(&folder).unwrap();
+    if is_root() {
+        // The repository is to be the ordinary user's, as for everyone else.
+        for entry in walk(fixture.folder.path()) {
+            std::os::unix::fs::lchown(&entry, Some(ORDINARY), Some(ORDINARY)).unwrap();
+        }
+    }
+    mode(&folder, 0o500);
+    // The original may be out of an ordinary user's reach; a program must not be open for writing when it starts, so
+    // another process copies it.
+    let copy = fixture.folder.path().join("program");
+    let copied = std::process::Command::new("cp")
+        .arg(assert_cmd::cargo::cargo_bin!("keysweep"))
+        .arg(&copy)
+        .status();
+    assert!(copied.unwrap().success());
+    mode(fixture.folder.path(), 0o755);
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&copy);
+        command
+            .args(["git", "-v", "--format", "jsonl"])
+            .args(arguments)
+            .env_clear()
+            .env("XDG_CACHE_HOME", fixture.caches())
+            .env("HOME", fixture.folder.path())
+            .current_dir(fixture.repo());
+        ordinary(&mut command);
+        Run::of(&mut assert_cmd::Command::from_std(command))
+    };
+    let with = run(&[]);
+    assert_eq!(with.code, 1, "{}", with.err);
+    assert!(with.err.contains("cache: not written"), "{}", with.err);
+    assert_eq!(timeless(&with.out), timeless(&run(&["--no-cache"]).out));
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+
+    if is_root() {
+        // A folder that is somebody else's may hold anything.
+        mode(&folder, 0o755);
+        chown(&folder, Some(ORDINARY + 1), None).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().uid(), ORDINARY + 1);
+        let other = run(&[]);
+        assert_eq!(other.code, 1, "{}", other.err);
+        assert!(
+            other.err.contains("belongs to somebody else"),
+            "{}",
+            other.err
+        );
+        assert_eq!(timeless(&other.out), timeless(&with.out));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
+}
+
+/// A folder and all in it.
+#[cfg(unix)]
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut all = vec![folder.to_owned()];
+    let mut next = 0;
+    while next < all.len() {
+        if fs::symlink_metadata(&all[next]).unwrap().is_dir() {
+            let list = fs::read_dir(&all[next]).unwrap();
+            all.extend(list.map(|entry| entry.unwrap().path()));
+        }
+        next += 1;
+    }
+    all
+}
+
 #[test]
 fn a_run_with_gaps_leaves_nothing() {
     let (fixture, _) = planted();
