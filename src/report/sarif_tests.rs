@@ -242,6 +242,7 @@ fn addresses_of_repositories_show_no_password() {
             summary: &Summary::default(),
             rules: &rules,
             elapsed: std::time::Duration::ZERO,
+            finished: None,
             hidden_low: 0,
             root,
             revision: None,

@@ -362,6 +362,7 @@ fn a_place_of_the_past_is_no_link() {
         summary: &Summary::default(),
         rules: &rules,
         elapsed: std::time::Duration::ZERO,
+        finished: None,
         hidden_low: 0,
         root: "/srv/app",
         revision: None,

@@ -362,6 +362,7 @@ proptest! {
                     summary: &summary,
                     rules: engine().rules(),
                     elapsed: Duration::from_millis(5),
+                    finished: None,
                     hidden_low: 0,
                     root: &path,
                     revision: None,
