@@ -109,7 +109,10 @@ fn row(report: &Report<'_>, finding: &Finding, place: &Place) -> [String; HEADER
             "place_fingerprint",
             &place_fingerprint(report, finding, &place.path),
         ),
-        ("reason", &text(place.dropped.as_deref().unwrap_or_default())),
+        (
+            "reason",
+            &text(place.dropped.as_deref().unwrap_or_default()),
+        ),
         ("remedy", remedy(finding)),
         ("console", &finding.console),
         ("link", &finding.link),
@@ -266,7 +269,9 @@ mod tests {
         for row in &table(&text)[1..] {
             for cell in row {
                 assert!(
-                    !cell.trim_start().starts_with(['=', '+', '-', '@', '|', '\u{ff1d}', '\t']),
+                    !cell
+                        .trim_start()
+                        .starts_with(['=', '+', '-', '@', '|', '\u{ff1d}', '\t']),
                     "{cell}"
                 );
             }

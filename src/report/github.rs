@@ -9,9 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use super::sarif::code_point_columns;
-use super::{
-    Report, Reporter, by_severity, counted, file_place, history, named, printable, words,
-};
+use super::{Report, Reporter, by_severity, counted, file_place, history, named, printable, words};
 use crate::model::{Finding, Origin, Place, Severity};
 
 /// Annotations of one kind that a step shows.
@@ -223,7 +221,10 @@ mod tests {
         all[11].rule = "::error::".into();
         let text = written(&all, &sample::summary());
         for line in text.lines() {
-            assert!(line.starts_with("::error ") || line.starts_with("keysweep: "), "{line}");
+            assert!(
+                line.starts_with("::error ") || line.starts_with("keysweep: "),
+                "{line}"
+            );
             if let Some(rest) = line.strip_prefix("::error ") {
                 let (properties, _) = rest.split_once("::").expect("data");
                 let keys: Vec<&str> = properties
@@ -247,8 +248,10 @@ mod tests {
         let token = sample::token();
         let one = |severity, n: usize| {
             let path = format!("f{n}");
-            let mut found =
-                sample::finding(&token, vec![sample::place(path.as_bytes(), 1, &token, &token)]);
+            let mut found = sample::finding(
+                &token,
+                vec![sample::place(path.as_bytes(), 1, &token, &token)],
+            );
             found.severity = severity;
             found
         };
@@ -260,7 +263,9 @@ mod tests {
         let text = written(&all, &sample::summary());
         let count = |start: &str| text.lines().filter(|l| l.starts_with(start)).count();
         assert_eq!((count("::error "), count("::warning ")), (10, 10));
-        assert!(text.starts_with("::error title=keysweep::incomplete: 1 thing could not be scanned%0Alocked/ghp_…"));
+        assert!(text.starts_with(
+            "::error title=keysweep::incomplete: 1 thing could not be scanned%0Alocked/ghp_…"
+        ));
         assert_eq!(text.matches("(critical)::").count(), 9);
         assert_eq!(count("keysweep: high "), 9);
         let last = text.lines().last().unwrap_or_default();

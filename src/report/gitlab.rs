@@ -255,7 +255,9 @@ mod tests {
             }
         }
         for message in scan["messages"].as_array().expect("messages") {
-            assert!(["info", "warn", "error"].contains(&message["level"].as_str().expect("a level")));
+            assert!(
+                ["info", "warn", "error"].contains(&message["level"].as_str().expect("a level"))
+            );
             assert!(message["value"].as_str().is_some_and(|s| !s.is_empty()));
         }
         let mut ids = BTreeSet::new();
@@ -272,8 +274,15 @@ mod tests {
             for key in ["name", "description", "solution", "raw_source_code_extract"] {
                 assert!(one[key].as_str().is_some_and(|s| !s.is_empty()), "{key}");
             }
-            assert!(one["name"].as_str().is_some_and(|s| s.chars().count() <= 255));
-            assert!(["Low", "Medium", "High", "Critical"].contains(&one["severity"].as_str().expect("a word")));
+            assert!(
+                one["name"]
+                    .as_str()
+                    .is_some_and(|s| s.chars().count() <= 255)
+            );
+            assert!(
+                ["Low", "Medium", "High", "Critical"]
+                    .contains(&one["severity"].as_str().expect("a word"))
+            );
             let sha = one["location"]["commit"]["sha"].as_str().expect("required");
             assert_eq!(sha.len(), 40);
             for link in one["links"].as_array().expect("links") {
@@ -291,7 +300,11 @@ mod tests {
         assert_eq!(all[0]["location"]["file"], "src/app.py");
         assert_eq!(all[0]["location"]["start_line"], 12);
         assert_eq!(all[0]["raw_source_code_extract"], "ghp_… (40 bytes)");
-        assert!(all[0]["solution"].as_str().is_some_and(|s| s.starts_with("Revoke the token")));
+        assert!(
+            all[0]["solution"]
+                .as_str()
+                .is_some_and(|s| s.starts_with("Revoke the token"))
+        );
         assert_eq!(report["scan"]["status"], "failure");
         assert_eq!(report["scan"]["start_time"], "2026-01-31T10:00:00");
         check(&written(&[], &Summary::default()));
@@ -301,10 +314,20 @@ mod tests {
     fn history_is_told() {
         let report = written(&sample::historical(), &sample::history_summary());
         check(&report);
-        let last = report["vulnerabilities"].as_array().and_then(|v| v.last()).expect("one");
+        let last = report["vulnerabilities"]
+            .as_array()
+            .and_then(|v| v.last())
+            .expect("one");
         assert_eq!(last["location"]["commit"]["sha"], "6f".repeat(20));
-        assert_eq!(last["location"]["commit"]["author"], "… (12 bytes)\\nforged");
-        assert!(last["description"].as_str().is_some_and(|s| s.contains("removed from HEAD")));
+        assert_eq!(
+            last["location"]["commit"]["author"],
+            "… (12 bytes)\\nforged"
+        );
+        assert!(
+            last["description"]
+                .as_str()
+                .is_some_and(|s| s.contains("removed from HEAD"))
+        );
     }
 
     #[test]
@@ -315,8 +338,16 @@ mod tests {
             .collect();
         let report = written(&[sample::finding(&token, places)], &Summary::default());
         check(&report);
-        assert_eq!(report["vulnerabilities"].as_array().map(Vec::len), Some(PLACES));
-        let message = report["scan"]["messages"][0]["value"].as_str().expect("a message");
-        assert!(message.starts_with("150 more places of finding abab"), "{message}");
+        assert_eq!(
+            report["vulnerabilities"].as_array().map(Vec::len),
+            Some(PLACES)
+        );
+        let message = report["scan"]["messages"][0]["value"]
+            .as_str()
+            .expect("a message");
+        assert!(
+            message.starts_with("150 more places of finding abab"),
+            "{message}"
+        );
     }
 }

@@ -151,11 +151,11 @@ mod tests {
         let mut place = sample::past(b"pw=hunters", Origin::Name, 1);
         place.snippet = sample::place(b"", 1, "pw=hunters", word).snippet;
         let mut found = sample::finding(word, vec![place]);
-        found.history = Some(crate::model::History {
+        found.history = Some(History {
             refs: vec!["refs/heads/hunters".into()],
             tips: vec!["refs/heads/hunters".into()],
             first: Some(sample::commit(1, "hunters")),
-            ..crate::model::History::default()
+            ..History::default()
         });
         for format in FORMATS {
             let reporter = by_name(format).expect("a format");

@@ -74,13 +74,15 @@ impl<W: Write> Write for Escaped<W> {
             if is_printable(c) || c < ' ' {
                 continue;
             }
-            self.0.write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
+            self.0
+                .write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(self.0, "\\u{unit:04x}")?;
             }
             plain = at + c.len_utf8();
         }
-        self.0.write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
+        self.0
+            .write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -358,6 +360,11 @@ struct NotableRow {
     reason: &'static str,
 }
 
+/// A finding's record as a value.
+pub(super) fn finding_value(report: &Report<'_>, finding: &Finding) -> serde_json::Value {
+    serde_json::to_value(finding_row(report, finding)).unwrap_or_default()
+}
+
 fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'r> {
     let redactor = report.redactor;
     let first = report.places(finding).next();
@@ -609,7 +616,9 @@ mod tests {
         );
         assert!(shown.contains(&token));
         assert!(!hidden.contains('\u{1b}') && !hidden.contains('\u{202e}'));
-        assert!(!hidden.contains("\"redacted\"") && shown.contains("\"redacted\":\"ghp_… (40 bytes)\""));
+        assert!(
+            !hidden.contains("\"redacted\"") && shown.contains("\"redacted\":\"ghp_… (40 bytes)\"")
+        );
         let array: Vec<Value> = serde_json::from_str(&hidden).expect("an array");
         assert_eq!(array.len(), 4);
     }
@@ -623,7 +632,10 @@ mod tests {
         let written = String::from_utf8(out).expect("UTF-8");
         assert_eq!(
             written,
-            concat!(r#"["é鍵\u2028\u009b\u202e\u007f\u0001\udb40\udc41\n\"#, "\"\"]")
+            concat!(
+                r#"["é鍵\u2028\u009b\u202e\u007f\u0001\udb40\udc41\n\"#,
+                "\"\"]"
+            )
         );
         let back: Vec<String> = serde_json::from_str(&written).expect("JSON");
         assert_eq!(back, [text]);

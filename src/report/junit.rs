@@ -113,7 +113,9 @@ fn suites(report: &Report<'_>) -> Vec<Suite> {
 fn case(report: &Report<'_>, finding: &Finding, suite: &mut Suite) {
     suite.tests += 1;
     let place = file_place(report, finding);
-    let at = place.map(|place| words::at(report, place)).unwrap_or_default();
+    let at = place
+        .map(|place| words::at(report, place))
+        .unwrap_or_default();
     let file = place.map_or_else(String::new, |place| {
         format!(
             " file=\"{}\" line=\"{}\"",
@@ -147,7 +149,10 @@ fn case(report: &Report<'_>, finding: &Finding, suite: &mut Suite) {
 
 fn body(report: &Report<'_>, finding: &Finding) -> Vec<String> {
     let mut lines = vec![
-        format!("secret: {}", report.redactor.secret(&finding.credential.secret)),
+        format!(
+            "secret: {}",
+            report.redactor.secret(&finding.credential.secret)
+        ),
         format!(
             "severity: {}, confidence: {}",
             finding.severity,
@@ -210,10 +215,12 @@ mod tests {
 
     /// The elements of a document, `name` or `/name`, each with its attributes; fails on what is no XML.
     fn elements(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
-        let mut rest = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>").expect("a declaration");
+        let mut rest = text
+            .strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>")
+            .expect("a declaration");
         let (mut all, mut open) = (Vec::new(), Vec::<String>::new());
         while let Some(at) = rest.find('<') {
-            assert!(!rest[..at].contains(['>', '"']) , "{}", &rest[..at]);
+            assert!(!rest[..at].contains(['>', '"']), "{}", &rest[..at]);
             let end = rest.find('>').expect("an end");
             let tag = &rest[at + 1..end];
             rest = &rest[end + 1..];
@@ -221,13 +228,19 @@ mod tests {
                 assert_eq!(open.pop().as_deref(), Some(name));
                 continue;
             }
-            let (is_empty, tag) = tag.strip_suffix('/').map_or((false, tag), |tag| (true, tag));
+            let (is_empty, tag) = tag
+                .strip_suffix('/')
+                .map_or((false, tag), |tag| (true, tag));
             let (name, mut inner) = tag.split_once(' ').unwrap_or((tag, ""));
             let mut attributes = BTreeMap::new();
             while let Some((key, tail)) = inner.split_once("=\"") {
                 let (value, tail) = tail.split_once('"').expect("a closing quote");
                 assert!(!value.contains('<'));
-                assert!(attributes.insert(key.trim().to_owned(), value.to_owned()).is_none());
+                assert!(
+                    attributes
+                        .insert(key.trim().to_owned(), value.to_owned())
+                        .is_none()
+                );
                 inner = tail;
             }
             assert!(inner.trim().is_empty(), "{inner}");
@@ -238,11 +251,17 @@ mod tests {
         }
         assert!(open.is_empty());
         for c in text.chars() {
-            assert!(c == '\n' || c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'), "{c:?}");
+            assert!(
+                c == '\n' || c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
+                "{c:?}"
+            );
         }
         for (at, _) in text.match_indices('&') {
             let name = text[at + 1..].split(';').next().unwrap_or_default();
-            assert!(["amp", "lt", "gt", "quot", "apos", "#10"].contains(&name), "{name}");
+            assert!(
+                ["amp", "lt", "gt", "quot", "apos", "#10"].contains(&name),
+                "{name}"
+            );
         }
         all
     }
@@ -251,18 +270,52 @@ mod tests {
     fn findings_fail_and_gaps_are_errors() {
         let token = sample::token();
         let place = sample::place(b"x", 1, &token, &token);
-        let dropped = [sample::dropped(&token, place, "suppressed by <a> & \"b\"\u{ffff}")];
-        let options = Options { show_suppressed: true, ..Options::default() };
-        let text = sample::written(&Junit, &sample::findings(), &dropped, &sample::summary(), options);
+        let dropped = [sample::dropped(
+            &token,
+            place,
+            "suppressed by <a> & \"b\"\u{ffff}",
+        )];
+        let options = Options {
+            show_suppressed: true,
+            ..Options::default()
+        };
+        let text = sample::written(
+            &Junit,
+            &sample::findings(),
+            &dropped,
+            &sample::summary(),
+            options,
+        );
         let all = elements(&text);
-        let named = |name: &str| all.iter().filter(|(n, _)| n == name).map(|(_, a)| a).collect::<Vec<_>>();
+        let named = |name: &str| {
+            all.iter()
+                .filter(|(n, _)| n == name)
+                .map(|(_, a)| a)
+                .collect::<Vec<_>>()
+        };
         let root = named("testsuites")[0];
-        assert_eq!((&*root["tests"], &*root["failures"], &*root["errors"]), ("4", "2", "1"));
+        assert_eq!(
+            (&*root["tests"], &*root["failures"], &*root["errors"]),
+            ("4", "2", "1")
+        );
         assert_eq!(named("testsuite").len(), 3);
-        assert_eq!((named("failure").len(), named("skipped").len(), named("error").len()), (2, 1, 1));
-        assert_eq!(named("skipped")[0]["message"], "suppressed by &lt;a&gt; &amp; &quot;b&quot;\\u{ffff}");
+        assert_eq!(
+            (
+                named("failure").len(),
+                named("skipped").len(),
+                named("error").len()
+            ),
+            (2, 1, 1)
+        );
+        assert_eq!(
+            named("skipped")[0]["message"],
+            "suppressed by &lt;a&gt; &amp; &quot;b&quot;\\u{ffff}"
+        );
         let case = named("testcase")[0];
-        assert_eq!((&*case["file"], &*case["line"], &*case["classname"]), ("src/app.py", "12", "github-pat-classic"));
+        assert_eq!(
+            (&*case["file"], &*case["line"], &*case["classname"]),
+            ("src/app.py", "12", "github-pat-classic")
+        );
         assert!(text.contains("\nnext: Revoke the token") && text.contains("a &lt;script&gt;"));
         assert!(!text.contains(&token) && !text.contains("<script>") && !text.contains('\u{202e}'));
     }

@@ -32,7 +32,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 pub use csv::Csv;
-pub use diff::Diff;
+pub use diff::{DIFF_FORMATS, Diff};
 pub use github::Github;
 pub use gitlab::Gitlab;
 pub use json::{JSON_SCHEMA, Json, Jsonl};
@@ -187,17 +187,17 @@ impl Report<'_> {
     fn counts(&self) -> Vec<(Severity, usize)> {
         Severity::ALL
             .into_iter()
-        .map(|severity| {
-            (
-                severity,
-                self.findings
-                    .iter()
-                    .filter(|f| f.severity == severity)
-                    .count(),
-            )
-        })
-        .filter(|(_, count)| *count > 0)
-        .collect()
+            .map(|severity| {
+                (
+                    severity,
+                    self.findings
+                        .iter()
+                        .filter(|f| f.severity == severity)
+                        .count(),
+                )
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 }
 

@@ -209,9 +209,11 @@ impl Reading {
             ));
         }
         if self.summary.is_some() {
-            return Err("goes on behind its summary; for several reports in one file, give each its \
+            return Err(
+                "goes on behind its summary; for several reports in one file, give each its \
                         own and use `keysweep report merge`"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         match record {
             Record::Finding(record) => {
@@ -555,7 +557,10 @@ pub(super) fn secret(shown: &str, redacted: Option<&str>) -> Secret {
         Some(form) => Secret::reported(shown.as_bytes(), form),
         None if is_form(shown) => Secret::of_form(shown),
         // In clear, though the report does not say so.
-        None => Secret::reported(shown.as_bytes(), &Secret::new(shown.as_bytes(), "").redacted()),
+        None => Secret::reported(
+            shown.as_bytes(),
+            &Secret::new(shown.as_bytes(), "").redacted(),
+        ),
     }
 }
 
@@ -673,4 +678,4 @@ fn some_oid<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Oid>, D::Error>
 
 #[cfg(test)]
 #[path = "read_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -19,8 +19,8 @@ use serde_sarif::sarif::{
 use super::json::{hundredths, redacted, summary_row, write_document};
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, grouped, history, is_accepted, named, percent_encoded,
-    file_place, place_fingerprint, printable, remedy, shown_bytes, suppressed,
+    Report, Reporter, by_severity, file_place, grouped, history, is_accepted, named,
+    percent_encoded, place_fingerprint, printable, remedy, shown_bytes, suppressed,
 };
 use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
 use crate::rule::{Rule, RuleSpec};
@@ -280,6 +280,7 @@ fn properties(report: &Report<'_>, finding: &Finding) -> PropertyBag {
     let mut all: BTreeMap<String, Value> = BTreeMap::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_owned(), value);
     add("entropy", json!(hundredths(finding.entropy)));
+    add("severity", json!(finding.severity.word()));
     add("confidence", json!(finding.confidence().word()));
     add(
         "secret",

@@ -14,11 +14,10 @@ use crate::model::{
 };
 
 /// A rule as SARIF describes it.
-#[derive(Default)]
 struct Descriptor {
     name: String,
     provider: String,
-    severity: Option<Severity>,
+    severity: Severity,
     remedy: String,
     console: String,
     link: String,
@@ -28,7 +27,9 @@ struct Descriptor {
 pub(super) fn stored(log: &Value) -> Result<Stored, String> {
     let runs = log["runs"].as_array().map_or(&[][..], Vec::as_slice);
     let [run] = runs else {
-        return Err("is SARIF of several runs or none; keysweep reads its own, which has one".to_owned());
+        return Err(
+            "is SARIF of several runs or none; keysweep reads its own, which has one".to_owned(),
+        );
     };
     let driver = &run["tool"]["driver"];
     if driver["name"] != "keysweep" {
@@ -39,8 +40,12 @@ pub(super) fn stored(log: &Value) -> Result<Stored, String> {
         .collect();
     let mut stored = Stored::default();
     for (index, result) in list(&run["results"]).enumerate() {
-        let finding = finding(result, &rules)
-            .ok_or_else(|| format!("result {} has no fingerprint or rule of keysweep", index + 1))?;
+        let finding = finding(result, &rules).ok_or_else(|| {
+            format!(
+                "result {} has no fingerprint or rule of keysweep",
+                index + 1
+            )
+        })?;
         if finding.places.iter().all(|p| p.dropped.is_some()) && !finding.places.is_empty() {
             stored.dropped.push(finding);
         } else {
@@ -74,7 +79,9 @@ fn descriptor(rule: &Value) -> Descriptor {
     let remedy = parts.next().unwrap_or_default().to_owned();
     let console = parts.find_map(|line| line.strip_prefix("Console: "));
     let properties = &rule["properties"];
-    let number: f32 = text(&properties["security-severity"]).parse().unwrap_or(0.0);
+    let number: f32 = text(&properties["security-severity"])
+        .parse()
+        .unwrap_or(0.0);
     let severity = match number {
         n if n > 9.0 => Severity::Critical,
         n if n >= 7.0 => Severity::High,
@@ -84,7 +91,7 @@ fn descriptor(rule: &Value) -> Descriptor {
     Descriptor {
         name: owned(&rule["shortDescription"]["text"]),
         provider: owned(&properties["provider"]),
-        severity: Some(severity),
+        severity,
         remedy,
         console: console.unwrap_or_default().to_owned(),
         link: owned(&rule["helpUri"]),
@@ -105,7 +112,12 @@ fn finding(result: &Value, rules: &BTreeMap<&str, Descriptor>) -> Option<Finding
         rule: owned(&result["ruleId"]),
         name: rule.name.clone(),
         provider: rule.provider.clone(),
-        severity: rule.severity.unwrap_or(Severity::Low),
+        severity: by_word(
+            &Severity::ALL,
+            Severity::word,
+            text(&properties["severity"]),
+        )
+        .unwrap_or(rule.severity),
         score: score(rank, text(&properties["confidence"])),
         credential: Credential {
             secret,
@@ -160,7 +172,10 @@ fn place(location: &Value, secret: &Secret, shown: &str) -> Place {
     let physical = &location["physicalLocation"];
     let region = &physical["region"];
     let number = |value: &Value, or: u32| {
-        value.as_u64().and_then(|n| u32::try_from(n).ok()).unwrap_or(or)
+        value
+            .as_u64()
+            .and_then(|n| u32::try_from(n).ok())
+            .unwrap_or(or)
     };
     let start_line = number(&region["startLine"], 1);
     let start_column = number(&region["startColumn"], 1);
@@ -170,10 +185,7 @@ fn place(location: &Value, secret: &Secret, shown: &str) -> Place {
         line: number(&properties["at"][index][0], line),
         column: number(&properties["at"][index][1], column),
     };
-    let (start, end) = (
-        at(0, start_line, start_column),
-        at(1, end_line, end_column),
-    );
+    let (start, end) = (at(0, start_line, start_column), at(1, end_line, end_column));
     let logical = text(&location["logicalLocations"][0]["fullyQualifiedName"]);
     let sort = logical.split_once(':').map_or("", |(sort, _)| sort);
     let word = properties["origin"].as_str().unwrap_or(sort);

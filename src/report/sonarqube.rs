@@ -28,7 +28,11 @@ impl Reporter for Sonarqube {
             if history::is_past(finding) {
                 continue;
             }
-            let files = || report.places(finding).filter(|p| p.origin == Origin::Content);
+            let files = || {
+                report
+                    .places(finding)
+                    .filter(|p| p.origin == Origin::Content)
+            };
             let Some(first) = files().next() else {
                 continue;
             };
@@ -104,11 +108,20 @@ mod tests {
         let issues = report["issues"].as_array().expect("issues");
         assert_eq!((rules.len(), issues.len()), (2, 2));
         for rule in rules {
-            for key in ["id", "name", "description", "engineId", "cleanCodeAttribute"] {
+            for key in [
+                "id",
+                "name",
+                "description",
+                "engineId",
+                "cleanCodeAttribute",
+            ] {
                 assert!(rule[key].as_str().is_some_and(|s| !s.is_empty()), "{key}");
             }
             assert_eq!(rule["impacts"][0]["softwareQuality"], "SECURITY");
-            assert!(["HIGH", "MEDIUM", "LOW"].contains(&rule["impacts"][0]["severity"].as_str().expect("a word")));
+            assert!(
+                ["HIGH", "MEDIUM", "LOW"]
+                    .contains(&rule["impacts"][0]["severity"].as_str().expect("a word"))
+            );
         }
         for issue in issues {
             assert!(rules.iter().any(|rule| rule["id"] == issue["ruleId"]));
@@ -116,11 +129,18 @@ mod tests {
             for place in others.iter().chain([&issue["primaryLocation"]]) {
                 assert!(place["message"].is_string() && place["filePath"].is_string());
                 let range = &place["textRange"];
-                assert!(range["startLine"].as_u64() >= Some(1) && range["endLine"].as_u64() >= range["startLine"].as_u64());
+                assert!(
+                    range["startLine"].as_u64() >= Some(1)
+                        && range["endLine"].as_u64() >= range["startLine"].as_u64()
+                );
             }
         }
         assert_eq!(issues[0]["primaryLocation"]["filePath"], "src/app.py");
-        assert!(issues[0]["primaryLocation"]["message"].as_str().is_some_and(|s| s.contains("Revoke the token")));
+        assert!(
+            issues[0]["primaryLocation"]["message"]
+                .as_str()
+                .is_some_and(|s| s.contains("Revoke the token"))
+        );
         assert!(!report.to_string().contains(&sample::token()));
     }
 

@@ -226,7 +226,11 @@ impl Page<'_> {
                 };
                 let state = self.state(history);
                 lines.push(format!("{state}, exposed {days}{again}"));
-                if let Some(last) = history.last.as_ref().filter(|_| history::is_removed(history)) {
+                if let Some(last) = history
+                    .last
+                    .as_ref()
+                    .filter(|_| history::is_removed(history))
+                {
                     lines.push(format!("last held by {}", self.commit(last)));
                 }
             }

@@ -1,7 +1,7 @@
 use super::super::sample;
 use super::*;
 use crate::model::{Gap, Secret, Skip, Summary};
-use crate::report::Options;
+use crate::report::{Options, size};
 
 fn written(findings: &[Finding], summary: &Summary, options: Options) -> String {
     sample::written(&Text, findings, &[], summary, options)

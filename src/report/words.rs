@@ -159,7 +159,9 @@ pub(super) fn incomplete(report: &Report<'_>) -> Option<String> {
             } else {
                 ""
             };
-            Some(format!("incomplete: {things} could not be scanned{stopped}"))
+            Some(format!(
+                "incomplete: {things} could not be scanned{stopped}"
+            ))
         }
     }
 }
