@@ -45,7 +45,7 @@ fn document(report: &Report<'_>) -> Value {
     let mut messages: Vec<Value> = words::incomplete(report)
         .into_iter()
         .chain(words::gaps(report).take(MESSAGES))
-        .map(|text| json!({"level": "error", "value": text}))
+        .map(|text| json!({"level": "warn", "value": text}))
         .collect();
     let left = words::left_out(report.summary, |_| String::new());
     if !left.is_empty() {
@@ -256,7 +256,7 @@ mod tests {
         }
         for message in scan["messages"].as_array().expect("messages") {
             assert!(
-                ["info", "warn", "error"].contains(&message["level"].as_str().expect("a level"))
+                ["info", "warn", "fatal"].contains(&message["level"].as_str().expect("a level"))
             );
             assert!(message["value"].as_str().is_some_and(|s| !s.is_empty()));
         }

@@ -248,7 +248,21 @@ pub(super) fn prose(text: &str) -> String {
     out
 }
 
+/// Plain text; an address in it is code, which can be copied and is no link.
 fn plain(text: &str) -> String {
+    let words = text.split_inclusive(' ').map(|word| {
+        let bare = word.trim_end_matches([' ', '.', ',', ';', ':']);
+        if is_url(bare) {
+            let rest = word.get(bare.len()..).unwrap_or_default();
+            format!("{}{rest}", code(bare))
+        } else {
+            escaped(word)
+        }
+    });
+    words.collect()
+}
+
+fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
@@ -333,6 +347,14 @@ mod tests {
         assert_eq!(
             prose("<b>@team #1 [x](https://e.example) ![y](z) www.e.example *a* | `"),
             "&lt;b&gt;@&#8203;team #&#8203;1 \\[x\\](https:&#8203;//e.example) \\!\\[y\\](z) www&#8203;.e.example \\*a\\* \\| \\`"
+        );
+    }
+
+    #[test]
+    fn addresses_in_sentences_can_be_copied() {
+        assert_eq!(
+            prose("POST it to https://api.example.com/a_b; then https://e.example."),
+            "POST it to `https://api.example.com/a_b`; then `https://e.example`."
         );
     }
 

@@ -46,9 +46,9 @@ impl Stored {
             .partition(|f| super::suppressed(f).is_some());
         self.summary.merge(other.summary);
         self.summary.sort();
-        self.elapsed += other.elapsed;
+        self.elapsed = self.elapsed.saturating_add(other.elapsed);
         self.finished = self.finished.max(other.finished);
-        self.hidden_low += other.hidden_low;
+        self.hidden_low = self.hidden_low.saturating_add(other.hidden_low);
         // What is not the same in all of them is not known of the whole.
         if self.revision != other.revision {
             self.revision = None;

@@ -24,6 +24,9 @@ use crate::model::{
 use crate::rule::RuleSet;
 use crate::scan::Engine;
 
+/// More refs than any repository has: a count that can be added to.
+pub(super) const MANY: u64 = 1 << 40;
+
 /// A report that was read.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
@@ -216,6 +219,9 @@ impl Reading {
             );
         }
         match record {
+            Record::Finding(record) if record.places.is_empty() => {
+                return Err(format!("finding {} has no place", record.fingerprint));
+            }
             Record::Finding(record) => {
                 let dropped = record.suppressed.is_some();
                 let finding = record.finding();
@@ -487,9 +493,9 @@ impl FindingRecord {
             introductions: self.introductions,
             in_head: self.in_head.unwrap_or(false),
             tips: self.tips.clone(),
-            more_tips: self.more_tips,
+            more_tips: self.more_tips.min(MANY),
             refs: self.refs.clone(),
-            more_refs: self.more_refs,
+            more_refs: self.more_refs.min(MANY),
             exposed_days: self.exposed_days,
             is_partial: self.in_head.is_none(),
         })

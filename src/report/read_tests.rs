@@ -208,6 +208,28 @@ fn no_secret_is_made_up() {
 }
 
 #[test]
+fn counts_of_a_forged_report_add_up_without_a_panic() {
+    let case = &cases()[5];
+    let text = direct(&Jsonl, case)
+        .replace("\"commits\":87432", "\"commits\":18446744073709551615,\"hidden\":18446744073709551615,\"x\":0")
+        .replace("\"hidden\":4,", "")
+        .replace("\"more_refs\":", "\"y\":")
+        .replace("\"in_head\":true", "\"in_head\":true,\"more_refs\":18446744073709551615,\"more_tips\":18446744073709551615")
+        .replace("\"line\":9", "\"line\":4294967295")
+        .replace("\"column\":5", "\"column\":4294967295")
+        .replace("\"bytes\":[304,344]", "\"bytes\":[18446744073709551615,0]")
+        .replace("\"seconds\":0.412", "\"seconds\":1e300");
+    let read = Stored::read("r", text.as_bytes()).expect("a report");
+    let mut twice = read.clone();
+    twice.merge(read);
+    assert_eq!(twice.summary.commits, u64::MAX);
+    for format in FORMATS {
+        let reporter = by_name(format).expect("a format");
+        assert!(!written(&twice, &*reporter, false).is_empty());
+    }
+}
+
+#[test]
 fn what_is_no_report_is_refused_with_the_line_and_the_mend() {
     let summary = r#"{"schema":1,"kind":"summary"}"#;
     let row = |change: (&str, &str)| {
@@ -268,6 +290,10 @@ fn what_is_no_report_is_refused_with_the_line_and_the_mend() {
         (
             "[\n{\"schema\":1,\"kind\":\"gap\",\"path\":\"a\"}]".into(),
             "r:2: no record of a report: missing field `reason`",
+        ),
+        (
+            row(("\"places\":[", "\"places\":[],\"others\":[")),
+            "r:1: finding cdcdcdcd",
         ),
         ("[]".into(), "r: has no summary at its end: it was cut off"),
         (

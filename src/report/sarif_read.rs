@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::read::{
-    Stored, SummaryRecord, by_word, parse_fingerprint, score, seconds, secret, snippet,
+    MANY, Stored, SummaryRecord, by_word, parse_fingerprint, score, seconds, secret, snippet,
 };
 use super::sarif::{STOPPED, plain};
 use crate::model::{
@@ -46,7 +46,10 @@ pub(super) fn stored(log: &Value) -> Result<Stored, String> {
                 index + 1
             )
         })?;
-        if finding.places.iter().all(|p| p.dropped.is_some()) && !finding.places.is_empty() {
+        if finding.places.is_empty() {
+            return Err(format!("result {} has no location", index + 1));
+        }
+        if finding.places.iter().all(|p| p.dropped.is_some()) {
             stored.dropped.push(finding);
         } else {
             stored.findings.push(finding);
@@ -150,7 +153,7 @@ fn history(properties: &Value) -> Option<History> {
     if first.is_none() && in_head.is_none() {
         return None;
     }
-    let count = |key: &str| properties[key].as_u64().unwrap_or(0);
+    let count = |key: &str| properties[key].as_u64().unwrap_or(0).min(MANY);
     let small = |key: &str| u32::try_from(count(key)).unwrap_or(u32::MAX);
     let names = |key: &str| list(&properties[key]).map(owned).collect();
     Some(History {
