@@ -60,7 +60,7 @@ fn document(report: &Report<'_>) -> Value {
             places += 1;
             let id = id(report, finding, place);
             if places <= PLACES && ids.insert(id.clone()) {
-                vulnerabilities.push(vulnerability(report, finding, place, id));
+                vulnerabilities.push(vulnerability(report, finding, place, &id));
             }
         }
         if places > PLACES {
@@ -135,7 +135,7 @@ fn id(report: &Report<'_>, finding: &Finding, place: &Place) -> String {
     )
 }
 
-fn vulnerability(report: &Report<'_>, finding: &Finding, place: &Place, id: String) -> Value {
+fn vulnerability(report: &Report<'_>, finding: &Finding, place: &Place, id: &str) -> Value {
     let secret = printable(&report.redactor.secret(&finding.credential.secret)).into_owned();
     let name = printable(&finding.name).into_owned();
     let severity = match finding.severity {

@@ -328,8 +328,8 @@ pub(super) struct SummaryRow {
     revision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
-    #[serde(skip_serializing_if = "is_zero")]
-    already_there: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_there: Option<u64>,
     seconds: f64,
     bytes_per_second: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -348,10 +348,6 @@ struct HistoryCounts {
     commits: u64,
     objects: u64,
     unreachable_hits: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 #[derive(Serialize)]
@@ -506,7 +502,7 @@ pub(super) fn summary_row(report: &Report<'_>) -> SummaryRow {
         }),
         revision: revision.cloned(),
         branch: branch.map(|name| report.redactor.path(name.as_bytes())),
-        already_there: summary.already_there,
+        already_there: (summary.already_there > 0).then_some(summary.already_there),
         // Whole microseconds, of which the rate is computed too: it is the same when the report is read.
         seconds: report.elapsed.as_micros() as f64 / 1e6,
         bytes_per_second: report.bytes_per_second(),

@@ -130,20 +130,17 @@ fn block(report: &Report<'_>, finding: &Finding) -> String {
     if let Some(history) = &finding.history {
         out.push_str(&past(report, history));
     }
-    match reason {
-        Some(reason) => {
-            let reason = redactor.redact(reason.as_bytes());
-            let _ = writeln!(out, "- {}", code(&reason));
-        }
-        None => {
-            let _ = write!(out, "- **next:** {}", prose(&words::next(finding)));
-            for (title, url) in [("Console", &finding.console), ("More", &finding.link)] {
-                if is_url(url) && !url.contains(['(', ')']) {
-                    let _ = write!(out, " [{title}]({url})");
-                }
+    if let Some(reason) = reason {
+        let reason = redactor.redact(reason.as_bytes());
+        let _ = writeln!(out, "- {}", code(&reason));
+    } else {
+        let _ = write!(out, "- **next:** {}", prose(&words::next(finding)));
+        for (title, url) in [("Console", &finding.console), ("More", &finding.link)] {
+            if is_url(url) && !url.contains(['(', ')']) {
+                let _ = write!(out, " [{title}]({url})");
             }
-            out.push('\n');
         }
+        out.push('\n');
     }
     let _ = writeln!(out, "- fingerprint `{}`\n", finding.fingerprint);
     out

@@ -25,12 +25,11 @@ impl Stored {
             .collect();
         for finding in other.findings.into_iter().chain(other.dropped) {
             let key = (finding.rule.clone(), finding.fingerprint);
-            match index.get(&key).and_then(|at| all.get_mut(*at)) {
-                Some(there) => unite(there, finding),
-                None => {
-                    index.insert(key, all.len());
-                    all.push(finding);
-                }
+            if let Some(there) = index.get(&key).and_then(|at| all.get_mut(*at)) {
+                unite(there, finding);
+            } else {
+                index.insert(key, all.len());
+                all.push(finding);
             }
         }
         all.sort_by_cached_key(|f| {
@@ -120,22 +119,19 @@ fn unite(there: &mut Finding, other: Finding) {
         .collect();
     for place in other.places {
         let key = identity(&place);
-        match index.get(&key).and_then(|at| there.places.get_mut(*at)) {
-            Some(same) => {
-                // A place that counts in one report counts.
-                same.dropped = match (same.dropped.take(), place.dropped) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    _ => None,
-                };
-                same.score = same.score.max(place.score);
-                if same.snippet.text.is_empty() {
-                    same.snippet = place.snippet;
-                }
+        if let Some(same) = index.get(&key).and_then(|at| there.places.get_mut(*at)) {
+            // A place that counts in one report counts.
+            same.dropped = match (same.dropped.take(), place.dropped) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                _ => None,
+            };
+            same.score = same.score.max(place.score);
+            if same.snippet.text.is_empty() {
+                same.snippet = place.snippet;
             }
-            None => {
-                index.insert(key, there.places.len());
-                there.places.push(place);
-            }
+        } else {
+            index.insert(key, there.places.len());
+            there.places.push(place);
         }
     }
     there.places.sort_by_key(|place| place.dropped.is_some());
