@@ -63,6 +63,38 @@ check_sarif() {
     "$validator" --schemafile "$schema" --regex-variant python "$work"/*.sarif
 }
 
+# The records of `json` and `jsonl`, of a tree, a history and merged reports, against the schema that the program prints.
+check_records() {
+    local work code
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' RETURN
+    "$keysweep" report schema >"$work/schema"
+    mkdir -p "$work/tree"
+    printf 'é API_KEY=pk_%s\nAPI_SECRET=sk_%s\nb64: %s\n' live_51Mx9kHGj8kL2pQn4Y7vN3tK9sW5xR2zB1 \
+        live_51Mx9kHGj8kL2pQn4Y7vN3tK9sW5xR2zB1 \
+        "$(printf 'key: sk_%s' live_51Mx9kHGj8kL2pQn4Y7vN3tK9sW5xR2zB2 | base64 -w 0)" >"$work/tree/$(printf 'ü\033\377.env')"
+    ln -s nowhere "$work/tree/link"
+    git -C "$work/tree" init -q
+    git -C "$work/tree" add .
+    git -C "$work/tree" -c user.name=A -c user.email=a@example.org commit -qm 'Add it'
+    code=0
+    "$keysweep" scan --format json --output "$work/tree.json" --show-suppressed "$work/tree" "$work/missing" 2>/dev/null || code=$?
+    ((code == 2)) || fail "a missing path gave exit code $code"
+    "$keysweep" git --exit-zero --format json --output "$work/history.json" --show-suppressed --show-secrets "$work/tree"
+    "$keysweep" scan --history --exit-zero --format jsonl --output "$work/both" "$work/tree"
+    "$keysweep" report convert --format json --output "$work/both.json" "$work/both"
+    "$keysweep" scan --history --exit-zero --format sarif --output "$work/both.sarif" "$work/tree"
+    "$keysweep" report convert --format sarif "$work/both" | cmp - "$work/both.sarif"
+    "$keysweep" report merge --format json --output "$work/merged.json" "$work"/*.json "$work/both.sarif"
+    "$validator" --schemafile "$work/schema" "$work"/*.json
+    "$validator" --schemafile "$(sarif_schema)" --regex-variant python "$work/both.sarif"
+    # A schema that takes anything would prove nothing.
+    sed 's/"fingerprint":"/"fingerprint":"x/' "$work/both.json" >"$work/wrong"
+    if "$validator" --schemafile "$work/schema" "$work/wrong" >/dev/null; then
+        fail 'the schema took a record that is wrong'
+    fi
+}
+
 fail() {
     printf 'test.sh: %s\n' "$*" >&2
     exit 1
@@ -81,6 +113,9 @@ cargo test --locked --doc
 
 note 'SARIF against its schema'
 check_sarif
+
+note 'records against the schema'
+check_records
 
 note 'keysweep over its own repository'
 "$keysweep" scan .

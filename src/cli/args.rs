@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Convert, merge or compare reports
+    #[command(subcommand)]
+    Report(super::report::ReportCommand),
     /// Write a completion script for a shell
     Completions {
         /// The shell

@@ -72,6 +72,7 @@ pub(crate) fn run(
         summary: &results.summary,
         rules: engine.rules(),
         elapsed: results.elapsed,
+        finished: jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).ok(),
         hidden_low: hidden.len(),
         root: &results.root,
         revision: results.revision,

@@ -9,6 +9,7 @@ mod explain;
 mod finish;
 mod git;
 mod progress;
+mod report;
 mod rules;
 mod scan;
 
@@ -87,6 +88,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
+        Some(Command::Report(command)) => report::run(&command, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();
             clap_complete::generate(shell, &mut command, "keysweep", &mut io::stdout());

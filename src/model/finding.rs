@@ -18,6 +18,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, most severe first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+
     /// The word that reports use.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -123,6 +126,16 @@ pub enum Decoding {
 }
 
 impl Decoding {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Base64,
+        Self::Hex,
+        Self::Percent,
+        Self::Escape,
+        Self::Html,
+        Self::Utf16,
+    ];
+
     /// The word that reports use.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -157,6 +170,18 @@ pub struct Snippet {
     /// The whole of the encoded text that the secret was decoded from, of which `text` may hold a
     /// part; `None` where the secret stands in plain.
     pub encoded: Option<Secret>,
+    /// What a report says of the line, where the place was read from one: its text is redacted, so
+    /// that columns cannot be counted in it.
+    pub told: Option<Told>,
+}
+
+/// What a report says of a place's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Columns of the secret's start and end in code points, from 1, the end exclusive.
+    pub columns: (u32, u32),
+    /// Whether the text begins in the middle of the line.
+    pub is_cut: bool,
 }
 
 /// What a credential opens, as far as the text says it: `host`, `database`, `bucket`, `account`, `user`.

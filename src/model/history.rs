@@ -19,6 +19,15 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Content,
+        Self::Name,
+        Self::Commit,
+        Self::Tag,
+        Self::Ref,
+    ];
+
     /// The word that reports use.
     #[must_use]
     pub fn word(self) -> &'static str {

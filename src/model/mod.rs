@@ -9,6 +9,7 @@ mod summary;
 
 pub use finding::{
     Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
+    Told,
 };
 pub use history::{Commit, History, Origin};
 pub use observer::{Gap, Observer, Skip, SkipKind};

@@ -27,6 +27,16 @@ pub enum SkipKind {
 }
 
 impl SkipKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Ignored,
+        Self::TooLarge,
+        Self::Excluded,
+        Self::Symlink,
+        Self::Promised,
+        Self::Special,
+    ];
+
     /// The words that the summary uses.
     #[must_use]
     pub fn words(self) -> &'static str {

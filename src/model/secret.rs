@@ -6,10 +6,15 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretSlice};
 
 /// Bytes that must not be shown: `Debug` and `Display` give a public prefix and the length.
+///
+/// A secret that comes from a report has its redacted form, and bytes only where the report was written
+/// to show them.
 #[derive(Clone)]
 pub struct Secret {
     bytes: Arc<SecretSlice<u8>>,
     public: Arc<str>,
+    /// The redacted form that a report gave.
+    form: Option<Arc<str>>,
 }
 
 impl Secret {
@@ -19,10 +24,32 @@ impl Secret {
         Self {
             bytes: Arc::new(SecretSlice::from(bytes.to_vec())),
             public: Arc::from(public),
+            form: None,
         }
     }
 
-    /// The bytes in clear; every caller says why it may.
+    /// A secret that a report names by this redacted form; its bytes are not known.
+    #[must_use]
+    pub fn of_form(form: &str) -> Self {
+        Self::reported(&[], form)
+    }
+
+    /// A secret of a report that shows the bytes beside the redacted form.
+    #[must_use]
+    pub fn reported(bytes: &[u8], form: &str) -> Self {
+        Self {
+            form: Some(Arc::from(form)),
+            ..Self::new(bytes, "")
+        }
+    }
+
+    /// Whether the bytes are known, and not the redacted form alone.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.form.is_none() || !self.is_empty()
+    }
+
+    /// The bytes in clear, none if they are not known; every caller says why it may.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.bytes.expose_secret()
@@ -47,6 +74,9 @@ impl Secret {
     /// The redacted form, `ghp_… (40 bytes)`.
     #[must_use]
     pub fn redacted(&self) -> String {
+        if let Some(form) = &self.form {
+            return form.to_string();
+        }
         let unit = if self.len() == 1 { "byte" } else { "bytes" };
         format!("{}… ({} {unit})", self.public, self.len())
     }

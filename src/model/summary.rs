@@ -40,18 +40,19 @@ impl Summary {
         }
     }
 
-    /// Adds another run's counts.
+    /// Adds another run's counts, up to the largest number: they can come from a file.
     pub fn merge(&mut self, other: Self) {
-        self.files += other.files;
-        self.bytes += other.bytes;
-        self.commits += other.commits;
-        self.objects += other.objects;
-        self.unreachable_hits += other.unreachable_hits;
-        self.already_there += other.already_there;
-        self.binary_files += other.binary_files;
+        self.files = self.files.saturating_add(other.files);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.commits = self.commits.saturating_add(other.commits);
+        self.objects = self.objects.saturating_add(other.objects);
+        self.unreachable_hits = self.unreachable_hits.saturating_add(other.unreachable_hits);
+        self.already_there = self.already_there.saturating_add(other.already_there);
+        self.binary_files = self.binary_files.saturating_add(other.binary_files);
         self.gaps.extend(other.gaps);
         for (kind, count) in other.skipped {
-            *self.skipped.entry(kind).or_default() += count;
+            let total = self.skipped.entry(kind).or_default();
+            *total = total.saturating_add(count);
         }
         self.notable.extend(other.notable);
         self.cancelled |= other.cancelled;

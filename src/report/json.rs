@@ -1,7 +1,8 @@
 //! `json` and `jsonl`: a record for each finding and each gap, and last the summary.
 //!
 //! Both formats hold the same records. They are written one by one; no more than one finding is
-//! ever built as a record.
+//! ever built as a record. [`read`](super::read) makes a report of them again, so a record says
+//! whatever another format needs. `schema.json` describes them.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -10,11 +11,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
-use super::{Report, Reporter, history, place_fingerprint, suppressed};
+use super::redact::{is_cut, is_printable};
+use super::sarif::code_point_columns;
+use super::{Report, Reporter, file_place, history, place_fingerprint, suppressed};
 use crate::model::{Commit, Finding, Gap, History, Oid, Origin, Place, SkipKind};
 
 /// Version of the records.
-const SCHEMA: u8 = 1;
+pub(super) const SCHEMA: u8 = 1;
+
+/// The JSON Schema of a report in `json`, and under `$defs/record` of a line of `jsonl`.
+pub const JSON_SCHEMA: &str = include_str!("schema.json");
 
 /// One array of records.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +33,7 @@ pub struct Jsonl;
 impl Reporter for Json {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let mut rows = Rows {
-            out: BufWriter::new(out),
+            out: Escaped(BufWriter::new(out)),
             between: ",\n",
             first: true,
         };
@@ -41,7 +47,7 @@ impl Reporter for Json {
 impl Reporter for Jsonl {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let mut rows = Rows {
-            out: BufWriter::new(out),
+            out: Escaped(BufWriter::new(out)),
             between: "\n",
             first: true,
         };
@@ -51,8 +57,50 @@ impl Reporter for Jsonl {
     }
 }
 
+/// JSON on its way out: characters that a terminal or a page would obey, or that do not show, leave as `\u`
+/// escapes. Beyond ASCII they stand in strings alone.
+pub(super) struct Escaped<W: Write>(pub(super) W);
+
+impl<W: Write> Write for Escaped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The serializer hands over whole strings.
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            self.0.write_all(bytes)?;
+            return Ok(bytes.len());
+        };
+        let mut plain = 0;
+        for (at, c) in text.char_indices() {
+            // Below the space, only white space between values is left.
+            if is_printable(c) || c < ' ' {
+                continue;
+            }
+            self.0
+                .write_all(text.get(plain..at).unwrap_or_default().as_bytes())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(self.0, "\\u{unit:04x}")?;
+            }
+            plain = at + c.len_utf8();
+        }
+        self.0
+            .write_all(text.get(plain..).unwrap_or_default().as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Writes a whole document, indented.
+pub(super) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = Escaped(BufWriter::new(out));
+    serde_json::to_writer_pretty(&mut out, document)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
 struct Rows<W: Write> {
-    out: W,
+    out: Escaped<W>,
     between: &'static str,
     first: bool,
 }
@@ -91,6 +139,9 @@ struct FindingRow<'r> {
     #[serde(flatten)]
     at: Option<At>,
     secret: String,
+    /// The redacted form where `secret` is in clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redacted: Option<String>,
     entropy: f64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     decoded_from: Vec<&'static str>,
@@ -99,8 +150,8 @@ struct FindingRow<'r> {
     fingerprint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     place_fingerprint: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    snippet: Option<String>,
+    #[serde(flatten)]
+    line: Option<Line>,
     #[serde(flatten)]
     history: Option<HistoryRow<'r>>,
     places: Places<'r>,
@@ -127,6 +178,17 @@ struct At {
     column: u32,
     end_line: u32,
     end_column: u32,
+}
+
+/// The text of a place's line.
+#[derive(Serialize)]
+struct Line {
+    snippet: String,
+    /// Bytes of the secret in it.
+    snippet_secret: [usize; 2],
+    /// Whether it begins in the middle of the line.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    snippet_cut: bool,
 }
 
 /// What git's history says of a finding.
@@ -194,7 +256,13 @@ struct PlaceRow {
     origin: Option<&'static str>,
     #[serde(flatten)]
     at: At,
+    /// Columns in code points, where they are not those in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    characters: Option<[u32; 2]>,
     bytes: [u64; 2],
+    /// Where services show the finding here, and not at its first place.
+    #[serde(flatten)]
+    line: Option<Line>,
     score: f64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     decoded_from: Vec<&'static str>,
@@ -210,12 +278,21 @@ struct Places<'r> {
 
 impl Serialize for Places<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = file_place(self.report, self.finding);
+        let mut is_first = true;
         serializer.collect_seq(self.report.places(self.finding).map(|place| {
+            let has_line = !std::mem::take(&mut is_first)
+                && shown.is_some_and(|shown| std::ptr::eq(shown, place))
+                && place.origin == Origin::Content;
+            let characters = code_point_columns(place);
             PlaceRow {
                 commit: place.commit.as_ref().map(Oid::to_string),
                 blob: place.blob.as_ref().map(Oid::to_string),
                 origin: (place.origin != Origin::Content).then(|| place.origin.word()),
                 at: at(self.report, place),
+                characters: (characters != (place.start.column, place.end.column))
+                    .then(|| characters.into()),
+                line: has_line.then(|| line(self.report, self.finding, place)),
                 bytes: [place.span.start, place.span.end],
                 score: hundredths(place.score),
                 decoded_from: decodings(place),
@@ -237,7 +314,7 @@ struct GapRow {
 }
 
 #[derive(Serialize)]
-struct SummaryRow {
+pub(super) struct SummaryRow {
     schema: u8,
     kind: &'static str,
     version: &'static str,
@@ -251,8 +328,12 @@ struct SummaryRow {
     revision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    already_there: Option<u64>,
     seconds: f64,
     bytes_per_second: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished: Option<String>,
     findings: usize,
     hidden: usize,
     gaps: usize,
@@ -275,6 +356,11 @@ struct NotableRow {
     reason: &'static str,
 }
 
+/// A finding's record as a value.
+pub(super) fn finding_value(report: &Report<'_>, finding: &Finding) -> serde_json::Value {
+    serde_json::to_value(finding_row(report, finding)).unwrap_or_default()
+}
+
 fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'r> {
     let redactor = report.redactor;
     let first = report.places(finding).next();
@@ -295,16 +381,13 @@ fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'
         score: hundredths(finding.score),
         at: first.map(|place| at(report, place)),
         secret: redactor.secret(&finding.credential.secret),
+        redacted: redacted(report, finding),
         entropy: hundredths(finding.entropy),
         decoded_from: first.map(decodings).unwrap_or_default(),
         parts: texts(&finding.credential.parts),
         fingerprint: finding.fingerprint.to_string(),
-        place_fingerprint: first.map(|place| place_fingerprint(finding, &place.path)),
-        snippet: first.map(|place| {
-            redactor
-                .snippet(place, &finding.credential.secret)
-                .to_string()
-        }),
+        place_fingerprint: first.map(|place| place_fingerprint(report, finding, &place.path)),
+        line: first.map(|place| line(report, finding, place)),
         history: finding.history.as_ref().map(|h| history_row(report, h)),
         places: Places { report, finding },
         opens: texts(&finding.opens),
@@ -312,6 +395,22 @@ fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'
         console: &finding.console,
         link: &finding.link,
         suppressed: suppressed(finding).map(|reason| redactor.redact(reason.as_bytes())),
+    }
+}
+
+/// The redacted form, where the report shows the secret in clear.
+pub(super) fn redacted(report: &Report<'_>, finding: &Finding) -> Option<String> {
+    let secret = &finding.credential.secret;
+    (report.options.show_secrets && secret.is_known()).then(|| secret.redacted())
+}
+
+fn line(report: &Report<'_>, finding: &Finding, place: &Place) -> Line {
+    let shown = report.redactor.snippet(place, &finding.credential.secret);
+    let start = shown.before.len();
+    Line {
+        snippet_secret: [start, start + shown.secret.len()],
+        snippet: shown.to_string(),
+        snippet_cut: is_cut(place),
     }
 }
 
@@ -372,7 +471,7 @@ fn gap_row(report: &Report<'_>, gap: &Gap) -> GapRow {
     }
 }
 
-fn summary_row(report: &Report<'_>) -> SummaryRow {
+pub(super) fn summary_row(report: &Report<'_>) -> SummaryRow {
     let summary = report.summary;
     let (revision, branch) = (report.revision.as_ref(), report.branch.as_ref());
     let skipped = summary
@@ -403,8 +502,11 @@ fn summary_row(report: &Report<'_>) -> SummaryRow {
         }),
         revision: revision.cloned(),
         branch: branch.map(|name| report.redactor.path(name.as_bytes())),
-        seconds: (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+        already_there: (summary.already_there > 0).then_some(summary.already_there),
+        // Whole microseconds, of which the rate is computed too: it is the same when the report is read.
+        seconds: report.elapsed.as_micros() as f64 / 1e6,
         bytes_per_second: report.bytes_per_second(),
+        finished: report.finished.map(|time| time.to_string()),
         findings: report.findings.len(),
         hidden: report.hidden_low,
         gaps: summary.gaps.len(),
@@ -415,7 +517,8 @@ fn summary_row(report: &Report<'_>) -> SummaryRow {
     }
 }
 
-fn key(kind: SkipKind) -> &'static str {
+/// The word that records have for a sort.
+pub(super) fn key(kind: SkipKind) -> &'static str {
     match kind {
         SkipKind::Ignored => "ignored",
         SkipKind::TooLarge => "too_large",
@@ -426,7 +529,7 @@ fn key(kind: SkipKind) -> &'static str {
     }
 }
 
-fn hundredths(value: f32) -> f64 {
+pub(super) fn hundredths(value: f32) -> f64 {
     (f64::from(value) * 100.0).round() / 100.0
 }
 
@@ -508,9 +611,30 @@ mod tests {
             !hidden.contains(&token) && !hidden.contains("Z2hwXzRm") && !hidden.contains("s3cret")
         );
         assert!(shown.contains(&token));
-        assert!(!hidden.contains('\u{1b}'));
+        assert!(!hidden.contains('\u{1b}') && !hidden.contains('\u{202e}'));
+        assert!(
+            !hidden.contains("\"redacted\"") && shown.contains("\"redacted\":\"ghp_… (40 bytes)\"")
+        );
         let array: Vec<Value> = serde_json::from_str(&hidden).expect("an array");
         assert_eq!(array.len(), 4);
+    }
+
+    #[test]
+    fn what_does_not_show_is_escaped() {
+        let mut out = Vec::new();
+        let text = "é鍵\u{2028}\u{9b}\u{202e}\u{7f}\u{1}\u{e0041}\n\"";
+        let mut rows = Escaped(&mut out);
+        serde_json::to_writer(&mut rows, &[text]).expect("memory takes all");
+        let written = String::from_utf8(out).expect("UTF-8");
+        assert_eq!(
+            written,
+            concat!(
+                r#"["é鍵\u2028\u009b\u202e\u007f\u0001\udb40\udc41\n\"#,
+                "\"\"]"
+            )
+        );
+        let back: Vec<String> = serde_json::from_str(&written).expect("JSON");
+        assert_eq!(back, [text]);
     }
 
     #[test]

@@ -3,32 +3,63 @@
 //! A reporter sees what a run found and writes it, sorted, to the writer that it is given. It knows
 //! no terminal and no clock: colours, width and time come with the [`Report`].
 
+mod csv;
+mod diff;
+mod github;
+mod gitlab;
 mod history;
 mod json;
+mod junit;
+mod markdown;
+mod merge;
+mod read;
 mod redact;
 #[cfg(test)]
 mod sample;
 mod sarif;
+mod sarif_read;
+mod sonarqube;
 mod text;
 mod width;
+mod words;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-pub use json::{Json, Jsonl};
+pub use csv::Csv;
+pub use diff::{DIFF_FORMATS, Diff};
+pub use github::Github;
+pub use gitlab::Gitlab;
+pub use json::{JSON_SCHEMA, Json, Jsonl};
+pub use junit::Junit;
+pub use markdown::Markdown;
+pub use read::{ReadError, Stored};
 pub use redact::{Redactor, Shown, printable};
 pub use sarif::Sarif;
+pub use sonarqube::Sonarqube;
 pub use text::Text;
 
-use crate::model::{Finding, Place, Severity, Summary};
+use crate::model::{Finding, Origin, Place, Severity, Summary};
 use crate::rule::RuleSet;
 
 /// Names of the formats, as `--format` takes them.
-pub const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
+pub const FORMATS: [&str; 10] = [
+    "text",
+    "json",
+    "jsonl",
+    "sarif",
+    "markdown",
+    "github",
+    "gitlab",
+    "junit",
+    "csv",
+    "sonarqube",
+];
 
 /// The reporter of a format; `None` for a name that is not in [`FORMATS`].
 #[must_use]
@@ -38,6 +69,12 @@ pub fn by_name(name: &str) -> Option<Box<dyn Reporter>> {
         "json" => Some(Box::new(Json)),
         "jsonl" => Some(Box::new(Jsonl)),
         "sarif" => Some(Box::new(Sarif)),
+        "markdown" => Some(Box::new(Markdown)),
+        "github" => Some(Box::new(Github)),
+        "gitlab" => Some(Box::new(Gitlab)),
+        "junit" => Some(Box::new(Junit)),
+        "csv" => Some(Box::new(Csv)),
+        "sonarqube" => Some(Box::new(Sonarqube)),
         _ => None,
     }
 }
@@ -95,6 +132,8 @@ pub struct Report<'r> {
     pub rules: &'r RuleSet,
     /// Wall time of the run.
     pub elapsed: Duration,
+    /// When it ended.
+    pub finished: Option<Timestamp>,
     /// Findings left out because they are below `--min-confidence`.
     pub hidden_low: usize,
     /// What was scanned, as the user named it.
@@ -119,11 +158,11 @@ impl Report<'_> {
     /// Scanned bytes a second; 0 for a run without duration.
     #[must_use]
     pub fn bytes_per_second(&self) -> u64 {
-        let nanos = self.elapsed.as_nanos();
-        if nanos == 0 {
+        let micros = self.elapsed.as_micros();
+        if micros == 0 {
             return 0;
         }
-        u64::try_from(u128::from(self.summary.bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+        u64::try_from(u128::from(self.summary.bytes) * 1_000_000 / micros).unwrap_or(u64::MAX)
     }
 
     /// Dropped findings as far as they are shown.
@@ -146,24 +185,19 @@ impl Report<'_> {
 
     /// How many findings there are of each severity, most severe first, without zeros.
     fn counts(&self) -> Vec<(Severity, usize)> {
-        [
-            Severity::Critical,
-            Severity::High,
-            Severity::Medium,
-            Severity::Low,
-        ]
-        .into_iter()
-        .map(|severity| {
-            (
-                severity,
-                self.findings
-                    .iter()
-                    .filter(|f| f.severity == severity)
-                    .count(),
-            )
-        })
-        .filter(|(_, count)| *count > 0)
-        .collect()
+        Severity::ALL
+            .into_iter()
+            .map(|severity| {
+                (
+                    severity,
+                    self.findings
+                        .iter()
+                        .filter(|f| f.severity == severity)
+                        .count(),
+                )
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 }
 
@@ -187,21 +221,53 @@ fn is_accepted(reason: &str) -> bool {
     reason.starts_with("suppressed by")
 }
 
-/// Hexadecimal form of the first 16 bytes of SHA-256 over fingerprint and path.
-fn place_fingerprint(finding: &Finding, path: &[u8]) -> String {
-    use std::fmt::Write as _;
-
+/// Hexadecimal form of the first 16 bytes of SHA-256 over fingerprint and path, the path as it is shown: a
+/// report that was read knows no other, and a secret in a name stays out of the hash.
+fn place_fingerprint(report: &Report<'_>, finding: &Finding, path: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(finding.fingerprint.0);
-    hash.update(path);
-    hash.finalize()
+    hash.update(shown_bytes(report, path));
+    hex(hash.finalize().get(..16).unwrap_or_default())
+}
+
+/// Bytes in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes
         .iter()
-        .take(16)
-        .fold(String::with_capacity(32), |mut hex, byte| {
+        .fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
             // Writing to a string does not fail.
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+}
+
+/// The bytes of a path as far as they are shown: all of them, or the redacted text.
+fn shown_bytes<'p>(report: &Report<'_>, path: &'p [u8]) -> Cow<'p, [u8]> {
+    let shown = report.redactor.path(path);
+    if shown == String::from_utf8_lossy(path) {
+        Cow::Borrowed(path)
+    } else {
+        Cow::Owned(shown.into_bytes())
+    }
+}
+
+/// The place that services show a finding at: the first that is a file, else the first.
+fn file_place<'f>(report: &Report<'_>, finding: &'f Finding) -> Option<&'f Place> {
+    report
+        .places(finding)
+        .find(|p| matches!(p.origin, Origin::Content | Origin::Name))
+        .or_else(|| report.places(finding).next())
+}
+
+/// What the owner does next.
+fn remedy(finding: &Finding) -> &str {
+    if finding.remedy.is_empty() {
+        "Revoke the credential with its provider, then replace it wherever it is used."
+    } else {
+        &finding.remedy
+    }
 }
 
 /// `1 file`, `2 files`.

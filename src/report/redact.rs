@@ -88,15 +88,16 @@ impl Redactor {
     #[must_use]
     pub fn of_run<'f>(
         engine: &Engine,
-        findings: impl IntoIterator<Item = &'f Finding>,
+        findings: impl IntoIterator<Item = &'f Finding, IntoIter: Clone>,
         summary: &Summary,
         root: &str,
         show_secrets: bool,
     ) -> Self {
         let mut known = BTreeMap::new();
         if !show_secrets {
+            let findings = findings.into_iter();
             let mut names = BTreeSet::from([root.as_bytes()]);
-            for finding in findings {
+            for finding in findings.clone() {
                 learn(&mut known, finding);
                 names.extend(finding.places.iter().map(|place| place.path.as_slice()));
                 if let Some(history) = &finding.history {
@@ -111,6 +112,9 @@ impl Redactor {
             names.extend(summary.gaps.iter().map(|gap| gap.path.as_bytes()));
             names.extend(summary.notable.iter().map(|skip| skip.path.as_bytes()));
             learn_names(&mut known, engine, names);
+            for finding in findings {
+                learn_lines(&mut known, engine, finding);
+            }
         }
         Self::knowing(known, show_secrets)
     }
@@ -174,7 +178,7 @@ impl Redactor {
         reason = "the user asked for --show-secrets"
     )]
     pub fn secret(&self, secret: &Secret) -> String {
-        if self.show {
+        if self.show && secret.is_known() {
             lossy(secret.expose()).into_owned()
         } else {
             secret.redacted()
@@ -192,6 +196,14 @@ impl Redactor {
         let (start, end) = place.snippet.secret;
         let own = start.min(text.len())..end.clamp(start.min(text.len()), text.len());
         let piece = |range: Range<usize>| text.get(range).unwrap_or_default();
+        if own.is_empty() && !secret.is_known() {
+            // A report shows the line of one place alone.
+            return Shown {
+                before: String::new(),
+                secret: secret.redacted(),
+                after: String::new(),
+            };
+        }
         if self.show {
             return Shown {
                 before: lossy(piece(0..own.start)).into_owned(),
@@ -226,7 +238,10 @@ impl Redactor {
         };
         Shown {
             before: around(0..own.start),
-            secret: if is_plain {
+            secret: if !secret.is_known() {
+                // What stands there is redacted already.
+                lossy(piece(own.clone())).into_owned()
+            } else if is_plain {
                 form_of(secret)
             } else {
                 bare_form(own.len())
@@ -294,7 +309,10 @@ fn begins_one(sorted: &[Vec<u8>], bytes: &[u8]) -> bool {
 
 /// Whether a place's snippet begins in the middle of its line.
 pub(super) fn is_cut(place: &Place) -> bool {
-    place.start.column as usize > place.snippet.secret.0 + 1
+    place.snippet.told.map_or_else(
+        || place.start.column as usize > place.snippet.secret.0 + 1,
+        |told| told.is_cut,
+    )
 }
 
 /// Joins spans that overlap; the form of the longest stands for all.
@@ -370,6 +388,37 @@ fn learn_names<'n>(
                 add(known, encoded, true, &|| bare_form(encoded.len()));
             }
         });
+    }
+}
+
+/// Learns what the rules find in a line that a report shows in clear: secrets of findings that the report
+/// left out. Scanned lines have given all that is in them.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the redactor must know what it hides"
+)]
+fn learn_lines(known: &mut BTreeMap<Vec<u8>, Known>, engine: &Engine, finding: &Finding) {
+    if !finding.credential.secret.is_known() {
+        return;
+    }
+    let mut scratch = Scratch::default();
+    let told = |place: &&Place| place.snippet.told.is_some() && !place.snippet.text.is_empty();
+    for place in finding.places.iter().filter(told) {
+        let line = place.snippet.text.expose();
+        engine.scan(
+            line,
+            0..line.len(),
+            false,
+            Limits::default(),
+            &mut scratch,
+            |found| {
+                if found.dropped.is_none() {
+                    add(known, found.secret.expose(), false, &|| {
+                        form_of(&found.secret)
+                    });
+                }
+            },
+        );
     }
 }
 
@@ -502,7 +551,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn is_printable(c: char) -> bool {
+/// Whether the character shows and does nothing.
+pub(super) fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{Options, Redactor, Report, Reporter};
 use crate::model::{
     Commit, Credential, Decoding, Finding, Fingerprint, Gap, History, Oid, Origin, Place, Position,
@@ -38,6 +40,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
             text: Secret::new(line.as_bytes(), ""),
             secret: (start, end),
             encoded: None,
+            told: None,
         },
         decoded_from: Vec::new(),
         score: 0.977,
@@ -283,6 +286,7 @@ pub(super) fn written(
         summary,
         rules: &rules,
         elapsed: Duration::from_millis(412),
+        finished: Timestamp::from_second(1_769_853_600).ok(),
         hidden_low: 4,
         root: ".",
         revision: in_history.then(|| oid(0x2B).to_string()),

@@ -1,11 +1,12 @@
 //! `sarif`: SARIF 2.1.0 as GitHub's code scanning reads it, within its limits.
 //!
 //! GitHub refuses a file that exceeds them, so the most severe findings come first and the rest is
-//! told as a notification: at most 25,000 results and 1,000 locations each.
+//! told as a notification: at most 25,000 results and 1,000 locations each. What SARIF has no word for
+//! and a report needs when it is read again stands in property bags.
 //! <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use serde_json::{Value, json};
 use serde_sarif::sarif::{
@@ -15,20 +16,25 @@ use serde_sarif::sarif::{
     Sarif as Log, Suppression, Tool, ToolComponent, VersionControlDetails,
 };
 
+use super::json::{hundredths, redacted, summary_row, write_document};
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, grouped, history, is_accepted, named, percent_encoded,
-    place_fingerprint, printable, suppressed,
+    Report, Reporter, by_severity, file_place, grouped, history, is_accepted, named,
+    percent_encoded, place_fingerprint, printable, remedy, shown_bytes, suppressed,
 };
 use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
 use crate::rule::{Rule, RuleSpec};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-const HOMEPAGE: &str = "https://crates.io/crates/keysweep";
+pub(super) const HOMEPAGE: &str = "https://crates.io/crates/keysweep";
 const RESULTS: usize = 25_000;
 const LOCATIONS: usize = 1_000;
 const NOTIFICATIONS: usize = 1_000;
+/// Refs that a result names.
+const REFS: usize = 3;
+/// What a run says that was stopped.
+pub(super) const STOPPED: &str = "the run was stopped before its end";
 /// Characters of a description.
 const DESCRIPTION: usize = 1_024;
 
@@ -38,10 +44,7 @@ pub struct Sarif;
 
 impl Reporter for Sarif {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let mut out = BufWriter::new(out);
-        serde_json::to_writer_pretty(&mut out, &log(report))?;
-        out.write_all(b"\n")?;
-        out.flush()
+        write_document(&log(report), out)
     }
 }
 
@@ -172,8 +175,10 @@ fn rule(finding: &Finding, spec: Option<&RuleSpec>) -> ReportingDescriptor {
         additional_properties: [
             ("precision", precision),
             ("security-severity", security_severity),
+            ("provider", &finding.provider),
         ]
         .into_iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(key, value)| (key.to_owned(), json!(value)))
         .collect(),
     };
@@ -202,14 +207,6 @@ fn rule(finding: &Finding, spec: Option<&RuleSpec>) -> ReportingDescriptor {
     rule
 }
 
-fn remedy(finding: &Finding) -> &str {
-    if finding.remedy.is_empty() {
-        "Revoke the credential with its provider, then replace it wherever it is used."
-    } else {
-        &finding.remedy
-    }
-}
-
 fn level(severity: Severity) -> ResultLevel {
     match severity {
         Severity::Critical | Severity::High => ResultLevel::Error,
@@ -222,10 +219,7 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
     let secret = report.redactor.secret(&finding.credential.secret);
     let mut text = format!("{}: {}", finding.name, plain(&secret));
     // GitHub shows a result at its first location, and only at a file's.
-    let first = report
-        .places(finding)
-        .find(|p| history::object_name(report, p).is_none())
-        .or_else(|| report.places(finding).next());
+    let first = file_place(report, finding);
     let places = report
         .places(finding)
         .filter(|p| !first.is_some_and(|first| std::ptr::eq(*p, first)));
@@ -247,7 +241,7 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
         })
         .collect();
     let path = first.map(|p| p.path.as_slice()).unwrap_or_default();
-    let hash = place_fingerprint(finding, path);
+    let hash = place_fingerprint(report, finding, path);
     let prints = [
         ("keysweep/v1", finding.fingerprint.to_string()),
         // The one that GitHub uses; it does not change when lines move.
@@ -275,27 +269,95 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
         .rank((f64::from(finding.score) * 100.0).round().clamp(0.0, 100.0))
         .build();
     result.rule_index = rule_index;
-    result.properties = finding.history.as_ref().map(properties);
+    result.properties = Some(properties(report, finding));
     result.related_locations = (!related.is_empty()).then_some(related);
     result.suppressions = suppressed(finding).map(|reason| vec![suppression(report, reason)]);
     result
 }
 
 /// What history says of a result; people are left to the other formats, since forges show these files widely.
-fn properties(history: &History) -> PropertyBag {
+fn properties(report: &Report<'_>, finding: &Finding) -> PropertyBag {
     let mut all: BTreeMap<String, Value> = BTreeMap::new();
     let mut add = |key: &str, value: Value| all.insert(key.to_owned(), value);
-    add("in_head", json!(history.in_head));
+    add("entropy", json!(hundredths(finding.entropy)));
+    add("severity", json!(finding.severity.word()));
+    add("confidence", json!(finding.confidence().word()));
+    add(
+        "secret",
+        json!(report.redactor.secret(&finding.credential.secret)),
+    );
+    if let Some(form) = redacted(report, finding) {
+        add("redacted", json!(form));
+    }
+    if let Some(history) = &finding.history {
+        history_properties(history, &mut add);
+        for (key, names, more) in [
+            ("tips", &history.tips, history.more_tips),
+            ("refs", &history.refs, history.more_refs),
+        ] {
+            let shown: Vec<String> = history::refs_in_order(names)
+                .take(REFS)
+                .map(|name| report.redactor.path(name.as_bytes()))
+                .collect();
+            let more = more + (names.len() - shown.len()) as u64;
+            if !shown.is_empty() {
+                add(key, json!(shown));
+            }
+            if more > 0 {
+                add(&format!("more_{key}"), json!(more));
+            }
+        }
+    }
+    PropertyBag {
+        tags: None,
+        additional_properties: all,
+    }
+}
+
+fn history_properties(history: &History, add: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    if !history.is_partial {
+        add("in_head", json!(history.in_head));
+    }
     if let Some(first) = &history.first {
         add("commit", json!(first.id.to_string()));
         if let Some(date) = history::date(first.date) {
             add("date", json!(date));
         }
-        add("exposed_days", json!(history.exposed_days));
-        add("introductions", json!(history.introductions));
+        if !history.is_partial {
+            add("exposed_days", json!(history.exposed_days));
+            add("introductions", json!(history.introductions));
+        }
     }
     if let Some(last) = &history.last {
         add("last_commit", json!(last.id.to_string()));
+    }
+}
+
+/// Where the place is for a machine: byte offsets, bytes of columns, git's objects.
+fn place_properties(report: &Report<'_>, place: &Place) -> PropertyBag {
+    let mut all: BTreeMap<String, Value> = BTreeMap::new();
+    let mut add = |key: &str, value: Value| all.insert(key.to_owned(), value);
+    add("bytes", json!([place.span.start, place.span.end]));
+    add("score", json!(hundredths(place.score)));
+    let at = [place.start, place.end].map(|at| [at.line, at.column]);
+    add("at", json!(at));
+    if place.origin != Origin::Content {
+        add("origin", json!(place.origin.word()));
+    }
+    if is_cut(place) {
+        add("cut", json!(true));
+    }
+    for (key, id) in [("commit", place.commit), ("blob", place.blob)] {
+        if let Some(id) = id {
+            add(key, json!(id.to_string()));
+        }
+    }
+    if !place.decoded_from.is_empty() {
+        let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
+        add("decoded_from", json!(words));
+    }
+    if let Some(reason) = &place.dropped {
+        add("dropped", json!(report.redactor.redact(reason.as_bytes())));
     }
     PropertyBag {
         tags: None,
@@ -325,6 +387,7 @@ fn location(report: &Report<'_>, finding: &Finding, place: &Place, with_text: bo
         };
         return Location {
             logical_locations: Some(vec![logical]),
+            properties: Some(place_properties(report, place)),
             ..Default::default()
         };
     }
@@ -353,20 +416,14 @@ fn location(report: &Report<'_>, finding: &Finding, place: &Place, with_text: bo
     };
     Location {
         physical_location: Some(physical),
+        properties: Some(place_properties(report, place)),
         ..Default::default()
     }
 }
 
 fn artifact(report: &Report<'_>, path: &[u8]) -> ArtifactLocation {
-    let shown = report.redactor.path(path);
-    // As they are, the bytes of a path that is not UTF-8 can be encoded; redacted ones are text.
-    let bytes = if shown == String::from_utf8_lossy(path) {
-        path
-    } else {
-        shown.as_bytes()
-    };
     ArtifactLocation {
-        uri: Some(uri(bytes)),
+        uri: Some(uri(&shown_bytes(report, path))),
         ..Default::default()
     }
 }
@@ -413,7 +470,10 @@ fn region(place: &Place) -> Region {
     clippy::disallowed_methods,
     reason = "characters are counted, none leaves"
 )]
-fn code_point_columns(place: &Place) -> (u32, u32) {
+pub(super) fn code_point_columns(place: &Place) -> (u32, u32) {
+    if let Some(told) = place.snippet.told {
+        return told.columns;
+    }
     let (start, end) = (place.start.column.max(1), place.end.column.max(1));
     let text = place.snippet.text.expose();
     let (from, to) = place.snippet.secret;
@@ -460,7 +520,7 @@ fn invocation(report: &Report<'_>, all: usize) -> Invocation {
         )));
     }
     if report.summary.cancelled {
-        notes.push(note("the run was stopped before its end".to_owned()));
+        notes.push(note(STOPPED.to_owned()));
     }
     if all > RESULTS {
         notes.push(note(format!(
@@ -473,22 +533,23 @@ fn invocation(report: &Report<'_>, all: usize) -> Invocation {
         .execution_successful(report.is_complete())
         .tool_execution_notifications(notes)
         .build();
-    let summary = report.summary;
-    if history::is_scanned(summary) {
-        let counts = [
-            ("commits", summary.commits),
-            ("objects", summary.objects),
-            ("bytes", summary.bytes),
-            ("unreachable_hits", summary.unreachable_hits),
-        ];
-        invocation.properties = Some(PropertyBag {
-            tags: None,
-            additional_properties: counts
-                .map(|(key, count)| (key.to_owned(), json!(count)))
-                .into(),
-        });
-    }
+    invocation.properties = Some(counts(report));
     invocation
+}
+
+/// The summary's record, without what changes from run to run: the same tree gives the same file.
+fn counts(report: &Report<'_>) -> PropertyBag {
+    let mut all = match serde_json::to_value(summary_row(report)) {
+        Ok(Value::Object(row)) => row,
+        _ => serde_json::Map::new(),
+    };
+    for key in ["schema", "kind", "seconds", "bytes_per_second", "finished"] {
+        all.remove(key);
+    }
+    PropertyBag {
+        tags: None,
+        additional_properties: all.into_iter().collect(),
+    }
 }
 
 fn gap_note(report: &Report<'_>, gap: &Gap) -> Notification {
@@ -538,11 +599,11 @@ fn content(text: &str) -> ArtifactContent {
 }
 
 /// Scanned text in a message: nothing to obey, and no brackets, which SARIF reads as links.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     printable(text).replace('[', "\\[").replace(']', "\\]")
 }
 
-fn is_url(text: &str) -> bool {
+pub(super) fn is_url(text: &str) -> bool {
     (text.starts_with("https://") || text.starts_with("http://"))
         && text.bytes().all(|b| {
             b.is_ascii_graphic()
@@ -553,7 +614,7 @@ fn is_url(text: &str) -> bool {
         })
 }
 
-fn cut(text: String, characters: usize) -> String {
+pub(super) fn cut(text: String, characters: usize) -> String {
     match text.char_indices().nth(characters.saturating_sub(1)) {
         Some((at, last)) if at + last.len_utf8() < text.len() => {
             format!("{}…", text.get(..at).unwrap_or_default())

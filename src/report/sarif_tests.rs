@@ -162,6 +162,13 @@ fn history_is_in_properties_and_the_revision_in_the_run() {
         kept["properties"],
         json!({
             "commit": "1a".repeat(20),
+            "confidence": "high",
+            "entropy": 4.71,
+            "more_refs": 3,
+            "refs": ["refs/heads/ghp_… (40 bytes)", "refs/heads/dev", "refs/heads/main"],
+            "secret": "ghp_… (40 bytes)",
+            "severity": "critical",
+            "tips": ["refs/heads/main", "refs/tags/v1"],
             "date": "2024-03-02T09:30:00Z",
             "exposed_days": 1214,
             "in_head": true,
@@ -176,8 +183,14 @@ fn history_is_in_properties_and_the_revision_in_the_run() {
     let plain = usual();
     let run = &plain["runs"][0];
     assert_eq!(run.get("versionControlProvenance"), None);
-    assert_eq!(run["results"][0].get("properties"), None);
-    assert_eq!(run["invocations"][0].get("properties"), None);
+    assert_eq!(run["results"][0]["properties"].get("in_head"), None);
+    let counts = &run["invocations"][0]["properties"];
+    assert_eq!(
+        (&counts["files"], counts.get("commits")),
+        (&json!(1234), None)
+    );
+    // The same tree gives the same file.
+    assert_eq!(counts.get("seconds").or(counts.get("finished")), None);
 }
 
 #[test]
@@ -242,6 +255,7 @@ fn addresses_of_repositories_show_no_password() {
             summary: &Summary::default(),
             rules: &rules,
             elapsed: std::time::Duration::ZERO,
+            finished: None,
             hidden_low: 0,
             root,
             revision: None,

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use super::redact::is_cut;
 use super::{
     Report, Reporter, by_severity, counted, grouped, history, is_accepted, named, percent_encoded,
-    printable, scaled, size, suppressed, width,
+    printable, scaled, suppressed, width, words,
 };
 use crate::model::{Commit, Finding, History, Origin, Place, Severity, SkipKind};
 
@@ -106,7 +106,7 @@ impl Page<'_> {
             self.line(&format!("  {at}"));
             self.snippet(finding, place);
             if !place.decoded_from.is_empty() {
-                self.line(&format!("  decoded from {}", decodings(place)));
+                self.line(&format!("  decoded from {}", words::decodings(place)));
             }
         }
         self.more_places(&places.collect::<Vec<_>>(), finding.history.is_some());
@@ -226,11 +226,15 @@ impl Page<'_> {
                 };
                 let state = self.state(history);
                 lines.push(format!("{state}, exposed {days}{again}"));
-                if let Some(last) = history.last.as_ref().filter(|_| is_removed(history)) {
+                if let Some(last) = history
+                    .last
+                    .as_ref()
+                    .filter(|_| history::is_removed(history))
+                {
                     lines.push(format!("last held by {}", self.commit(last)));
                 }
             }
-            None if is_removed(history) && history.refs.is_empty() => {
+            None if history::is_removed(history) && history.refs.is_empty() => {
                 lines.push("in no commit of a scanned ref".to_owned());
             }
             None => lines.push(self.state(history)),
@@ -372,7 +376,7 @@ impl Page<'_> {
         for place in places.iter().take(PLACES) {
             let mut at = self.place(place, has_history);
             if !place.decoded_from.is_empty() {
-                let _ = write!(at, "  (decoded from {})", decodings(place));
+                let _ = write!(at, "  (decoded from {})", words::decodings(place));
             }
             if let Some(reason) = &place.dropped {
                 let reason = self.report.redactor.redact(reason.as_bytes());
@@ -438,32 +442,9 @@ impl Page<'_> {
                 Style::new().bold().fg_color(Some(style.into())),
             )
         } else {
-            let counts: Vec<String> = report
-                .counts()
-                .into_iter()
-                .map(|(severity, n)| format!("{} {severity}", grouped(n as u64)))
-                .collect();
-            let count = counted(report.findings.len() as u64, "finding", "findings");
-            (format!("{count} ({})", counts.join(", ")), BOLD)
+            (words::found(report), BOLD)
         };
-        let bytes = size(summary.bytes);
-        let files = counted(summary.files, "file", "files");
-        let looked_at = if history::is_scanned(summary) {
-            let files = if summary.files > 0 {
-                format!("{files}, ")
-            } else {
-                String::new()
-            };
-            let commits = counted(summary.commits, "commit", "commits");
-            let objects = match summary.objects {
-                0 => String::new(),
-                count => format!("{}, ", counted(count, "object", "objects")),
-            };
-            format!("{files}{commits}, {objects}{bytes}")
-        } else {
-            format!("{files}, {bytes}")
-        };
-        let mut text = format!("{what} in {looked_at}, {}", time(report));
+        let mut text = format!("{what} in {}, {}", words::looked_at(summary), time(report));
         if report.bytes_per_second() > 0 {
             let _ = write!(text, " ({}/s)", scaled(report.bytes_per_second(), 9.95));
         }
@@ -514,21 +495,7 @@ impl Page<'_> {
 
     /// `not scanned: 3 ignored by git (among them .env — use --no-ignore)`.
     fn left_out(&mut self) {
-        let report = self.report;
-        let sorts: Vec<String> = report
-            .summary
-            .skipped
-            .iter()
-            .filter(|(_, count)| **count > 0)
-            .map(|(kind, count)| {
-                format!(
-                    "{} {}{}",
-                    grouped(*count),
-                    skip_words(*kind, *count),
-                    self.notable(*kind)
-                )
-            })
-            .collect();
+        let sorts = words::left_out(self.report.summary, |kind| self.notable(kind));
         if !sorts.is_empty() {
             self.wrapped(PLAIN, &format!("not scanned: {}", sorts.join(", ")));
         }
@@ -590,16 +557,6 @@ impl Page<'_> {
     }
 }
 
-/// Whether no newest tree holds the secret.
-fn is_removed(history: &History) -> bool {
-    !history.in_head && history.tips.is_empty()
-}
-
-fn decodings(place: &Place) -> String {
-    let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
-    words.join(", then ")
-}
-
 fn severity_style(severity: Severity) -> Style {
     let color = match severity {
         Severity::Critical | Severity::High => AnsiColor::Red,
@@ -611,14 +568,6 @@ fn severity_style(severity: Severity) -> Style {
         style.bold()
     } else {
         style
-    }
-}
-
-fn skip_words(kind: SkipKind, count: u64) -> &'static str {
-    match kind {
-        SkipKind::Symlink if count != 1 => "symbolic links",
-        SkipKind::Special if count != 1 => "not regular files",
-        _ => kind.words(),
     }
 }
 

@@ -1,7 +1,7 @@
 use super::super::sample;
 use super::*;
 use crate::model::{Gap, Secret, Skip, Summary};
-use crate::report::Options;
+use crate::report::{Options, size};
 
 fn written(findings: &[Finding], summary: &Summary, options: Options) -> String {
     sample::written(&Text, findings, &[], summary, options)
@@ -362,6 +362,7 @@ fn a_place_of_the_past_is_no_link() {
         summary: &Summary::default(),
         rules: &rules,
         elapsed: std::time::Duration::ZERO,
+        finished: None,
         hidden_low: 0,
         root: "/srv/app",
         revision: None,

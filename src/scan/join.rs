@@ -419,5 +419,6 @@ fn snippet(bytes: &[u8], span: &std::ops::Range<usize>, is_encoded: bool) -> Sni
         text: hidden(start..end),
         encoded: is_encoded.then(|| hidden(span.clone())),
         secret: (span.start - start, span.end.min(end).saturating_sub(start)),
+        told: None,
     }
 }

@@ -99,6 +99,7 @@ fn timeless(report: &str) -> Vec<serde_json::Value> {
         if let Some(row) = row.as_object_mut() {
             row.remove("seconds");
             row.remove("bytes_per_second");
+            row.remove("finished");
         }
         row
     });

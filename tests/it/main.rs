@@ -16,6 +16,7 @@ mod hostile;
 mod layering;
 mod properties;
 mod readme;
+mod report;
 mod rule_files;
 mod rules;
 mod scan;

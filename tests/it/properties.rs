@@ -182,13 +182,35 @@ fn said(format: &str, report: String) -> String {
     }
     let mut all = Vec::new();
     match format {
-        "text" => {}
+        "json" | "sarif" | "gitlab" | "sonarqube" => {
+            strings(&serde_json::from_str(&report).unwrap(), &mut all);
+        }
         "jsonl" => {
             for line in report.lines() {
                 strings(&serde_json::from_str(line).unwrap(), &mut all);
             }
         }
-        _ => strings(&serde_json::from_str(&report).unwrap(), &mut all),
+        // As a runner, an XML reader or a browser decodes them.
+        _ => {
+            all.push(
+                report
+                    .replace("%25", "%")
+                    .replace("%3A", ":")
+                    .replace("%2C", ","),
+            );
+            let entities = [
+                ("&lt;", "<"),
+                ("&gt;", ">"),
+                ("&quot;", "\""),
+                ("&apos;", "'"),
+                ("&amp;", "&"),
+            ];
+            let decoded = entities
+                .iter()
+                .fold(report.clone(), |text, (from, to)| text.replace(from, to));
+            all.push(decoded.replace('\\', ""));
+            all.push(decoded);
+        }
     }
     all.push(report);
     all.join("\n")
@@ -362,6 +384,7 @@ proptest! {
                     summary: &summary,
                     rules: engine().rules(),
                     elapsed: Duration::from_millis(5),
+                    finished: None,
                     hidden_low: 0,
                     root: &path,
                     revision: None,

@@ -227,7 +227,7 @@ pub fn timeless(report: &str) -> String {
         let at = line.find("\"seconds\":");
         at.filter(|_| line.contains("\"kind\":\"summary\""))
             .map_or(line, |at| {
-                // `seconds` and `bytes_per_second` stand side by side.
+                // `seconds`, `bytes_per_second` and `finished` stand side by side.
                 let end = line.find("\"findings\":").unwrap_or(line.len());
                 if end > at { &line[end..] } else { line }
             })
