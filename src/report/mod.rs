@@ -4,6 +4,7 @@
 //! no terminal and no clock: colours, width and time come with the [`Report`].
 
 mod history;
+mod html;
 mod json;
 mod redact;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+pub use html::Html;
 pub use json::{Json, Jsonl};
 pub use redact::{Redactor, Shown, printable};
 pub use sarif::Sarif;
@@ -28,7 +30,7 @@ use crate::model::{Finding, Place, Severity, Summary};
 use crate::rule::RuleSet;
 
 /// Names of the formats, as `--format` takes them.
-pub const FORMATS: [&str; 4] = ["text", "json", "jsonl", "sarif"];
+pub const FORMATS: [&str; 5] = ["text", "json", "jsonl", "sarif", "html"];
 
 /// The reporter of a format; `None` for a name that is not in [`FORMATS`].
 #[must_use]
@@ -38,6 +40,7 @@ pub fn by_name(name: &str) -> Option<Box<dyn Reporter>> {
         "json" => Some(Box::new(Json)),
         "jsonl" => Some(Box::new(Jsonl)),
         "sarif" => Some(Box::new(Sarif)),
+        "html" => Some(Box::new(Html)),
         _ => None,
     }
 }
