@@ -440,7 +440,10 @@ fn data<'r>(report: &'r Report<'r>) -> Data<'r> {
     Data {
         version: env!("CARGO_PKG_VERSION"),
         root: root(report),
-        branch: report.branch.as_ref().map(|b| path(report, b.as_bytes())),
+        branch: report
+            .branch
+            .as_ref()
+            .map(|name| path(report, history::short_ref(name).as_bytes())),
         revision: report.revision.as_deref(),
         complete: report.is_complete(),
         cancelled: summary.cancelled,

@@ -8,7 +8,7 @@
   // Findings, groups and rows of tables that are built at a time.
   const STEP = 50;
   // Bars of the timeline that are drawn at a time.
-  const BARS = 12;
+  const BARS = 10;
 
   const $ = (id) => document.getElementById(id);
   const number = (n) => n.toLocaleString('en-US');
@@ -242,7 +242,7 @@
 
   const next = (item) => [
     el('p', {}, ...prose(item.kind.remedy || 'Revoke it where it was made, make a new one, and keep that out of the repository.'), item.first ? ` ${data.stays}` : ''),
-    item.kind.console && el('p', {}, outside(item.kind.console)),
+    item.kind.console && el('p', {}, 'Console: ', outside(item.kind.console)),
   ];
 
   const placeCount = (item) => item.places.length + (item.more_places || 0);
@@ -318,9 +318,9 @@
     const list = $('list');
     const what = matching.length === items.length ? counted(items.length, 'secret', 'secrets') : `${number(matching.length)} of ${counted(items.length, 'secret', 'secrets')}`;
     if (matching.length === 0) {
-      $('count').textContent = items.length === 0 ? 'Findings' : what;
+      $('count').textContent = what;
       $('status').textContent = what;
-      list.replaceChildren(el('p', { class: 'nothing' }, items.length === 0 ? 'Nothing was found.' : 'No secret fits these filters.'));
+      list.replaceChildren(el('p', { class: 'nothing' }, 'No secret fits these filters.'));
       return;
     }
     const box = el('div', { class: filters.group ? 'groups' : 'rows' });
@@ -393,7 +393,7 @@
     const room = width - left - right;
     const x = (at) => left + ((at - from) / (to - from)) * room;
     const strip = 56;
-    const rowHeight = isWide ? 28 : 44;
+    const rowHeight = isWide ? 38 : 58;
     const top = strip + 30;
     const height = top + shown.length * rowHeight + 6;
     const picture = svg('svg', { class: 'chart', viewBox: `0 0 ${width} ${height}`, role: 'group', 'aria-label': 'Timeline: a bar for each secret, from the commit that brought it to its removal' });
@@ -418,19 +418,25 @@
       free = place + 70;
     }
     back.append(svg('line', { class: 'axis', x1: left, x2: width - right, y1: strip, y2: strip }));
-    back.append(svg('text', { class: 'tick', x: isWide ? left - 12 : 0, y: isWide ? strip - 4 : 11, 'text-anchor': isWide ? 'end' : 'start' }, `exposed at once, at most ${number(most)}`));
+    back.append(svg('text', { class: 'tick', x: isWide ? left - 12 : 0, y: isWide ? strip - 4 : 11, 'text-anchor': isWide ? 'end' : 'start' }, `at most ${number(most)} exposed at once`));
     picture.append(back);
     shown.forEach((item, index) => {
       const begin = top + index * rowHeight;
-      const bar = begin + (isWide ? 8 : 24);
+      const bar = begin + (isWide ? 13 : 38);
       const x1 = x(item.start);
       const x2 = item.isThere ? width - right : Math.max(x(item.end), x1 + 4);
-      const cut = isWide ? Math.floor((left - 24) / 7.4) : Math.floor(width / 7.6);
+      // Text in a picture does not wrap; a path says most at its end.
+      const cut = Math.floor(isWide ? (left - 20) / 7.4 : width / 7.6);
       const name = item.kind.name.length > cut ? `${item.kind.name.slice(0, cut - 1)}…` : item.kind.name;
-      const link = svg('a', { href: findingLink(item), class: `bar ${item.severity}${item.isThere ? ' there' : ''}`, 'aria-label': `${item.severity}: ${item.kind.name}, ${item.secret}, ${span(item)}` },
-        svg('title', {}, `${item.kind.name}: ${span(item)}`),
+      const where = item.places[0] ? item.places[0].at : '';
+      const least = Math.floor(cut * 1.05);
+      const file = where.length > least ? `…${where.slice(1 - least)}` : where;
+      const text = { x: isWide ? left - 12 : 0, 'text-anchor': isWide ? 'end' : 'start' };
+      const link = svg('a', { href: findingLink(item), class: `bar ${item.severity}${item.isThere ? ' there' : ''}`, 'aria-label': `${name} ${file}, ${item.severity}, ${span(item)}` },
+        svg('title', {}, `${item.kind.name}, ${where}: ${span(item)}`),
         svg('rect', { class: 'hit', x: 0, y: begin, width, height: rowHeight, rx: 4 }),
-        svg('text', { class: 'label', x: isWide ? left - 12 : 0, y: begin + (isWide ? 18 : 16), 'text-anchor': isWide ? 'end' : 'start' }, name),
+        svg('text', { class: 'label', ...text, y: begin + 16 }, name),
+        svg('text', { class: 'file', ...text, y: begin + 31 }, file),
         svg('rect', { class: 'span', x: x1, y: bar, width: Math.max(x2 - x1, 4), height: 12, rx: item.isThere ? 2 : 6 }),
         item.isThere && svg('path', { class: 'arrow', d: `M${x2} ${bar - 2}l9 8l-9 8z` }));
       picture.append(link);
@@ -531,7 +537,7 @@
       isNew && snippet(place));
   };
 
-  const fact = (name, ...value) => [el('dt', {}, name), el('dd', {}, ...value)];
+  const fact = (name, ...value) => [el('div', {}, el('dt', {}, name), el('dd', {}, ...value))];
 
   const showFinding = (item) => {
     const page = $('finding');
@@ -609,7 +615,7 @@
     if (data.notable.length > 0) account.append(el('p', {}, 'Among them these, whose names say that a secret may be inside:'), entries(data.notable, data.more_notable));
     if (data.notes.length > 0) account.append(el('h3', {}, 'Not counted'), el('ul', { class: 'left' }, ...data.notes.map((note) => el('li', {}, `${note}.`))));
     $('made').textContent = `Written by keysweep ${data.version}. Secrets are shown by their first characters and length. The file holds all it needs and asks nobody.`;
-    $('severities').hidden = items.length === 0;
+    for (const id of ['severities', 'results', 'skip']) $(id).hidden = items.length === 0;
   };
 
   // ── paper: every matching finding, unfolded ──
