@@ -287,6 +287,8 @@ struct Data<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<&'r str>,
     complete: bool,
+    /// Whether the user asked for secrets in clear.
+    clear: bool,
     cancelled: bool,
     scanned: String,
     notes: Vec<String>,
@@ -446,6 +448,7 @@ fn data<'r>(report: &'r Report<'r>) -> Data<'r> {
             .map(|name| path(report, history::short_ref(name).as_bytes())),
         revision: report.revision.as_deref(),
         complete: report.is_complete(),
+        clear: report.options.show_secrets,
         cancelled: summary.cancelled,
         scanned: scanned(report),
         notes: notes(report),

@@ -253,10 +253,13 @@ test('the keyboard alone reaches everything', async () => {
 
 test('the timeline has a bar for each secret and says the same in a table', async () => {
   const page = await open(small.url);
-  const bars = await page.locator('.chart a').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')));
+  const bars = await page.locator('.chart a title').allTextContents();
   assert.equal(bars.length, small.findings.length);
   assert.ok(bars.some((label) => /^Stripe live secret key services\/payments\/app\.env:2:12, critical, 5 Feb 2024 to 30 Aug 2025, removed \(572 days\)$/.test(label)), bars.join('\n'));
   assert.ok(bars.some((label) => /since .*, still in HEAD/.test(label)));
+  // As the browser tells it to a screen reader.
+  const told = await (await page.context().newCDPSession(page)).send('Accessibility.getFullAXTree');
+  assert.ok(told.nodes.some((node) => node.role.value === 'link' && node.name?.value === bars[0]), bars[0]);
   await page.click('#timeline .table summary');
   await page.waitForSelector('#timeline tbody tr');
   assert.equal(await page.locator('#timeline tbody tr').count(), small.findings.length);

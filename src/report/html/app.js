@@ -432,8 +432,8 @@
       const least = Math.floor(cut * 1.05);
       const file = where.length > least ? `…${where.slice(1 - least)}` : where;
       const text = { x: isWide ? left - 12 : 0, 'text-anchor': isWide ? 'end' : 'start' };
-      const link = svg('a', { href: findingLink(item), class: `bar ${item.severity}${item.isThere ? ' there' : ''}`, 'aria-label': `${name} ${file}, ${item.severity}, ${span(item)}` },
-        svg('title', {}, `${item.kind.name}, ${where}: ${span(item)}`),
+      const link = svg('a', { href: findingLink(item), class: `bar ${item.severity}${item.isThere ? ' there' : ''}` },
+        svg('title', {}, `${item.kind.name} ${where}, ${item.severity}, ${span(item)}`),
         svg('rect', { class: 'hit', x: 0, y: begin, width, height: rowHeight, rx: 4 }),
         svg('text', { class: 'label', ...text, y: begin + 16 }, name),
         svg('text', { class: 'file', ...text, y: begin + 31 }, file),
@@ -457,7 +457,7 @@
     const order = [...dated].sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || b.history.days - a.history.days || a.index - b.index);
     const shown = order.slice(0, bars);
     const there = dated.filter((item) => item.isThere).length;
-    const lead = el('p', { class: 'aside' }, `${number(there)} of ${counted(dated.length, 'secret is', 'secrets are')} still in HEAD or in another ref’s newest tree; an arrow marks them.`,
+    const lead = el('p', { class: 'aside' }, `Still in HEAD or in another ref’s newest tree, marked by an arrow: ${number(there)} of ${number(dated.length)}.`,
       order.length > shown.length && ` The bars show the ${number(shown.length)} most severe and longest exposed.`);
     const buttons = order.length > shown.length && el('button', { type: 'button', class: 'quiet more', click: () => { bars += BARS; showTimeline(); } }, `Show ${number(Math.min(BARS, order.length - shown.length))} more bars`);
     const table = el('details', { class: 'table' }, el('summary', {}, 'The same as a table'));
@@ -614,7 +614,7 @@
     }
     if (data.notable.length > 0) account.append(el('p', {}, 'Among them these, whose names say that a secret may be inside:'), entries(data.notable, data.more_notable));
     if (data.notes.length > 0) account.append(el('h3', {}, 'Not counted'), el('ul', { class: 'left' }, ...data.notes.map((note) => el('li', {}, `${note}.`))));
-    $('made').textContent = `Written by keysweep ${data.version}. Secrets are shown by their first characters and length. The file holds all it needs and asks nobody.`;
+    $('made').textContent = `Written by keysweep ${data.version}. ${data.clear ? 'It holds secrets in clear: keep it as you would keep them.' : 'Secrets are shown by their first characters and length.'} The file holds all it needs and asks nobody.`;
     for (const id of ['severities', 'results', 'skip']) $(id).hidden = items.length === 0;
   };
 
