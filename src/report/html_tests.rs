@@ -132,7 +132,10 @@ fn hostile_text_stays_text() {
 #[test]
 fn the_data_is_that_of_the_run() {
     let data = embedded(&sampled());
-    assert_eq!(data["complete"], false);
+    assert_eq!(
+        (&data["complete"], &data["clear"]),
+        (&json!(false), &json!(false))
+    );
     assert_eq!(data["skipped"], json!([[3, "ignored by git"]]));
     assert_eq!(data["gaps"][0]["path"], "locked/ghp_… (40 bytes)");
     assert_eq!(
