@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: the library's, the program's, the README's transcripts, the SARIF schema, and
-# keysweep over its own repository. Installs what is missing; may be run again at any time.
+# Runs every test: the library's, the program's, the README's transcripts, the SARIF schema, the html report in a
+# browser, and keysweep over its own repository. Installs what is missing; may be run again at any time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -15,6 +15,8 @@ install_packages() {
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     command -v mkfifo >/dev/null || missing+=(coreutils)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    command -v npm >/dev/null || missing+=(nodejs npm)
+    [[ -n ${CHROMIUM-} ]] || command -v chromium >/dev/null || missing+=(chromium)
     ((${#missing[@]})) || return 0
     note "installing ${missing[*]}"
     ((EUID == 0)) || sudo=(sudo)
@@ -95,6 +97,18 @@ check_records() {
     fi
 }
 
+# The html report in headless Chromium (CHROMIUM names another one than Debian's).
+check_page() {
+    local folder=$target/browser
+    mkdir -p "$folder"
+    if [[ ! -e $folder/node_modules/.package-lock.json ]] ||
+        ! cmp -s tests/browser/package-lock.json "$folder/package-lock.json"; then
+        cp tests/browser/package.json tests/browser/package-lock.json "$folder"
+        npm ci --prefix "$folder" --no-audit --no-fund --silent
+    fi
+    node tests/browser/run.mjs "$keysweep" "$folder"
+}
+
 fail() {
     printf 'test.sh: %s\n' "$*" >&2
     exit 1
@@ -116,6 +130,8 @@ check_sarif
 
 note 'records against the schema'
 check_records
+note 'the html report in a browser'
+check_page
 
 note 'keysweep over its own repository'
 "$keysweep" scan .

@@ -8,6 +8,7 @@ mod diff;
 mod github;
 mod gitlab;
 mod history;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -39,6 +40,7 @@ pub use json::{JSON_SCHEMA, Json, Jsonl};
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub use read::{ReadError, Stored};
+pub use html::Html;
 pub use redact::{Redactor, Shown, printable};
 pub use sarif::Sarif;
 pub use sonarqube::Sonarqube;
@@ -48,7 +50,7 @@ use crate::model::{Finding, Origin, Place, Severity, Summary};
 use crate::rule::RuleSet;
 
 /// Names of the formats, as `--format` takes them.
-pub const FORMATS: [&str; 10] = [
+pub const FORMATS: [&str; 11] = [
     "text",
     "json",
     "jsonl",
@@ -59,6 +61,7 @@ pub const FORMATS: [&str; 10] = [
     "junit",
     "csv",
     "sonarqube",
+    "html",
 ];
 
 /// The reporter of a format; `None` for a name that is not in [`FORMATS`].
@@ -75,6 +78,7 @@ pub fn by_name(name: &str) -> Option<Box<dyn Reporter>> {
         "junit" => Some(Box::new(Junit)),
         "csv" => Some(Box::new(Csv)),
         "sonarqube" => Some(Box::new(Sonarqube)),
+        "html" => Some(Box::new(Html)),
         _ => None,
     }
 }

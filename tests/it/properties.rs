@@ -185,6 +185,11 @@ fn said(format: &str, report: String) -> String {
         "json" | "sarif" | "gitlab" | "sonarqube" => {
             strings(&serde_json::from_str(&report).unwrap(), &mut all);
         }
+        "html" => {
+            let (_, data) = report.split_once("\"application/json\">").unwrap();
+            let (data, _) = data.split_once("</script>").unwrap();
+            strings(&serde_json::from_str(data).unwrap(), &mut all);
+        }
         "jsonl" => {
             for line in report.lines() {
                 strings(&serde_json::from_str(line).unwrap(), &mut all);
