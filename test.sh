@@ -85,4 +85,7 @@ check_sarif
 note 'keysweep over its own repository'
 "$keysweep" scan .
 
+note 'what users install'
+.ci/packages "$keysweep"
+
 note 'all tests passed'
