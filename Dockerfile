@@ -8,6 +8,7 @@
 FROM rust:1.95-alpine AS build
 WORKDIR /keysweep
 COPY . .
+ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=symbols
 RUN cargo build --locked --release --no-default-features --bin keysweep \
     && cp target/release/keysweep /usr/local/bin/keysweep
 
