@@ -136,4 +136,7 @@ check_page
 note 'keysweep over its own repository'
 "$keysweep" scan .
 
+note 'what users install'
+.ci/packages "$keysweep"
+
 note 'all tests passed'

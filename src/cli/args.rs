@@ -81,6 +81,9 @@ pub(crate) enum Command {
     Man {
         /// The command to describe; the program as a whole without it
         command: Option<String>,
+        /// Write the pages of all commands into this folder
+        #[arg(long, value_name = "FOLDER", conflicts_with_all = ["command", "output"])]
+        all: Option<PathBuf>,
     },
 }
 

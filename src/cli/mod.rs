@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod finish;
 mod git;
+mod pages;
 mod progress;
 mod report;
 mod rules;
@@ -89,27 +90,10 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
-        Some(Command::Completions { shell }) => {
-            let mut command = Args::command();
-            clap_complete::generate(shell, &mut command, "keysweep", &mut io::stdout());
-            Ok(Exit::Clean)
+        Some(Command::Completions { shell }) => pages::completions(shell, &shared),
+        Some(Command::Man { command, all }) => {
+            pages::man(command.as_deref(), all.as_deref(), &shared)
         }
-        Some(Command::Man { command }) => man(command.as_deref()),
         None => scan::run(&git::whole(), &shared),
     }
-}
-
-/// Writes the manual page of the program or of one command.
-fn man(name: Option<&str>) -> anyhow::Result<Exit> {
-    let mut command = Args::command();
-    command.build();
-    let page = match name {
-        None => command,
-        Some(name) => command
-            .find_subcommand(name)
-            .cloned()
-            .ok_or_else(|| anyhow::anyhow!("no command `{name}`; `keysweep help` lists them"))?,
-    };
-    clap_mangen::Man::new(page).render(&mut io::stdout())?;
-    Ok(Exit::Clean)
 }

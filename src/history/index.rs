@@ -170,7 +170,7 @@ impl Index {
         if !index.is_sorted() {
             return Err(Error::malformed(path, "index entries are not in order"));
         }
-        index.written = written(&meta);
+        index.written = modified(&meta);
         Ok(index)
     }
 
@@ -428,15 +428,19 @@ impl<'b> Bytes<'b> {
     }
 }
 
+/// When a file was last changed, in seconds since 1970 and nanoseconds.
 #[cfg(unix)]
-fn written(meta: &std::fs::Metadata) -> (i64, u32) {
+pub(super) fn modified(meta: &std::fs::Metadata) -> (i64, u32) {
     use std::os::unix::fs::MetadataExt;
     (meta.mtime(), meta.mtime_nsec() as u32)
 }
 
+/// Zero where the system does not say: then every file counts as changed, which costs a comparison of content.
 #[cfg(not(unix))]
-fn written(_: &std::fs::Metadata) -> (i64, u32) {
-    (0, 0) // then every file counts as changed
+pub(super) fn modified(meta: &std::fs::Metadata) -> (i64, u32) {
+    let since = meta.modified().ok();
+    let since = since.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    since.map_or((0, 0), |time| (time.as_secs() as i64, time.subsec_nanos()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Error;
 use super::changes::{Change, CommitHead, Entries, Trees, is_folder, is_link, is_submodule};
 use super::control::{Links, path_of};
-use super::index::{Entry, Index};
+use super::index::{Entry, Index, modified};
 use super::refs::pseudo_ref;
 use super::repo::Repo;
 use crate::model::{Gap, Oid};
@@ -315,13 +315,13 @@ fn is_real_folder(root: &Path, folder: &[u8]) -> bool {
         })
 }
 
-#[cfg(unix)]
+/// Whether a file may differ from what the index last saw of it.
 fn differs(entry: &Entry, meta: &std::fs::Metadata, index: &Index) -> bool {
-    use std::os::unix::fs::MetadataExt;
     let (seconds, nanos) = entry.modified;
-    let time_differs = meta.mtime() as u32 != seconds
+    let (now_seconds, now_nanos) = modified(meta);
+    let time_differs = now_seconds as u32 != seconds
         // Zero where git was built without, or the file system has none.
-        || nanos != 0 && meta.mtime_nsec() as u32 != nanos;
+        || nanos != 0 && now_nanos != nanos;
     // A change in the same moment as the index was written leaves no trace in the time.
     let racy = (i64::from(seconds), nanos) >= index.written
         || nanos == 0 && i64::from(seconds) >= index.written.0;
@@ -329,9 +329,4 @@ fn differs(entry: &Entry, meta: &std::fs::Metadata, index: &Index) -> bool {
         || racy
         || meta.len() as u32 != entry.size
         || meta.is_symlink() != is_link(entry.mode)
-}
-
-#[cfg(not(unix))]
-fn differs(_: &Entry, _: &std::fs::Metadata, _: &Index) -> bool {
-    true // which costs a comparison of content, no more
 }

@@ -46,7 +46,7 @@ pub use repo::{Nested, Repo, SubRepo, Trust, nested};
 pub use revision::{RangeText, Revisions, parse_range, since};
 pub use trees::{entry_name, entry_number};
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod graph_tests;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

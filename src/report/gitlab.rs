@@ -72,13 +72,15 @@ fn document(report: &Report<'_>) -> Value {
             messages.push(json!({"level": "warn", "value": text}));
         }
     }
-    let tool = json!({
+    let mut tool = json!({
         "id": "keysweep",
         "name": "keysweep",
-        "url": super::sarif::HOMEPAGE,
         "vendor": {"name": "keysweep"},
         "version": env!("CARGO_PKG_VERSION"),
     });
+    if !super::sarif::HOMEPAGE.is_empty() {
+        tool["url"] = super::sarif::HOMEPAGE.into();
+    }
     let (start, end) = times(report);
     json!({
         "version": VERSION,

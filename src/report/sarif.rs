@@ -27,7 +27,8 @@ use crate::rule::{Rule, RuleSpec};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-pub(super) const HOMEPAGE: &str = "https://crates.io/crates/keysweep";
+/// The project's public address, as `Cargo.toml` gives it; empty where it gives none, and then no report names one.
+pub(super) const HOMEPAGE: &str = env!("CARGO_PKG_REPOSITORY");
 const RESULTS: usize = 25_000;
 const LOCATIONS: usize = 1_000;
 const NOTIFICATIONS: usize = 1_000;
@@ -73,13 +74,13 @@ fn log(report: &Report<'_>) -> Log {
         .map(|f| result(report, f, index.get(f.rule.as_str()).copied()))
         .collect();
     let version = env!("CARGO_PKG_VERSION");
-    let driver = ToolComponent::builder()
+    let mut driver = ToolComponent::builder()
         .name("keysweep")
         .version(version)
         .semantic_version(version)
-        .information_uri(HOMEPAGE)
         .rules(rules)
         .build();
+    driver.information_uri = (!HOMEPAGE.is_empty()).then(|| HOMEPAGE.to_owned());
     let mut run = Run::builder()
         .tool(Tool::builder().driver(driver).build())
         .column_kind(json!("unicodeCodePoints"))

@@ -8,16 +8,28 @@
     reason = "a test that panics has failed, which is what it is for; and none need be fast"
 )]
 
+// With pipes, links, owners and scripts: what these look at is not there on other systems.
+#[cfg(unix)]
 mod cache;
+#[cfg(unix)]
 mod history;
+#[cfg(unix)]
 mod history_hostile;
+#[cfg(unix)]
 mod hook;
+#[cfg(unix)]
 mod hostile;
 mod layering;
 mod properties;
+#[cfg(unix)]
 mod readme;
 mod report;
 mod rule_files;
 mod rules;
+#[cfg(unix)]
 mod scan;
+#[cfg_attr(
+    not(unix),
+    allow(dead_code, reason = "what makes trees for the tests above")
+)]
 mod support;

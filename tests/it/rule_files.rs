@@ -271,4 +271,22 @@ fn completions_and_manual_are_written() {
             .contains("no\\-inline\\-allow")
     );
     tree.run(&["man", "nothing"]).ends_with(2);
+
+    // As packages take them: a page for each command, nested ones too, and scripts in files.
+    tree.run(&["man", "--all", "pages"]).ends_with(0);
+    for page in ["keysweep.1", "keysweep-git.1", "keysweep-rules-list.1"] {
+        let text = std::fs::read_to_string(tree.path().join("pages").join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+    let script = tree.run(&["completions", "fish", "--output", "keysweep.fish"]);
+    assert_eq!(script.ends_with(0).out, "");
+    let text = std::fs::read_to_string(tree.path().join("keysweep.fish")).unwrap();
+    assert!(text.contains("complete -c keysweep"));
+    tree.write("file", "");
+    let refused = tree.run(&["man", "--all", "file/pages"]).ends_with(2);
+    assert!(
+        refused.err.contains("file/pages: cannot write"),
+        "{}",
+        refused.err
+    );
 }
