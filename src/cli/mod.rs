@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod finish;
 mod git;
+mod hook;
 mod progress;
 mod rules;
 mod scan;
@@ -86,6 +87,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
+        Some(Command::Hook(command)) => hook::run(command, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();

@@ -8,7 +8,7 @@ use super::join::{Located, place};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::history::{Change, Mailmap, details, files_below};
-use crate::model::{Fingerprint, Gap, History, Observer, Oid, Skip, SkipKind};
+use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind};
 use crate::pack::{Db, Kind};
 
 /// What one commit adds.
@@ -20,6 +20,8 @@ pub struct Addition {
     pub changes: Vec<Change>,
     /// Files and folders that a parent has and it has not any more: what moved from there is nothing new.
     pub removed: Vec<Oid>,
+    /// Tag objects that come with it: their messages and taggers are scanned.
+    pub tags: Vec<Oid>,
 }
 
 /// How additions are scanned.
@@ -123,7 +125,12 @@ impl Scan<'_> {
         if let Some(commit) = addition.commit
             && self.options.metadata
         {
-            matches.extend(self.text(commit));
+            matches.extend(self.text(commit, Origin::Commit));
+        }
+        if self.options.metadata {
+            for tag in &addition.tags {
+                matches.extend(self.text(*tag, Origin::Tag));
+            }
         }
         if matches.is_empty() {
             return Default::default();
@@ -264,9 +271,9 @@ impl Scan<'_> {
         Ok(Some(located(engine, bytes, content, settings)))
     }
 
-    /// What a commit's own text holds.
-    fn text(&mut self, commit: Oid) -> Vec<BlobMatch> {
-        let found = self.object(commit, b"");
+    /// What a commit's or a tag's own text holds.
+    fn text(&mut self, id: Oid, origin: Origin) -> Vec<BlobMatch> {
+        let found = self.object(id, b"");
         let (rules, settings) = (self.engine.rules(), &self.options.settings);
         let all = found.iter();
         all.filter_map(|one| {
@@ -278,9 +285,9 @@ impl Scan<'_> {
                 settings,
             )?;
             m.place.path.clear();
-            m.place.origin = crate::model::Origin::Commit;
-            m.place.blob = Some(commit);
-            m.place.commit = Some(commit);
+            m.place.origin = origin;
+            m.place.blob = Some(id);
+            m.place.commit = Some(id).filter(|_| origin == Origin::Commit);
             Some(m)
         })
         .collect()
