@@ -12,6 +12,7 @@ mod run;
 mod script;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -56,8 +57,8 @@ pub(crate) struct RunArgs {
     #[arg(value_name = "ARGUMENT")]
     arguments: Vec<String>,
     /// Stop after so many seconds, such as 4 where the server allows 5; the hook fails then, unless --keep-going is given
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    time_limit: Option<u64>,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    time_limit: Option<Duration>,
     /// For pre-receive: let a push pass, with a line in its log, that comes with `git push -o keysweep.skip`
     #[arg(long)]
     allow_skip: bool,
@@ -114,4 +115,13 @@ pub(crate) fn run(command: HookCommand, shared: &Shared) -> anyhow::Result<Exit>
         HookCommand::Uninstall(args) => install::uninstall(&args, shared),
         HookCommand::Run(args) => run::run(&args, shared),
     }
+}
+
+/// Reads a number of seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok();
+    let limit = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    limit
+        .filter(|limit| !limit.is_zero())
+        .ok_or_else(|| "write a number of seconds, such as 4 or 0.5".to_owned())
 }

@@ -63,6 +63,7 @@ pub fn scan_added(
         engine,
         db,
         options,
+        observer,
         scratch: Scratch::default(),
         known: HashMap::new(),
         places: HashMap::new(),
@@ -81,6 +82,7 @@ pub fn scan_added(
         observer.scanned(addition.changes.len() as u64, 0);
     }
     let summary = &mut scan.outcome.summary;
+    summary.cancelled |= observer.cancelled();
     summary.commits = additions.iter().filter(|a| a.commit.is_some()).count() as u64;
     summary.already_there = already.difference(&added).count() as u64;
     summary.sort();
@@ -91,6 +93,7 @@ struct Scan<'s> {
     engine: &'s Engine,
     db: &'s Db,
     options: &'s AddedOptions,
+    observer: &'s dyn Observer,
     scratch: Scratch,
     /// What objects hold, for those that come up again as the old side of a later change.
     known: HashMap<Oid, Vec<Located>>,
@@ -104,6 +107,9 @@ impl Scan<'_> {
     fn addition(&mut self, addition: &Addition) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
         let mut matches = Vec::new();
         for change in &addition.changes {
+            if self.observer.cancelled() {
+                break;
+            }
             self.outcome.summary.files += 1;
             let known = self.known.get(&change.new);
             if known.is_some_and(|found| !found.is_empty()) && self.is_crowded(change.new) {

@@ -1,6 +1,6 @@
 //! What a hook says: nothing or one line where all is well, else what, where, why, and the ways on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -153,7 +153,7 @@ impl Blocked<'_> {
             .iter()
             .flat_map(|finding| counting(finding).map(move |place| (*finding, place)));
         let all: Vec<_> = all.collect();
-        let mut ignored: Vec<String> = Vec::new();
+        let mut ignored: BTreeMap<String, String> = BTreeMap::new();
         for (finding, place) in all.iter().take(PLACES) {
             let path = shown_path(report, &place.path);
             let staged = matches!(self.kind, Kind::PreCommit | Kind::PreMergeCommit);
@@ -165,14 +165,17 @@ impl Blocked<'_> {
                     lines.push(format!("above line {} of {path}:", place.start.line));
                     lines.push(format!("  {}", printable(&comment)));
                 }
-                None => ignored.push(finding.fingerprint.to_string()),
+                None => {
+                    ignored
+                        .entry(finding.fingerprint.to_string())
+                        .or_insert(path);
+                }
             }
         }
-        if !ignored.is_empty() {
-            ignored.sort();
-            ignored.dedup();
-            lines.push("in .keysweepignore:".to_owned());
-            lines.extend(ignored.iter().map(|print| format!("  {print}")));
+        for (print, path) in ignored {
+            let path = if path.is_empty() { "that" } else { &path };
+            lines.push(format!("for {path} in .keysweepignore:"));
+            lines.push(format!("  {print}"));
         }
         if all.len() > PLACES {
             lines.push(format!("and so on for {} more places", all.len() - PLACES));

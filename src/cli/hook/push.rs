@@ -34,15 +34,16 @@ pub(super) fn read(kind: Kind) -> anyhow::Result<Vec<Update>> {
             kind.name()
         );
     }
-    let mut text = String::new();
+    let mut text = Vec::new();
     let mut lines = stdin.lock().take(MOST + 1);
     lines
-        .read_to_string(&mut text)
+        .read_to_end(&mut text)
         .context("cannot read the refs from standard input")?;
     if text.len() as u64 > MOST {
         bail!("more than {MOST} bytes of refs on standard input");
     }
-    parse(kind, &text)
+    // Names need not be UTF-8, and are only shown.
+    parse(kind, &String::from_utf8_lossy(&text))
 }
 
 /// `pre-push`: local ref, local id, remote ref, remote id. `pre-receive`: old id, new id, ref.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::bail;
 
@@ -28,6 +28,8 @@ use crate::cli::{console, git, scan};
 
 /// Option of `git push -o` that lets a push pass, where the server allows it.
 pub(super) const SKIP: &str = "keysweep.skip";
+
+const NOTHING_NEW: &str = "nothing to scan: the other side has all these commits";
 
 /// Runs the command.
 pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
@@ -59,6 +61,12 @@ pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
         db: &db,
     };
     match job.plan()? {
+        Plan::Empty(what) => {
+            if shared.verbose > 0 || io::stderr().is_terminal() {
+                console::say(shared, what);
+            }
+            Ok(Exit::Clean)
+        }
         Plan::Nothing(why) => {
             console::say(shared, &why);
             Ok(Exit::Clean)
@@ -84,7 +92,9 @@ struct Job<'j> {
 
 /// What is to be done.
 enum Plan {
-    /// Nothing, for this reason.
+    /// Nothing, since there is nothing.
+    Empty(&'static str),
+    /// Nothing, although something is there, for this reason.
     Nothing(String),
     Scan(What),
 }
@@ -126,27 +136,26 @@ impl Job<'_> {
     }
 
     fn staged(&self) -> anyhow::Result<Staged> {
-        if self.args.kind == Kind::PreCommit {
-            return Ok(staged(self.repo, self.db, self.refs.head)?);
-        }
-        // Git writes MERGE_HEAD only after this hook, and names the other parents here.
+        // Before a merge is committed, git writes MERGE_HEAD only after this hook, and names the other parents here.
         let others = std::env::vars_os().filter_map(|(name, _)| {
             let id: Oid = name.to_str()?.strip_prefix("GITHEAD_")?.parse().ok()?;
             self.db.contains(&id).then_some(id)
         });
-        let mut parents: Vec<Oid> = self.refs.head.into_iter().chain(others).collect();
-        parents.sort_unstable();
-        parents.dedup();
-        Ok(staged_on(self.repo, self.db, &parents)?)
+        let mut others: Vec<Oid> = others.collect();
+        if others.is_empty() {
+            return Ok(staged(self.repo, self.db, self.refs.head)?);
+        }
+        others.extend(self.refs.head);
+        others.sort_unstable();
+        others.dedup();
+        Ok(staged_on(self.repo, self.db, &others)?)
     }
 
     /// Everything that the index holds.
     fn index(&self) -> anyhow::Result<Plan> {
         let all = staged_on(self.repo, self.db, &[])?;
         if all.changes.is_empty() {
-            return Ok(Plan::Nothing(
-                "nothing to scan: the index holds no file".to_owned(),
-            ));
+            return Ok(Plan::Empty("nothing to scan: the index holds no file"));
         }
         Ok(Plan::Scan(What {
             name: counted(all.changes.len(), "file of the index", "files of the index"),
@@ -167,13 +176,13 @@ impl Job<'_> {
     ) -> anyhow::Result<Plan> {
         let brought = Brought::of(self.db, updates, known)?;
         if brought.is_empty() {
-            let only_deletes = updates.iter().all(|update| update.new.is_none());
-            let why = match updates.len() {
-                0 => "no ref is pushed",
-                _ if only_deletes => "refs are only deleted",
-                _ => "the other side has all these commits",
-            };
-            return Ok(Plan::Nothing(format!("nothing to scan: {why}")));
+            return Ok(match updates.len() {
+                0 => Plan::Empty("nothing to scan: no ref is pushed"),
+                _ if updates.iter().all(|update| update.new.is_none()) => {
+                    Plan::Empty("nothing to scan: refs are only deleted")
+                }
+                _ => Plan::Empty(NOTHING_NEW),
+            });
         }
         self.brought(brought)
     }
@@ -210,8 +219,7 @@ impl Job<'_> {
             && brought.tags.is_empty()
             && brought.files.is_empty()
         {
-            let why = "nothing to scan: the other side has all these commits";
-            return Ok(Plan::Nothing(why.to_owned()));
+            return Ok(Plan::Empty(NOTHING_NEW));
         }
         if !brought.tags.is_empty() || !brought.files.is_empty() {
             additions.push(Addition {
@@ -254,10 +262,9 @@ impl Job<'_> {
         let started = Instant::now();
         let engine = scan::engine(&common.selection)?;
         let progress = Progress::start(self.shared.quiet);
-        let deadline = args.time_limit.map(Duration::from_secs);
         let observer = Timed {
             inner: progress.observer(),
-            deadline: deadline.map(|limit| started + limit),
+            deadline: args.time_limit.and_then(|limit| started.checked_add(limit)),
         };
         let changed = what.additions.iter().map(|a| a.changes.len()).sum();
         let mut outcome = self.outcome(&engine, &what, &observer)?;
@@ -270,7 +277,7 @@ impl Job<'_> {
                 path: String::new(),
                 reason: format!(
                     "stopped after {} s (--time-limit): the rest was not scanned",
-                    args.time_limit.unwrap_or_default()
+                    args.time_limit.unwrap_or_default().as_secs_f64()
                 ),
             });
         }
@@ -364,15 +371,15 @@ fn plan_of(staged: Staged) -> Plan {
         let all = [
             (staged.removed.len(), "deletions"),
             (staged.mode_only, "changes of mode"),
-            (staged.submodules, "submodules' commits"),
+            (staged.submodules, "commits of submodules"),
             (staged.intent_to_add, "names without content (git add -N)"),
         ];
         only.extend(all.iter().filter(|(n, _)| *n > 0).map(|(_, what)| *what));
-        return Plan::Nothing(if only.is_empty() {
-            "nothing to scan: no change is staged".to_owned()
-        } else {
-            format!("nothing to scan: only {} are staged", only.join(" and "))
-        });
+        if only.is_empty() {
+            return Plan::Empty("nothing to scan: no change is staged");
+        }
+        let only = only.join(" and ");
+        return Plan::Nothing(format!("nothing to scan: only {only} are staged"));
     }
     Plan::Scan(What {
         name: counted(staged.changes.len(), "staged file", "staged files"),
