@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test: the library's, the program's, the README's transcripts, the SARIF schema, and
-# keysweep over its own repository. Installs what is missing; may be run again at any time.
+# Runs every test: the library's, the program's, the README's transcripts, the SARIF schema, the hook
+# frameworks, and keysweep over its own repository. Installs what is missing; may be run again at any time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -23,13 +23,14 @@ install_packages() {
 }
 
 install_validator() {
-    local venv=$target/test-venv wanted='check-jsonschema==0.39.0'
+    local venv=$target/test-venv wanted='check-jsonschema==0.39.0 pre-commit==4.7.0 prek==0.5.11'
     validator=$venv/bin/check-jsonschema
     [[ -x $validator && -e $venv/installed && $(<"$venv/installed") == "$wanted" ]] && return 0
     note "installing $wanted"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$wanted"
+    # shellcheck disable=SC2086 # several packages
+    "$venv/bin/pip" install --quiet --disable-pip-version-check $wanted
     printf '%s' "$wanted" >"$venv/installed"
 }
 
@@ -81,6 +82,9 @@ cargo test --locked --doc
 
 note 'SARIF against its schema'
 check_sarif
+
+note 'hooks under pre-commit and prek'
+tests/hooks/frameworks.sh "$keysweep" "$target/test-venv/bin/pre-commit" "$target/test-venv/bin/prek"
 
 note 'keysweep over its own repository'
 "$keysweep" scan .
