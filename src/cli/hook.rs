@@ -35,16 +35,16 @@ pub(crate) enum HookCommand {
 pub(crate) struct InstallArgs {
     /// Repository: a folder in its working tree, or a bare one
     #[arg(value_name = "REPO", default_value = ".", conflicts_with = "global")]
-    repo: PathBuf,
+    pub(crate) repo: PathBuf,
     /// Which hook (repeatable); for install pre-commit by default, for uninstall all of keysweep's
     #[arg(long = "type", short = 't', value_name = "HOOK", value_enum)]
-    kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<Kind>,
     /// In git's template, so for all repositories that are made or cloned from now on
     #[arg(long)]
-    global: bool,
+    pub(crate) global: bool,
     /// Even where a hook manager (pre-commit, lefthook, husky, …) is in charge
     #[arg(long)]
-    force: bool,
+    pub(crate) force: bool,
 }
 
 /// Arguments of `hook run`.
