@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test: the library's, the program's, the README's transcripts, the SARIF schema, the html report in a
-# browser, and keysweep over its own repository. Installs what is missing; may be run again at any time.
+# Runs every test: the library's, the program's, the README's transcripts, schemas of reports, the html report in a
+# browser, the hook frameworks, and keysweep over its own repository. Installs what is missing; may be run again at
+# any time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -25,13 +26,14 @@ install_packages() {
 }
 
 install_validator() {
-    local venv=$target/test-venv wanted='check-jsonschema==0.39.0'
+    local venv=$target/test-venv wanted='check-jsonschema==0.39.0 pre-commit==4.7.0 prek==0.5.11'
     validator=$venv/bin/check-jsonschema
     [[ -x $validator && -e $venv/installed && $(<"$venv/installed") == "$wanted" ]] && return 0
     note "installing $wanted"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "$wanted"
+    # shellcheck disable=SC2086 # several packages
+    "$venv/bin/pip" install --quiet --disable-pip-version-check $wanted
     printf '%s' "$wanted" >"$venv/installed"
 }
 
@@ -132,6 +134,8 @@ note 'records against the schema'
 check_records
 note 'the html report in a browser'
 check_page
+note 'hooks under pre-commit and prek'
+tests/hooks/frameworks.sh "$keysweep" "$target/test-venv/bin/pre-commit" "$target/test-venv/bin/prek"
 
 note 'keysweep over its own repository'
 "$keysweep" scan .

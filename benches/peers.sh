@@ -58,7 +58,7 @@ readonly slow=${SLOW:-20} limit=${LIMIT:-300}
 readonly big_bytes=${BIG_BYTES:-1200000000}
 readonly all_tools='keysweep rg kingfisher betterleaks gitleaks ripsecrets'
 readonly history_tools='keysweep kingfisher betterleaks gitleaks git-log git-cat-file'
-readonly staged_tools='keysweep git-diff kingfisher betterleaks gitleaks'
+readonly staged_tools='keysweep keysweep-hook git-diff kingfisher betterleaks gitleaks'
 readonly commits=${COMMITS:-100000} chain=${CHAIN:-4000} files=${FILES:-100000}
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -296,6 +296,9 @@ command_line() {
             line=(git -C "$path" cat-file --batch-all-objects --batch --unordered --buffer) ;;
         staged-keysweep)
             line=("${program[keysweep]}" git --staged --format jsonl "$path") ;;
+        # What an installed hook runs: in the repository, and quiet where nothing is wrong.
+        staged-keysweep-hook)
+            line=(env -C "$path" "${program[keysweep]}" hook run pre-commit) ;;
         staged-kingfisher)
             line=("${program[kingfisher]}" scan "$path" --staged --no-validate --no-update-check
                 --max-file-size 0 --format jsonl) ;;
@@ -598,6 +601,7 @@ staged_mode() {
     table "Staged: one line in a repository of $files files" "$path" "${tools[@]}"
     printf '\n'
     verdict 'keysweep, ms' "$(milliseconds "${time_of[keysweep]:-}")" 'at most' 40
+    verdict 'keysweep hook run, ms' "$(milliseconds "${time_of[keysweep-hook]:-}")" 'at most' 40
 }
 
 # Copies of the named histories, or else the generated one, in `paths`.

@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// Scan the history of a git repository, or what is added to it
     Git(Box<GitArgs>),
+    /// Install, remove or run git hooks that scan what is committed or pushed
+    #[command(subcommand)]
+    Hook(super::hook::HookCommand),
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),

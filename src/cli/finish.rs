@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use keysweep::model::{Confidence, Finding, Severity, Summary};
-use keysweep::report::{self, Redactor, Report};
+use keysweep::report::{self, Redactor, Report, Reporter};
 use keysweep::scan::{Collected, Engine, Settings};
 
 use super::args::{CommonArgs, Shared};
@@ -50,11 +50,22 @@ pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
 /// Writes the report.
 pub(crate) fn run(
     engine: &Engine,
-    mut results: Results,
+    results: Results,
     args: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
     let reporter = report::by_name(&shared.format).context("no such report format")?;
+    run_with(&*reporter, engine, results, args, shared)
+}
+
+/// The same with a reporter of the caller's.
+pub(crate) fn run_with(
+    reporter: &dyn Reporter,
+    engine: &Engine,
+    mut results: Results,
+    args: &CommonArgs,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
     let least = Confidence::from(args.min_confidence);
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
     let collected = &results.collected;
@@ -92,7 +103,8 @@ pub(crate) fn run(
     Ok(verdict(args, &collected.findings, &results.summary))
 }
 
-fn verdict(args: &CommonArgs, findings: &[Finding], summary: &Summary) -> Exit {
+/// How the run ends.
+pub(crate) fn verdict(args: &CommonArgs, findings: &[Finding], summary: &Summary) -> Exit {
     if summary.cancelled {
         return Exit::Interrupted;
     }

@@ -1,5 +1,6 @@
 //! `keysweep git`: a repository's history, or what is added to it.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -22,9 +23,9 @@ use super::finish::{self, Results};
 use super::progress::Progress;
 
 /// Bytes for objects, and for what is known of trees.
-const MEMORY: u64 = 256 << 20;
+pub(crate) const MEMORY: u64 = 256 << 20;
 /// Packs up to this are read into memory.
-const LOAD: u64 = 1 << 30;
+pub(crate) const LOAD: u64 = 1 << 30;
 
 /// What a repository brought.
 pub(crate) struct Scanned {
@@ -307,6 +308,7 @@ fn added(
             commit: Some(commit.id),
             changes: commit.changes,
             removed: commit.removed,
+            tags: Vec::new(),
         }));
     } else {
         let staged = staged(repo, &db, refs.head)?;
@@ -315,6 +317,7 @@ fn added(
             commit: None,
             changes: staged.changes,
             removed: staged.removed,
+            tags: Vec::new(),
         });
     }
     let options = AddedOptions {
@@ -383,7 +386,7 @@ fn changed(
 #[cfg(unix)]
 fn path_of(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+    PathBuf::from(OsStr::from_bytes(bytes))
 }
 
 #[cfg(not(unix))]
@@ -392,7 +395,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 }
 
 /// What the user and the environment vouch for.
-fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let list = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES");
     Trust {
@@ -402,11 +405,74 @@ fn trust() -> Trust {
             .ok()
             .and_then(|id| id.parse().ok()),
         root: None,
-        alternates: list.map_or_else(Vec::new, |list| std::env::split_paths(&list).collect()),
+        alternates: list.map_or_else(Vec::new, |list| folders(&list)),
         object_dir: path("GIT_OBJECT_DIRECTORY"),
         git_dir: path("GIT_DIR"),
         work_tree: path("GIT_WORK_TREE"),
         index_file: path("GIT_INDEX_FILE"),
+    }
+}
+
+/// The folders of `GIT_ALTERNATE_OBJECT_DIRECTORIES`. Git puts a path into quotes, with C's escapes, where the separator stands
+/// in it; so it does with the folders of a push that is not accepted yet.
+fn folders(list: &OsStr) -> Vec<PathBuf> {
+    if !list.as_encoded_bytes().contains(&b'"') {
+        return std::env::split_paths(list).collect();
+    }
+    let separator = if cfg!(windows) { b';' } else { b':' };
+    let mut all = Vec::new();
+    let mut rest = list.as_encoded_bytes();
+    while !rest.is_empty() {
+        let mut path = Vec::new();
+        let quoted = rest.strip_prefix(b"\"").and_then(|text| {
+            let (unquoted, behind) = unquoted(text)?;
+            path = unquoted;
+            (behind.is_empty() || behind.starts_with(&[separator])).then_some(behind)
+        });
+        rest = quoted.unwrap_or_else(|| {
+            let end = memchr::memchr(separator, rest).unwrap_or(rest.len());
+            path = rest[..end].to_vec();
+            &rest[end..]
+        });
+        rest = rest.get(1..).unwrap_or_default();
+        if !path.is_empty() {
+            all.push(path_of(&path));
+        }
+    }
+    all
+}
+
+/// The text up to the closing quote, with C's escapes undone, and what stands behind it.
+fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    loop {
+        let byte = *text.get(at)?;
+        at += 1;
+        match byte {
+            b'"' => return Some((out, text.get(at..)?)),
+            b'\\' => {
+                let escape = *text.get(at)?;
+                at += 1;
+                out.push(match escape {
+                    b'a' => 7,
+                    b'b' => 8,
+                    b'f' => 12,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'v' => 11,
+                    b'0'..=b'3' => {
+                        let digits = text.get(at - 1..at + 2)?;
+                        at += 2;
+                        let octal = std::str::from_utf8(digits).ok()?;
+                        u8::from_str_radix(octal, 8).ok()?
+                    }
+                    other => other,
+                });
+            }
+            other => out.push(other),
+        }
     }
 }
 
@@ -444,9 +510,35 @@ fn user() -> Option<u32> {
     None
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn lists_of_folders_are_read_as_git_writes_them() {
+        let cases: [(&str, &[&str]); 6] = [
+            ("/a/b:/c", &["/a/b", "/c"]),
+            ("\"/a:b\":/c", &["/a:b", "/c"]),
+            ("/c:\"/a\\\"\\303\\274\\t\"", &["/c", "/a\"ü\t"]),
+            ("\"open:/c", &["\"open", "/c"]),
+            ("\"/a\"x:/c", &["\"/a\"x", "/c"]),
+            ("::/c:", &["/c"]),
+        ];
+        for (list, expected) in cases {
+            let found: Vec<PathBuf> = folders(OsStr::new(list))
+                .into_iter()
+                .filter(|path| *path != Path::new(""))
+                .collect();
+            let expected: Vec<PathBuf> = expected.iter().map(PathBuf::from).collect();
+            assert_eq!(found, expected, "{list}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod finish;
 mod git;
+mod hook;
 mod pages;
 mod progress;
 mod report;
@@ -88,6 +89,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
+        Some(Command::Hook(command)) => hook::run(command, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
         Some(Command::Completions { shell }) => pages::completions(shell, &shared),

@@ -22,8 +22,21 @@ pub struct Staged {
     pub removed: Vec<Oid>,
     /// Entries of `git add -N`, whose content is not in the index.
     pub intent_to_add: usize,
+    /// Files with another mode and the same content: executable or not any more.
+    pub mode_only: usize,
+    /// Submodules that are new, gone or at another commit.
+    pub submodules: usize,
     /// Trees that could not be read.
     pub gaps: Vec<Gap>,
+}
+
+impl Staged {
+    /// Whether the index is as HEAD is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let counted = self.intent_to_add + self.mode_only + self.submodules;
+        self.changes.is_empty() && self.removed.is_empty() && counted == 0
+    }
 }
 
 /// What the next commit would add: versions in the index that neither `head` nor, during a merge, one of the other parents
@@ -35,12 +48,20 @@ pub struct Staged {
 /// [`Error::Malformed`], [`Error::Unsupported`] and those of control files for the index and `MERGE_HEAD`;
 /// [`Error::Object`] where `head` is no commit.
 pub fn staged(repo: &Repo, db: &Db, head: Option<Oid>) -> Result<Staged, Error> {
-    let index = Index::open(&repo.index_file, repo.links)?;
     let mut parents: Vec<Oid> = head.into_iter().collect();
     parents.extend(pseudo_ref(repo, "MERGE_HEAD")?);
+    staged_on(repo, db, &parents)
+}
+
+/// The same for a commit with these parents; without one, everything that the index holds.
+///
+/// # Errors
+/// As for [`staged`].
+pub fn staged_on(repo: &Repo, db: &Db, parents: &[Oid]) -> Result<Staged, Error> {
+    let index = Index::open(&repo.index_file, repo.links)?;
     let mut bases = Vec::new();
     for parent in parents {
-        bases.push(CommitHead::of(db, parent)?.tree);
+        bases.push(CommitHead::of(db, *parent)?.tree);
     }
     let mut walk = Comparison {
         index: &index,
@@ -120,32 +141,31 @@ impl Comparison<'_> {
         let bases: Vec<Arc<[u8]>> = (folder.bases.iter())
             .map(|base| self.trees.tree(*base))
             .collect();
-        let bases: Vec<Vec<(&[u8], bool, Oid)>> = bases
+        let bases: Vec<Vec<Row<'_>>> = bases
             .iter()
             .map(|tree| {
                 let entries = Entries(tree).map_while(Result::ok);
-                let mut rows: Vec<_> = entries
-                    .filter(|entry| !is_submodule(entry.mode))
-                    .map(|entry| (entry.name, is_folder(entry.mode), entry.id))
+                let mut rows: Vec<Row<'_>> = entries
+                    .map(|entry| (entry.name, is_folder(entry.mode), entry.id, entry.mode))
                     .collect();
                 rows.sort_unstable();
                 rows
             })
             .collect();
-        let at_name = |name: &[u8], folder: bool| -> Vec<Oid> {
-            let mut ids: Vec<Oid> = bases
+        let at_name = |name: &[u8], folder: bool| -> Vec<(Oid, u32)> {
+            let mut found: Vec<(Oid, u32)> = bases
                 .iter()
                 .flat_map(|rows| {
                     let from = rows.partition_point(|row| (row.0, row.1) < (name, folder));
                     rows[from..]
                         .iter()
                         .take_while(|row| row.0 == name && row.1 == folder)
-                        .map(|row| row.2)
+                        .map(|row| (row.2, row.3))
                 })
                 .collect();
-            ids.sort_unstable();
-            ids.dedup();
-            ids
+            found.sort_unstable();
+            found.dedup();
+            found
         };
         let children = folder
             .node
@@ -170,7 +190,7 @@ impl Comparison<'_> {
                 continue;
             };
             let (name, after) = rest.split_at(slash);
-            let trees = at_name(name, true);
+            let trees: Vec<Oid> = at_name(name, true).iter().map(|row| row.0).collect();
             if after.len() == 1 && is_folder(entry.mode) {
                 // A folder of a sparse index, in place of its files.
                 let path = path.to_vec();
@@ -201,11 +221,18 @@ impl Comparison<'_> {
             at = end;
         }
         let rows = bases.iter().flatten();
-        let gone = rows.filter(|(name, folder, _)| !met.contains(&(*name, *folder)));
-        self.out.removed.extend(gone.map(|(_, _, id)| *id));
+        let gone = rows.filter(|(name, folder, ..)| !met.contains(&(*name, *folder)));
+        for (_, _, id, mode) in gone {
+            if is_submodule(*mode) {
+                self.out.submodules += 1;
+            } else {
+                self.out.removed.push(*id);
+            }
+        }
     }
 
-    fn entry(&mut self, entry: &Entry, old: &[Oid]) {
+    /// Compares an entry with what the parents have at its path.
+    fn entry(&mut self, entry: &Entry, bases: &[(Oid, u32)]) {
         if entry.intent_to_add {
             self.out.intent_to_add += 1;
             return;
@@ -219,17 +246,31 @@ impl Comparison<'_> {
             return;
         }
         // The base of a conflict is no part of what will be.
-        if entry.stage == 1 || is_submodule(entry.mode) || old.contains(&entry.id) {
+        if entry.stage == 1 || bases.contains(&(entry.id, entry.mode)) {
+            return;
+        }
+        if is_submodule(entry.mode) {
+            self.out.submodules += 1;
+            return;
+        }
+        let files = bases.iter().filter(|(_, mode)| !is_submodule(*mode));
+        let mut old: Vec<Oid> = files.map(|(id, _)| *id).collect();
+        old.dedup();
+        if old.contains(&entry.id) {
+            self.out.mode_only += 1;
             return;
         }
         self.out.changes.push(Change {
             path: path.to_vec(),
             new: entry.id,
-            old: old.to_vec(),
+            old,
             mode: entry.mode,
         });
     }
 }
+
+/// An entry of a base tree: name, whether it is a folder, object, mode.
+type Row<'t> = (&'t [u8], bool, Oid, u32);
 
 /// Files of the index that are not in the working tree as the index knows them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

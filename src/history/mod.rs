@@ -36,14 +36,14 @@ pub use attribute::{Attribution, Counts, Input, Joined, Missed, Unit, attribute}
 pub use changes::{Change, files_below};
 pub use commits::{RawCommit, details, parse};
 pub use error::Error;
-pub use index_diff::{Staged, Unstaged, staged, tracked, unstaged};
+pub use index_diff::{Staged, Unstaged, staged, staged_on, tracked, unstaged};
 pub use mailmap::Mailmap;
 pub use objects::{Hit, LooseId, Objects, OpenPack};
 pub use past::{Past, PastName};
-pub use range::{Added, CommitAdds, range};
+pub use range::{Added, CommitAdds, range, range_to};
 pub use refs::{Refs, Tip, refs};
 pub use repo::{Nested, Repo, SubRepo, Trust, nested};
-pub use revision::{RangeText, Revisions, parse_range, since};
+pub use revision::{Peeled, RangeText, Revisions, parse_range, peel, since};
 pub use trees::{entry_name, entry_number};
 
 #[cfg(all(test, unix))]

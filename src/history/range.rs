@@ -57,7 +57,15 @@ struct Known {
 /// # Errors
 /// [`Error::Object`] where the tip is no commit.
 pub fn range(db: &Db, shallow: &[Oid], base: &[Oid], tip: Oid) -> Result<Added, Error> {
-    within(MOST_CHANGES, db, shallow, base, tip)
+    within(MOST_CHANGES, db, shallow, base, &[tip])
+}
+
+/// The same for several tips, as one push brings them; a commit that several reach comes once.
+///
+/// # Errors
+/// [`Error::Object`] where a tip is no commit.
+pub fn range_to(db: &Db, shallow: &[Oid], base: &[Oid], tips: &[Oid]) -> Result<Added, Error> {
+    within(MOST_CHANGES, db, shallow, base, tips)
 }
 
 /// The same, up to a number of changes, and those of one more folder.
@@ -66,7 +74,7 @@ pub(super) fn within(
     db: &Db,
     shallow: &[Oid],
     base: &[Oid],
-    tip: Oid,
+    tips: &[Oid],
 ) -> Result<Added, Error> {
     let mut trees = Trees::new(db);
     trees.left = most;
@@ -77,8 +85,10 @@ pub(super) fn within(
         queue: BinaryHeap::new(),
         fresh: 0,
     };
-    let links = CommitHead::of(db, tip)?;
-    walk.enter(tip, Some(links), false);
+    for tip in tips {
+        let links = CommitHead::of(db, *tip)?;
+        walk.enter(*tip, Some(links), false);
+    }
     for id in base {
         match CommitHead::of(db, *id) {
             Ok(links) => walk.enter(*id, Some(links), true),

@@ -128,6 +128,47 @@ pub fn since(text: &str, now: i64) -> Result<Option<i64>, Error> {
     then.map(|then| Some(then.as_second())).map_err(wrong)
 }
 
+/// What a ref's object leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peeled {
+    /// The tag objects on the way.
+    pub tags: Vec<Oid>,
+    /// The first object that is no tag.
+    pub target: Oid,
+    /// Its kind.
+    pub kind: Kind,
+}
+
+/// Follows tags to what they name.
+///
+/// # Errors
+/// [`Error::Object`] where one is missing or damaged, or where they lead on and on.
+pub fn peel(db: &Db, id: Oid) -> Result<Peeled, Error> {
+    let mut tags = Vec::new();
+    let mut at = id;
+    for _ in 0..TAGS {
+        let fault = |what: String| Error::Object { id: at, what };
+        let header = db.header(&at).map_err(|e| fault(e.to_string()))?;
+        let (kind, _) = header.ok_or_else(|| fault("is missing".into()))?;
+        if kind != Kind::Tag {
+            let target = at;
+            return Ok(Peeled { tags, target, kind });
+        }
+        let tag = db.find(&at, MOST).map_err(|e| fault(e.to_string()))?;
+        let target = tag.as_ref().and_then(|tag| {
+            let line = tag.bytes.strip_prefix(b"object ")?;
+            oid(line.get(..40)?)
+        });
+        let target = target.ok_or_else(|| fault("the tag is damaged".into()))?;
+        tags.push(at);
+        at = target;
+    }
+    Err(Error::Object {
+        id,
+        what: "tags lead on and on".into(),
+    })
+}
+
 fn or_head(end: &str) -> &str {
     if end.is_empty() { "HEAD" } else { end }
 }
@@ -221,30 +262,14 @@ impl Revisions<'_> {
 
     /// What a chain of tags leads to, which must be of the kind, if any.
     fn peeled(&self, id: Oid, kind: Option<Kind>) -> Result<Oid, Error> {
-        let mut at = id;
-        for _ in 0..TAGS {
-            let fault = |what: String| Error::Object { id: at, what };
-            let header = self.db.header(&at).map_err(|e| fault(e.to_string()))?;
-            let (found, _) = header.ok_or_else(|| fault("is missing".into()))?;
-            if found != Kind::Tag {
-                return match kind {
-                    Some(kind) if kind != found => {
-                        Err(fault(format!("is a {found}, not a {kind}")))
-                    }
-                    _ => Ok(at),
-                };
-            }
-            let tag = self.db.find(&at, MOST).map_err(|e| fault(e.to_string()))?;
-            let target = tag.as_ref().and_then(|tag| {
-                let line = tag.bytes.strip_prefix(b"object ")?;
-                oid(line.get(..40)?)
-            });
-            at = target.ok_or_else(|| fault("the tag is damaged".into()))?;
+        let peeled = peel(self.db, id)?;
+        match kind {
+            Some(kind) if kind != peeled.kind => Err(Error::Object {
+                id: peeled.target,
+                what: format!("is a {}, not a {kind}", peeled.kind),
+            }),
+            _ => Ok(peeled.target),
         }
-        Err(Error::Object {
-            id,
-            what: "tags lead on and on".into(),
-        })
     }
 
     fn named(&self, name: &str) -> Result<Oid, Error> {

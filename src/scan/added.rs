@@ -8,7 +8,7 @@ use super::join::{Located, place};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::history::{Change, Mailmap, details, files_below};
-use crate::model::{Fingerprint, Gap, History, Observer, Oid, Skip, SkipKind};
+use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind};
 use crate::pack::{Db, Kind};
 
 /// What one commit adds.
@@ -20,6 +20,8 @@ pub struct Addition {
     pub changes: Vec<Change>,
     /// Files and folders that a parent has and it has not any more: what moved from there is nothing new.
     pub removed: Vec<Oid>,
+    /// Tag objects that come with it: their messages and taggers are scanned.
+    pub tags: Vec<Oid>,
 }
 
 /// How additions are scanned.
@@ -61,6 +63,7 @@ pub fn scan_added(
         engine,
         db,
         options,
+        observer,
         scratch: Scratch::default(),
         known: HashMap::new(),
         places: HashMap::new(),
@@ -79,6 +82,7 @@ pub fn scan_added(
         observer.scanned(addition.changes.len() as u64, 0);
     }
     let summary = &mut scan.outcome.summary;
+    summary.cancelled |= observer.cancelled();
     summary.commits = additions.iter().filter(|a| a.commit.is_some()).count() as u64;
     summary.already_there = already.difference(&added).count() as u64;
     summary.sort();
@@ -89,6 +93,7 @@ struct Scan<'s> {
     engine: &'s Engine,
     db: &'s Db,
     options: &'s AddedOptions,
+    observer: &'s dyn Observer,
     scratch: Scratch,
     /// What objects hold, for those that come up again as the old side of a later change.
     known: HashMap<Oid, Vec<Located>>,
@@ -102,6 +107,9 @@ impl Scan<'_> {
     fn addition(&mut self, addition: &Addition) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
         let mut matches = Vec::new();
         for change in &addition.changes {
+            if self.observer.cancelled() {
+                break;
+            }
             self.outcome.summary.files += 1;
             let known = self.known.get(&change.new);
             if known.is_some_and(|found| !found.is_empty()) && self.is_crowded(change.new) {
@@ -123,7 +131,12 @@ impl Scan<'_> {
         if let Some(commit) = addition.commit
             && self.options.metadata
         {
-            matches.extend(self.text(commit));
+            matches.extend(self.text(commit, Origin::Commit));
+        }
+        if self.options.metadata {
+            for tag in &addition.tags {
+                matches.extend(self.text(*tag, Origin::Tag));
+            }
         }
         if matches.is_empty() {
             return Default::default();
@@ -264,9 +277,9 @@ impl Scan<'_> {
         Ok(Some(located(engine, bytes, content, settings)))
     }
 
-    /// What a commit's own text holds.
-    fn text(&mut self, commit: Oid) -> Vec<BlobMatch> {
-        let found = self.object(commit, b"");
+    /// What a commit's or a tag's own text holds.
+    fn text(&mut self, id: Oid, origin: Origin) -> Vec<BlobMatch> {
+        let found = self.object(id, b"");
         let (rules, settings) = (self.engine.rules(), &self.options.settings);
         let all = found.iter();
         all.filter_map(|one| {
@@ -278,9 +291,9 @@ impl Scan<'_> {
                 settings,
             )?;
             m.place.path.clear();
-            m.place.origin = crate::model::Origin::Commit;
-            m.place.blob = Some(commit);
-            m.place.commit = Some(commit);
+            m.place.origin = origin;
+            m.place.blob = Some(id);
+            m.place.commit = Some(id).filter(|_| origin == Origin::Commit);
             Some(m)
         })
         .collect()

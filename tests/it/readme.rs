@@ -21,7 +21,26 @@ fn the_transcripts_of_the_readme_are_true() {
         ),
     )
     .unwrap();
-    trycmd::TestCases::new()
+    // The repository that the page makes is made anew.
+    if demo.join(".git").exists() {
+        fs::remove_dir_all(demo.join(".git")).unwrap();
+    }
+    let mut folders =
+        std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|f| f.join("git"));
+    let git = folders.find(|git| git.is_file()).unwrap();
+    let mut cases = trycmd::TestCases::new();
+    for (name, value) in [
+        ("GIT_CONFIG_GLOBAL", "/dev/null"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_AUTHOR_NAME", "Ann"),
+        ("GIT_AUTHOR_EMAIL", "ann@example.org"),
+        ("GIT_COMMITTER_NAME", "Ann"),
+        ("GIT_COMMITTER_EMAIL", "ann@example.org"),
+    ] {
+        cases.env(name, value);
+    }
+    cases
         .register_bin("keysweep", assert_cmd::cargo::cargo_bin!("keysweep"))
+        .register_bin("git", git)
         .case(repository_file("README.md"));
 }

@@ -309,7 +309,7 @@ fn a_few_trees_in_each_other_do_not_take_for_ever() {
     let repo = git.open();
     let database = db(&repo);
     let tip = commit.trim().parse().unwrap();
-    let added = range::within(20_000, &database, &[], &[], tip).unwrap();
+    let added = range::within(20_000, &database, &[], &[], &[tip]).unwrap();
     assert!(added.commits[0].changes.len() < 21_000);
     assert!(reasons(&added.gaps).contains("too many files"));
 }

@@ -1,0 +1,113 @@
+//! How a comment is written in a file, by its name: for the line that accepts a finding.
+
+use std::path::Path;
+
+use keysweep::place::comment::OWN;
+
+/// A comment that accepts findings of a rule, for the line above; `None` for files that have no comments, or none that are
+/// known here.
+pub(super) fn accepting(path: &str, rule: &str) -> Option<String> {
+    let (open, close) = marks(path)?;
+    Some(format!("{open} {OWN} {rule}{close}"))
+}
+
+fn marks(path: &str) -> Option<(&'static str, &'static str)> {
+    let path = Path::new(path);
+    let lower = |part: Option<&std::ffi::OsStr>| {
+        part.map(|part| part.to_string_lossy().to_ascii_lowercase())
+            .unwrap_or_default()
+    };
+    let name = lower(path.file_name());
+    let hash = Some(("#", ""));
+    // `.env`, `.env.local`; names without an ending; names whose ending says nothing.
+    if name.starts_with(".env") || name.starts_with("dockerfile") {
+        return hash;
+    }
+    match name.as_str() {
+        "makefile" | "gnumakefile" | "rakefile" | "gemfile" | "vagrantfile" | "procfile"
+        | "brewfile" | "justfile" | "containerfile" | "cmakelists.txt" | "requirements.txt"
+        | ".gitignore" | ".dockerignore" | ".gitattributes" | ".editorconfig" | ".bashrc"
+        | ".bash_profile" | ".profile" | ".zshrc" | ".npmrc" | ".pgpass" | ".s3cfg" => {
+            return hash;
+        }
+        "jenkinsfile" | "go.mod" => return Some(("//", "")),
+        _ => {}
+    }
+    match lower(path.extension()).as_str() {
+        "py" | "pyi" | "rb" | "sh" | "bash" | "zsh" | "fish" | "ksh" | "pl" | "pm" | "r" | "jl"
+        | "yaml" | "yml" | "toml" | "env" | "envrc" | "conf" | "cfg" | "cnf" | "properties"
+        | "tf" | "tfvars" | "hcl" | "nix" | "ps1" | "psm1" | "psd1" | "ex" | "exs" | "cmake"
+        | "mk" | "graphql" | "gql" | "awk" | "tcl" | "cr" | "nim" | "gd" | "service" | "bzl"
+        | "bazel" | "star" | "dockerfile" | "gemspec" | "rake" | "po" | "feature" | "coffee" => {
+            hash
+        }
+        "rs" | "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "java" | "kt"
+        | "kts" | "go" | "c" | "h" | "cc" | "cpp" | "cxx" | "hh" | "hpp" | "m" | "mm" | "cs"
+        | "swift" | "scala" | "sc" | "dart" | "groovy" | "gradle" | "proto" | "jsonc" | "json5"
+        | "scss" | "less" | "zig" | "sol" | "php" | "fs" | "fsx" | "v" | "sv" | "cu" | "glsl"
+        | "wgsl" | "bicep" | "jsonnet" | "libsonnet" | "rego" => Some(("//", "")),
+        "sql" | "lua" | "hs" | "elm" | "adb" | "ads" | "vhd" | "vhdl" | "applescript" => {
+            Some(("--", ""))
+        }
+        "ini" | "reg" | "lisp" | "lsp" | "clj" | "cljs" | "cljc" | "edn" | "el" | "scm" | "rkt"
+        | "asm" => Some((";", "")),
+        "tex" | "sty" | "bib" | "erl" | "hrl" => Some(("%", "")),
+        "bat" | "cmd" => Some(("::", "")),
+        "vb" | "vbs" | "bas" => Some(("'", "")),
+        "vim" => Some(("\"", "")),
+        "css" => Some(("/*", " */")),
+        "html" | "htm" | "xhtml" | "xml" | "svg" | "xaml" | "plist" | "md" | "markdown" | "vue"
+        | "svelte" | "csproj" | "config" | "xsd" | "xsl" | "xslt" | "resx" | "pom" | "props"
+        | "targets" | "wsdl" => Some(("<!--", " -->")),
+        "ml" | "mli" => Some(("(*", " *)")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keysweep::place::comment::allows;
+
+    #[test]
+    fn each_comment_is_one_that_the_scanner_obeys() {
+        let names = [
+            "a.py",
+            "a/b.rs",
+            "q.sql",
+            "x.ini",
+            "p.tex",
+            "r.bat",
+            "s.css",
+            "i.html",
+            "m.ml",
+            "b.vb",
+            ".env",
+            ".env.local",
+            "Dockerfile",
+            "Makefile",
+            "v.vim",
+        ];
+        for name in names {
+            let Some(line) = accepting(name, "some-rule") else {
+                panic!("{name} has comments");
+            };
+            let text = format!("first\n{line}\nsecret here\n");
+            let start = text.find("secret").unwrap_or_default();
+            let span = start..start + 6;
+            assert!(
+                allows(text.as_bytes(), &span, "some-rule").is_some(),
+                "{line}"
+            );
+            assert!(
+                allows(text.as_bytes(), &span, "other-rule").is_none(),
+                "{line}"
+            );
+        }
+        for name in [
+            "a.json", "id_rsa", "cert.pem", "data.csv", "noext", "a.ipynb",
+        ] {
+            assert_eq!(accepting(name, "some-rule"), None, "{name}");
+        }
+    }
+}
