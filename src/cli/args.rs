@@ -101,7 +101,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "GLOB", help_heading = "What is scanned")]
     pub(crate) exclude: Vec<String>,
     /// Leave out files of more bytes than this, such as 500K, 10M, 2G
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What is scanned")]
+    #[arg(long, value_name = "SIZE", value_parser = keysweep::config::size, help_heading = "What is scanned")]
     pub(crate) max_size: Option<u64>,
     /// Say which rules looked at a line, and why each kept or dropped it
     #[arg(
@@ -244,6 +244,7 @@ impl SelectionArgs {
             no_builtin: self.no_builtin_rules,
             enable: self.enable.clone(),
             disable: self.disable.clone(),
+            ..Default::default()
         }
     }
 }
@@ -348,23 +349,4 @@ pub(crate) enum RulesCommand {
         #[command(flatten)]
         selection: SelectionArgs,
     },
-}
-
-/// Reads a number of bytes, with K, M or G (of 1,024) behind it.
-fn size(text: &str) -> Result<u64, String> {
-    let upper = text.trim().to_ascii_uppercase();
-    let bare = upper.trim_end_matches("IB").trim_end_matches('B');
-    let (digits, factor) = match bare.char_indices().last() {
-        Some((at, 'K')) => (&bare[..at], 1u64 << 10),
-        Some((at, 'M')) => (&bare[..at], 1 << 20),
-        Some((at, 'G')) => (&bare[..at], 1 << 30),
-        _ => (bare, 1),
-    };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor))
-        .ok_or_else(|| {
-            "write a number of bytes, or one with K, M or G behind it, such as 10M".to_owned()
-        })
 }

@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use anyhow::bail;
 
+use keysweep::config::globs;
 use keysweep::model::Gap;
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
@@ -47,6 +47,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
             include: globs(&args.include)?,
             exclude: globs(&args.exclude)?,
             max_size: args.max_size,
+            folders: None,
         },
         settings: args.common.settings(),
         limits: Limits::default(),
@@ -157,28 +158,4 @@ fn pipe(path: &Path) -> Option<io::Result<Box<dyn io::Read>>> {
         }
     }
     None
-}
-
-fn globs(patterns: &[String]) -> anyhow::Result<Option<GlobSet>> {
-    if patterns.is_empty() {
-        return Ok(None);
-    }
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        // A name without a slash means a file of that name anywhere, and a folder with all in it.
-        let bare = pattern.trim_end_matches('/');
-        let mut forms = vec![bare.to_owned(), format!("{bare}/**")];
-        if !bare.contains('/') {
-            forms.extend([format!("**/{bare}"), format!("**/{bare}/**")]);
-        }
-        for form in forms {
-            let glob = GlobBuilder::new(form.trim_start_matches("./"))
-                .build()
-                .with_context(|| {
-                    format!("`{pattern}` is no glob; write one such as '*.lock' or 'docs/**'")
-                })?;
-            set.add(glob);
-        }
-    }
-    Ok(Some(set.build()?))
 }

@@ -532,6 +532,10 @@ impl Page<'_> {
         if !sorts.is_empty() {
             self.wrapped(PLAIN, &format!("not scanned: {}", sorts.join(", ")));
         }
+        for note in &report.summary.notes {
+            let note = report.redactor.path(note.as_bytes());
+            self.wrapped(DIM, &printable(&note));
+        }
     }
 
     fn notable(&self, kind: SkipKind) -> String {
@@ -558,6 +562,7 @@ impl Page<'_> {
             SkipKind::Ignored => " — use --no-ignore",
             SkipKind::TooLarge => " — use --max-size",
             SkipKind::Promised => " — let git fetch them first",
+            SkipKind::Configured => " — use --no-repo-config",
             SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
         };
         format!(" (among them {}{hint})", names.join(", "))
