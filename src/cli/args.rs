@@ -45,6 +45,9 @@ pub(crate) struct Shared {
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE are honoured
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub(crate) color: ColorChoice,
+    /// Which of them were given, and are no defaults
+    #[arg(skip)]
+    pub(crate) given: super::project::Given,
 }
 
 /// When colour is used.
@@ -68,6 +71,11 @@ pub(crate) enum Command {
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(super::config::ConfigCommand),
+    /// Write a commented keysweep.toml, and what runs keysweep for a project
+    Init(super::init::InitArgs),
     /// Write a completion script for a shell
     Completions {
         /// The shell
@@ -188,6 +196,11 @@ pub(crate) struct CommonArgs {
 
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// What the configuration files say, once they are read
+    #[arg(skip)]
+    pub(crate) project: super::project::Project,
 
     /// Least confidence that is shown
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Medium, help_heading = "What is reported")]
@@ -217,6 +230,17 @@ pub(crate) struct CommonArgs {
     /// Fail even when something was left out by policy (ignored, over the size limit)
     #[arg(long, conflicts_with = "keep_going", help_heading = "How it ends")]
     pub(crate) require_complete: bool,
+}
+
+/// Which configuration is used.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// A configuration file of yours, stronger than the scanned tree's own
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    pub(crate) config: Option<PathBuf>,
+    /// Let no keysweep.toml of the scanned tree count: for changes from people whom you do not know
+    #[arg(long, help_heading = "Configuration")]
+    pub(crate) no_repo_config: bool,
 }
 
 /// Which rules are used.
@@ -349,4 +373,25 @@ pub(crate) enum RulesCommand {
         #[command(flatten)]
         selection: SelectionArgs,
     },
+}
+
+impl From<Confidence> for Level {
+    fn from(level: Confidence) -> Self {
+        match level {
+            Confidence::Low => Self::Low,
+            Confidence::Medium => Self::Medium,
+            Confidence::High => Self::High,
+        }
+    }
+}
+
+impl From<Severity> for FailOn {
+    fn from(level: Severity) -> Self {
+        match level {
+            Severity::Low => Self::Low,
+            Severity::Medium => Self::Medium,
+            Severity::High => Self::High,
+            Severity::Critical => Self::Critical,
+        }
+    }
 }

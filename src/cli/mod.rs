@@ -3,12 +3,15 @@
 mod args;
 #[cfg(feature = "online")]
 mod clone;
+mod config;
 mod console;
 mod exit;
 mod explain;
 mod finish;
 mod git;
+mod init;
 mod progress;
+mod project;
 mod rules;
 mod scan;
 
@@ -38,13 +41,14 @@ pub(crate) fn run() -> ExitCode {
             return Exit::Clean.into();
         }
     };
-    let args = match Args::from_arg_matches(&matches) {
+    let mut args = match Args::from_arg_matches(&matches) {
         Ok(args) => args,
         Err(error) => {
             refuse(&error);
             return Exit::Trouble.into();
         }
     };
+    args.shared.given = project::Given::of(&matches);
     match perform(args) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -87,6 +91,8 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
+        Some(Command::Config(command)) => config::run(command, &shared),
+        Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();
             clap_complete::generate(shell, &mut command, "keysweep", &mut io::stdout());

@@ -1,6 +1,7 @@
 //! One `keysweep.toml`: text → values, each with its line.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::path::{Component, Path};
 
 use toml::de::{DeTable, DeValue};
@@ -9,7 +10,7 @@ use super::allow::{AllowEntry, Target};
 use super::glob::globs;
 use super::value::{Source, Table, compile, integer, is_commit_prefix, is_fingerprint};
 use crate::model::{Confidence, Severity};
-use crate::rule::{FileError, RuleFile, parse_tables};
+use crate::rule::{self, FileError, RuleFile};
 
 /// A value and the line where it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,7 +177,9 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
                 "max_size",
                 "a number of bytes, or such as \"10M\"",
                 |value| match value {
-                    DeValue::String(text) => Some(size(text).map_err(|e| format!("is no size: {e}"))),
+                    DeValue::String(text) => {
+                        Some(size(text).map_err(|e| format!("is no size: {e}")))
+                    }
                     other => {
                         let number = integer(other)?;
                         Some(number.ok_or_else(|| "is no size: write 0 or more bytes".to_owned()))
@@ -264,17 +267,37 @@ fn entry(table: &Table<'_>, file: &str, line: u32, regexes: &Cell<usize>) -> All
     let regex = |text: &str| {
         regexes.set(regexes.get() + 1);
         if regexes.get() > MOST_REGEXES {
-            return Err(format!("more than {MOST_REGEXES} regular expressions in one file; join some with `|`"));
+            return Err(format!(
+                "more than {MOST_REGEXES} regular expressions in one file; join some with `|`"
+            ));
         }
         compile(text).map(drop)
     };
     let commit = |text: &str| {
-        let wrong = || Err(format!("`{}` is no commit; write 7 hexadecimal digits of its id or more", short(text)));
-        if is_commit_prefix(text) { Ok(()) } else { wrong() }
+        let wrong = || {
+            Err(format!(
+                "`{}` is no commit; write 7 hexadecimal digits of its id or more",
+                short(text)
+            ))
+        };
+        if is_commit_prefix(text) {
+            Ok(())
+        } else {
+            wrong()
+        }
     };
     let fingerprint = |text: &str| {
-        let wrong = || Err(format!("`{}` is no fingerprint; write its 32 hexadecimal digits, as a report shows them", short(text)));
-        if is_fingerprint(text) { Ok(()) } else { wrong() }
+        let wrong = || {
+            Err(format!(
+                "`{}` is no fingerprint; write its 32 hexadecimal digits, as a report shows them",
+                short(text)
+            ))
+        };
+        if is_fingerprint(text) {
+            Ok(())
+        } else {
+            wrong()
+        }
     };
     let lower = |list: Vec<String>| list.iter().map(|text| text.to_ascii_lowercase()).collect();
     AllowEntry {
@@ -298,50 +321,84 @@ fn entry(table: &Table<'_>, file: &str, line: u32, regexes: &Cell<usize>) -> All
         owner: table.text("owner").map(|at| at.value),
         reason: table.text("reason").map(|at| at.value),
         expires: table
-            .value("expires", "a day, such as 2027-01-31", |value| match value {
-                DeValue::String(text) => Some(day(text)),
-                DeValue::Datetime(time) => Some(day(&time.date?.to_string())),
-                _ => None,
-            })
+            .value(
+                "expires",
+                "a day, such as 2027-01-31",
+                |value| match value {
+                    DeValue::String(text) => Some(day(text)),
+                    DeValue::Datetime(time) => Some(day(&time.date?.to_string())),
+                    _ => None,
+                },
+            )
             .map(|at| at.value),
         file: file.to_owned(),
         line,
     }
 }
 
+/// Reads and checks a rule file that a configuration names, within the bounds of one.
+///
+/// # Errors
+/// The first thing wrong, with its line and the mend.
+pub fn rule_file(name: &str, text: &str) -> Result<RuleFile, FileError> {
+    let source = Source::new(name, text);
+    if let Ok(document) = DeTable::parse(text) {
+        let root = Table {
+            source: &source,
+            name: "",
+            table: document.get_ref(),
+        };
+        within_bounds(&source, &root.tables("rule", "[[rule]]"));
+    }
+    match source.errors.into_inner().into_iter().next() {
+        Some(error) => Err(error),
+        None => rule::parse(name, text),
+    }
+}
+
 fn own_rules(root: &Table<'_>) -> Option<At<RuleFile>> {
     let source = root.source;
     let tables = root.tables("rule", "[[rule]]");
-    let (_, last) = tables.last()?;
-    if tables.len() > MOST_RULES {
-        let message = format!("more than {MOST_RULES} rules; move them into files that [rules] files names");
-        source.fail(last, message);
+    let (_, first) = tables.first()?;
+    if !within_bounds(source, &tables) {
         return None;
     }
-    let mut literals = 0;
-    for (table, span) in &tables {
-        let list = table.table.get("literals").and_then(|v| v.get_ref().as_array());
-        literals += list.map_or(0, |list| list.len());
-        let pattern = table.table.get("pattern").and_then(|v| v.get_ref().as_str());
-        if pattern.is_some_and(|p| p.len() > LONGEST_PATTERN) {
-            source.fail(span, format!("the pattern is longer than {LONGEST_PATTERN} bytes; make several rules of it"));
-            return None;
-        }
-    }
-    if literals > MOST_LITERALS {
-        source.fail(last, format!("the rules have more than {MOST_LITERALS} literals; give each only its most telling ones"));
-        return None;
-    }
-    match parse_tables(source.path, source.text) {
+    match rule::parse_tables(source.path, source.text) {
         Ok(rules) => Some(At {
             value: rules,
-            line: tables.first().map_or(1, |(_, span)| source.line(span.start)),
+            line: source.line(first.start),
         }),
         Err(error) => {
             source.errors.borrow_mut().push(error);
             None
         }
     }
+}
+
+/// Checking a rule takes time, so what there is of them is bounded first.
+fn within_bounds(source: &Source<'_>, tables: &[(Table<'_>, Range<usize>)]) -> bool {
+    let mut literals = 0;
+    for (index, (table, span)) in tables.iter().enumerate() {
+        let value = |key: &str| table.table.get(key).map(|value| value.get_ref());
+        literals += value("literals")
+            .and_then(DeValue::as_array)
+            .map_or(0, |l| l.len());
+        let pattern = value("pattern").and_then(DeValue::as_str);
+        let message = if index >= MOST_RULES {
+            format!("more than {MOST_RULES} rules; leave some out")
+        } else if literals > MOST_LITERALS {
+            format!(
+                "the rules have more than {MOST_LITERALS} literals; give each only its most telling ones"
+            )
+        } else if pattern.is_some_and(|pattern| pattern.len() > LONGEST_PATTERN) {
+            format!("the pattern is longer than {LONGEST_PATTERN} bytes; make several rules of it")
+        } else {
+            continue;
+        };
+        source.fail(span, message);
+        return false;
+    }
+    true
 }
 
 fn glob(text: &str) -> Result<(), String> {
@@ -362,7 +419,10 @@ fn inside(text: &str) -> Result<(), String> {
 }
 
 fn salt(text: &str) -> Result<[u8; 16], String> {
-    let wrong = || "is not 32 hexadecimal digits; `keysweep init` in an empty folder writes a fresh one".to_owned();
+    let wrong = || {
+        "is not 32 hexadecimal digits; `keysweep init` in an empty folder writes a fresh one"
+            .to_owned()
+    };
     if !is_fingerprint(text) {
         return Err(wrong());
     }
@@ -375,8 +435,12 @@ fn salt(text: &str) -> Result<[u8; 16], String> {
 }
 
 fn day(text: &str) -> Result<jiff::civil::Date, String> {
-    text.parse()
-        .map_err(|_| format!("\"{}\" is no day; write one such as 2027-01-31", short(text)))
+    text.parse().map_err(|_| {
+        format!(
+            "\"{}\" is no day; write one such as 2027-01-31",
+            short(text)
+        )
+    })
 }
 
 fn short(text: &str) -> String {

@@ -12,7 +12,7 @@ mod read;
 mod value;
 
 pub use allow::{AllowEntry, Target};
-pub use file::{At, ConfigFile, ReportKeys, RulesKeys, ScanKeys, size};
+pub use file::{At, ConfigFile, ReportKeys, RulesKeys, ScanKeys, rule_file, size};
 pub use folders::{Folders, Scope};
 pub use glob::{GlobError, globs};
 pub use read::{MOST_BYTES, read};

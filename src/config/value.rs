@@ -97,7 +97,8 @@ impl<'s> Table<'s> {
                 None
             }
             Some(Err(message)) => {
-                self.source.fail(&value.span(), format!("`{key}` {message}"));
+                self.source
+                    .fail(&value.span(), format!("`{key}` {message}"));
                 None
             }
             Some(Ok(read)) => Some(At {
@@ -278,7 +279,9 @@ pub fn compile(pattern: &str) -> Result<regex::bytes::Regex, String> {
         .build()
         .map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => {
-                format!("`{shown}` takes more than 256 KB when compiled; make its repetitions smaller")
+                format!(
+                    "`{shown}` takes more than 256 KB when compiled; make its repetitions smaller"
+                )
             }
             error => {
                 let last = error.to_string();

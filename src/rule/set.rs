@@ -198,6 +198,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// More literals than the search has room for.
+    #[error(
+        "{rules} rules have more literals than one search can hold; load fewer rule files, or choose with --enable"
+    )]
+    TooMany {
+        /// The rules.
+        rules: usize,
+    },
     /// A folder of rules holds none.
     #[error("{path}: no rule file (*.toml) in this folder")]
     Empty {
@@ -459,6 +467,9 @@ impl RuleSet {
             .map(Rule::new)
             .collect::<Result<Vec<_>, _>>()?;
         let prefilter = Prefilter::new(&rules);
+        if !prefilter.is_complete() {
+            return Err(Error::TooMany { rules: rules.len() });
+        }
         Ok(Self {
             rules,
             prefilter,
@@ -492,7 +503,9 @@ impl RuleSet {
     pub fn knows(&self, id: &str) -> Result<(), Option<String>> {
         let here = self.rules.iter().map(|rule| &*rule.spec.id);
         let builtin = builtin::RULES.iter().map(|spec| &*spec.id);
-        let mut all = here.chain(self.left_out.iter().map(|id| &**id)).chain(builtin);
+        let mut all = here
+            .chain(self.left_out.iter().map(|id| &**id))
+            .chain(builtin);
         if all.clone().any(|known| known == id) {
             return Ok(());
         }

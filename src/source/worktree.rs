@@ -57,9 +57,8 @@ impl Configured {
             return false;
         }
         let path = self.real.join(name);
-        let out = |scope: &Arc<Scope>| {
-            scope.excludes(&path) || is_file && include && scope.misses(&path)
-        };
+        let out =
+            |scope: &Arc<Scope>| scope.excludes(&path) || is_file && include && scope.misses(&path);
         self.scopes.iter().any(out)
     }
 }

@@ -32,8 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "lib",
         &[
             "model", "rule", "config", "decode", "filter", "place", "pack", "history", "source",
-            "scan",
-            "report",
+            "scan", "report",
         ],
     ),
 ];
