@@ -203,7 +203,7 @@ fingerprint_salt = "{salt}"
 # disable = ["generic-password"]
 # files = ["security/rules"]    # rule files or folders of them, relative to this folder
 
-# A rule of your own. `keysweep rules test keysweep.toml` does not run it yet: put it into a file for that.
+# A rule of your own; `keysweep rules test keysweep.toml` runs its examples.
 # [[rule]]
 # id = "acme-api-key"
 # provider = "Acme"
@@ -213,6 +213,7 @@ fingerprint_salt = "{salt}"
 # literals = ["acme_"]          # one of them stands in every match
 # pattern = '{{left}}(?<secret>acme_[0-9a-z]{{32}}){{right}}'
 # remedy = "Delete the key in the Acme console and make a new one."
+# examples = ["key: acme_{{-}}0123abcd4567efab8901cdef2345abcd"]  # {{-}} goes on loading: no scanner stumbles over it
 
 # Accepted: findings that meet every criterion of one entry. Of a list, one value is enough.
 # [[allow]]

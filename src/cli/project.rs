@@ -22,14 +22,11 @@ use super::args::{CommonArgs, ConfigArgs, FailOn, GitArgs, Level, ScanArgs, Shar
 use super::git::{self, path_of};
 
 /// Which flags with a default were given.
-#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Given {
     pub(crate) format: bool,
     pub(crate) min_confidence: bool,
     pub(crate) fail_on: bool,
-    /// Whether the command has those of a scan.
-    pub(crate) scans: bool,
 }
 
 impl Given {
@@ -45,7 +42,6 @@ impl Given {
             given.format |= is("format");
             given.min_confidence |= is("min_confidence");
             given.fail_on |= is("fail_on");
-            given.scans |= matches.ids().any(|known| known == "min_confidence");
             here = matches.subcommand().map(|(_, below)| below);
         }
         given

@@ -689,7 +689,12 @@ fn read_files(path: &Path) -> Result<Vec<(String, RuleFile)>, Error> {
         .map(|p| {
             let text = fs::read_to_string(p).map_err(fail(p))?;
             let name = p.display().to_string();
-            Ok((name.clone(), file::parse(&name, &text)?))
+            let parse = if p.file_name().is_some_and(|name| name == "keysweep.toml") {
+                file::parse_tables
+            } else {
+                file::parse
+            };
+            Ok((name.clone(), parse(&name, &text)?))
         })
         .collect()
 }

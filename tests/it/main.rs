@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod config;
 mod history;
 mod history_hostile;
 mod hook;
