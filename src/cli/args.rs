@@ -45,6 +45,9 @@ pub(crate) struct Shared {
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE are honoured
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub(crate) color: ColorChoice,
+    /// Which of them were given, and are no defaults
+    #[arg(skip)]
+    pub(crate) given: super::project::Given,
 }
 
 /// When colour is used.
@@ -74,6 +77,11 @@ pub(crate) enum Command {
     /// Convert, merge or compare reports
     #[command(subcommand)]
     Report(super::report::ReportCommand),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(super::config::ConfigCommand),
+    /// Write a commented keysweep.toml, and what runs keysweep for a project
+    Init(super::init::InitArgs),
     /// Write a completion script for a shell
     Completions {
         /// The shell
@@ -110,7 +118,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "GLOB", help_heading = "What is scanned")]
     pub(crate) exclude: Vec<String>,
     /// Leave out files of more bytes than this, such as 500K, 10M, 2G
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "What is scanned")]
+    #[arg(long, value_name = "SIZE", value_parser = keysweep::config::size, help_heading = "What is scanned")]
     pub(crate) max_size: Option<u64>,
     /// Say which rules looked at a line, and why each kept or dropped it
     #[arg(
@@ -197,6 +205,11 @@ pub(crate) struct CommonArgs {
 
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// What the configuration files say, once they are read
+    #[arg(skip)]
+    pub(crate) project: super::project::Project,
 
     /// Least confidence that is shown
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Medium, help_heading = "What is reported")]
@@ -228,6 +241,17 @@ pub(crate) struct CommonArgs {
     pub(crate) require_complete: bool,
 }
 
+/// Which configuration is used.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// A configuration file of yours, stronger than the scanned tree's own
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    pub(crate) config: Option<PathBuf>,
+    /// Let no keysweep.toml of the scanned tree count: for changes from people whom you do not know
+    #[arg(long, help_heading = "Configuration")]
+    pub(crate) no_repo_config: bool,
+}
+
 /// Which rules are used.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct SelectionArgs {
@@ -253,6 +277,7 @@ impl SelectionArgs {
             no_builtin: self.no_builtin_rules,
             enable: self.enable.clone(),
             disable: self.disable.clone(),
+            ..Default::default()
         }
     }
 }
@@ -359,21 +384,23 @@ pub(crate) enum RulesCommand {
     },
 }
 
-/// Reads a number of bytes, with K, M or G (of 1,024) behind it.
-fn size(text: &str) -> Result<u64, String> {
-    let upper = text.trim().to_ascii_uppercase();
-    let bare = upper.trim_end_matches("IB").trim_end_matches('B');
-    let (digits, factor) = match bare.char_indices().last() {
-        Some((at, 'K')) => (&bare[..at], 1u64 << 10),
-        Some((at, 'M')) => (&bare[..at], 1 << 20),
-        Some((at, 'G')) => (&bare[..at], 1 << 30),
-        _ => (bare, 1),
-    };
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|n| n.checked_mul(factor))
-        .ok_or_else(|| {
-            "write a number of bytes, or one with K, M or G behind it, such as 10M".to_owned()
-        })
+impl From<Confidence> for Level {
+    fn from(level: Confidence) -> Self {
+        match level {
+            Confidence::Low => Self::Low,
+            Confidence::Medium => Self::Medium,
+            Confidence::High => Self::High,
+        }
+    }
+}
+
+impl From<Severity> for FailOn {
+    fn from(level: Severity) -> Self {
+        match level {
+            Severity::Low => Self::Low,
+            Severity::Medium => Self::Medium,
+            Severity::High => Self::High,
+            Severity::Critical => Self::Critical,
+        }
+    }
 }

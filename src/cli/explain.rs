@@ -7,9 +7,7 @@ use anyhow::{Context, bail};
 
 use keysweep::decode::utf16;
 use keysweep::report::{Redactor, printable};
-use keysweep::scan::{
-    BlobMatch, Engine, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes,
-};
+use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, merge, scan_bytes};
 use keysweep::source::open_regular;
 
 use super::args::{ScanArgs, Shared};
@@ -56,7 +54,11 @@ pub(crate) fn run(
         &options,
         &mut Scratch::default(),
     );
-    let collected = merge(engine.rules(), outcome.matches.clone(), PUBLISHED_SALT);
+    let collected = merge(
+        engine.rules(),
+        outcome.matches.clone(),
+        args.common.project.salt(),
+    );
     let redactor = Redactor::of_run(
         engine,
         collected.findings.iter().chain(&collected.dropped),

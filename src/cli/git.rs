@@ -14,13 +14,14 @@ use keysweep::model::{Gap, Oid};
 use keysweep::pack::Db;
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
-    Options, PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
+    Options, Since, audit, merge_with, scan_added, scan_tree,
 };
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
 use super::finish::{self, Results};
 use super::progress::Progress;
+use super::project;
 
 /// Bytes for objects, and for what is known of trees.
 pub(crate) const MEMORY: u64 = 256 << 20;
@@ -37,8 +38,10 @@ pub(crate) struct Scanned {
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    let (args, shared) = &project::of_git(args, shared)?;
+    let project = &args.common.project;
     finish::check(shared)?;
-    let engine = super::scan::engine(&args.common.selection)?;
+    let engine = super::scan::engine(&args.common)?;
     let started = Instant::now();
     let address = args.repo.to_str().filter(|text| is_address(text));
     let (scanned, root) = match address {
@@ -54,7 +57,8 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
             (scanned, args.repo.display().to_string())
         }
     };
-    let outcome = scanned.outcome;
+    let mut outcome = scanned.outcome;
+    project.account(engine.rules(), &mut outcome.summary, shared);
     if shared.verbose > 0 {
         for note in &outcome.notes {
             let _ = writeln!(io::stderr(), "keysweep: {note}");
@@ -62,7 +66,7 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
     }
     let rules = engine.rules();
     let results = Results {
-        collected: merge_with(rules, outcome.matches, &outcome.histories, PUBLISHED_SALT),
+        collected: merge_with(rules, outcome.matches, &outcome.histories, project.salt()),
         summary: outcome.summary,
         root,
         elapsed: started.elapsed(),
@@ -73,7 +77,7 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.
-fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     let host = text.split_once(':').map(|(host, _)| host);
     text.contains("://") || host.is_some_and(|host| host.contains('@') && !host.contains('/'))
 }
@@ -138,6 +142,10 @@ fn of_repository(
     let repo = Repo::discover(&args.repo, trust)?;
     let refs = refs(&repo)?;
     let mut outcome = one(engine, &repo, &refs, args, progress)?;
+    if let Some(top) = &repo.work_tree {
+        let project = &args.common.project;
+        project.judge_history(engine, &mut outcome, top, &args.common);
+    }
     if args.recurse_submodules {
         let (submodules, gaps) = repo.submodules();
         outcome.summary.gaps.extend(gaps);
@@ -252,7 +260,7 @@ fn audit_options(args: &GitArgs, since: Option<Since>) -> AuditOptions {
         cache: cache(args),
         whole: args.engine == PackEngine::Whole,
         now: now(),
-        salt: PUBLISHED_SALT.to_vec(),
+        salt: args.common.project.salt().to_vec(),
     }
 }
 
@@ -326,10 +334,15 @@ fn added(
         memory: MEMORY,
         metadata: !args.no_metadata,
         promisor: repo.promisor,
-        salt: PUBLISHED_SALT.to_vec(),
+        salt: args.common.project.salt().to_vec(),
     };
+    let project = &args.common.project;
+    let left_out = project.narrow(repo.work_tree.as_deref(), &mut additions);
     let mut outcome = scan_added(engine, &db, &additions, &options, progress.observer());
     outcome.summary.gaps.extend(gaps);
+    for path in left_out {
+        outcome.summary.skip(project::skipped(&path));
+    }
     Ok(outcome)
 }
 
@@ -358,9 +371,13 @@ fn changed(
         .as_ref()
         .context("--unstaged needs a working tree; this repository is bare")?;
     let changed = unstaged(repo)?;
-    let inputs: Vec<Input> = changed
+    let project = &args.common.project;
+    let (left_out, paths): (Vec<_>, Vec<_>) = changed
         .paths
         .iter()
+        .partition(|path| project.leaves_out(root, path));
+    let inputs: Vec<Input> = paths
+        .into_iter()
         .map(|path| Input {
             path: root.join(path_of(path)),
             prefix: String::from_utf8_lossy(path).into_owned(),
@@ -379,18 +396,21 @@ fn changed(
         ..AuditOutcome::default()
     };
     outcome.summary.gaps.extend(changed.gaps);
+    for path in left_out {
+        outcome.summary.skip(project::skipped(path));
+    }
     Ok(outcome)
 }
 
 /// A path as git writes it.
 #[cfg(unix)]
-fn path_of(bytes: &[u8]) -> PathBuf {
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     PathBuf::from(OsStr::from_bytes(bytes))
 }
 
 #[cfg(not(unix))]
-fn path_of(bytes: &[u8]) -> PathBuf {
+pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
@@ -501,12 +521,12 @@ fn cache(args: &GitArgs) -> Option<CacheFolder> {
 /// The user whose folders count as owned.
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "there is none on other systems")]
-fn user() -> Option<u32> {
+pub(crate) fn user() -> Option<u32> {
     Some(rustix::process::geteuid().as_raw())
 }
 
 #[cfg(not(unix))]
-fn user() -> Option<u32> {
+pub(crate) fn user() -> Option<u32> {
     None
 }
 

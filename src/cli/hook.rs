@@ -11,7 +11,7 @@ mod push;
 mod run;
 mod script;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
@@ -45,6 +45,17 @@ pub(crate) struct InstallArgs {
     /// Even where a hook manager (pre-commit, lefthook, husky, …) is in charge
     #[arg(long)]
     pub(crate) force: bool,
+}
+
+/// Installs the pre-commit hook of a repository.
+pub(crate) fn install_in(root: &Path, shared: &Shared) -> anyhow::Result<Exit> {
+    let args = InstallArgs {
+        repo: root.to_owned(),
+        kinds: Vec::new(),
+        global: false,
+        force: false,
+    };
+    install::install(&args, shared)
 }
 
 /// Arguments of `hook run`.

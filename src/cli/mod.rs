@@ -3,14 +3,17 @@
 mod args;
 #[cfg(feature = "online")]
 mod clone;
+mod config;
 mod console;
 mod exit;
 mod explain;
 mod finish;
 mod git;
 mod hook;
+mod init;
 mod pages;
 mod progress;
+mod project;
 mod report;
 mod rules;
 mod scan;
@@ -41,13 +44,14 @@ pub(crate) fn run() -> ExitCode {
             return Exit::Clean.into();
         }
     };
-    let args = match Args::from_arg_matches(&matches) {
+    let mut args = match Args::from_arg_matches(&matches) {
         Ok(args) => args,
         Err(error) => {
             refuse(&error);
             return Exit::Trouble.into();
         }
     };
+    args.shared.given = project::Given::of(&matches);
     match perform(args) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -91,6 +95,8 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Hook(command)) => hook::run(command, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
+        Some(Command::Config(command)) => config::run(command, &shared),
+        Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
         Some(Command::Completions { shell }) => pages::completions(shell, &shared),
         Some(Command::Man { command, all }) => {

@@ -4,38 +4,44 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use anyhow::bail;
 
+use keysweep::config::globs;
 use keysweep::model::Gap;
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
-    AuditOutcome, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge_with,
-    scan_reader, scan_tree,
+    AuditOutcome, Engine, Input, Limits, Options, Outcome, Scratch, merge_with, scan_reader,
+    scan_tree,
 };
 use keysweep::source::TreeOptions;
 
-use super::args::{GitArgs, ScanArgs, SelectionArgs, Shared};
+use super::args::{CommonArgs, GitArgs, ScanArgs, Shared};
 use super::exit::Exit;
 use super::explain;
 use super::finish::{self, Results};
 use super::git;
 use super::progress::Progress;
+use super::project;
 
-/// Makes the engine for the rules that the caller chose.
-pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
-    let rules = RuleSet::load(&selection.selection())?;
+/// Makes the engine for the rules that the caller and the configuration chose.
+pub(crate) fn engine(common: &CommonArgs) -> anyhow::Result<Engine> {
+    let mut selection = common.selection.selection();
+    common.project.choose(&mut selection);
+    let rules = RuleSet::load(&selection).map_err(|e| common.project.located(e))?;
     if rules.rules().is_empty() {
         bail!(
             "no rule is left to scan with; give some with --rules, or leave out --no-builtin-rules or --disable"
         );
     }
+    common.project.check_rules(&rules)?;
     Ok(Engine::new(rules)?)
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    let engine = engine(&args.common.selection)?;
+    let (args, shared) = &project::of_scan(args, shared)?;
+    let project = &args.common.project;
+    let engine = engine(&args.common)?;
     if let Some(place) = &args.explain {
         return explain::run(&engine, place, args, shared);
     }
@@ -47,13 +53,15 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
             include: globs(&args.include)?,
             exclude: globs(&args.exclude)?,
             max_size: args.max_size,
+            folders: project.folders(),
         },
         settings: args.common.settings(),
         limits: Limits::default(),
     };
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let tree = scan_all(&engine, &args.paths, &options, &progress);
+    let mut tree = scan_all(&engine, &args.paths, &options, &progress);
+    project.judge_tree(&engine, &mut tree, &args.common);
     let mut all = AuditOutcome {
         matches: tree.matches,
         summary: tree.summary,
@@ -69,6 +77,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
     }
     drop(progress);
+    project.account(engine.rules(), &mut all.summary, shared);
     all.summary.sort();
     let root = args
         .paths
@@ -76,7 +85,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         .map_or_else(String::new, |p| p.display().to_string());
     let rules = engine.rules();
     let results = Results {
-        collected: merge_with(rules, all.matches, &all.histories, PUBLISHED_SALT),
+        collected: merge_with(rules, all.matches, &all.histories, project.salt()),
         summary: all.summary,
         root,
         elapsed: started.elapsed(),
@@ -118,20 +127,9 @@ fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Pr
             outcome.summary.merge(part.summary);
             continue;
         }
-        let shown = path.to_string_lossy().replace('\\', "/");
-        let shown = shown
-            .strip_prefix("./")
-            .unwrap_or(&shown)
-            .trim_end_matches('/')
-            .to_owned();
-        let prefix = if several || path.is_file() {
-            shown
-        } else {
-            String::new()
-        };
         inputs.push(Input {
             path: path.clone(),
-            prefix,
+            prefix: prefix(path, several),
         });
     }
     if !inputs.is_empty() {
@@ -141,6 +139,16 @@ fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Pr
     }
     outcome.summary.sort();
     outcome
+}
+
+/// What reports put in front of the paths below an input: as it was named, where there are several.
+pub(crate) fn prefix(path: &Path, several: bool) -> String {
+    if !several && !path.is_file() {
+        return String::new();
+    }
+    let shown = path.to_string_lossy().replace('\\', "/");
+    let shown = shown.strip_prefix("./").unwrap_or(&shown);
+    shown.trim_end_matches('/').to_owned()
 }
 
 /// What is read to its end as it comes: standard input, or a pipe that the user named, as `<(…)` of a shell.
@@ -157,28 +165,4 @@ fn pipe(path: &Path) -> Option<io::Result<Box<dyn io::Read>>> {
         }
     }
     None
-}
-
-fn globs(patterns: &[String]) -> anyhow::Result<Option<GlobSet>> {
-    if patterns.is_empty() {
-        return Ok(None);
-    }
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        // A name without a slash means a file of that name anywhere, and a folder with all in it.
-        let bare = pattern.trim_end_matches('/');
-        let mut forms = vec![bare.to_owned(), format!("{bare}/**")];
-        if !bare.contains('/') {
-            forms.extend([format!("**/{bare}"), format!("**/{bare}/**")]);
-        }
-        for form in forms {
-            let glob = GlobBuilder::new(form.trim_start_matches("./"))
-                .build()
-                .with_context(|| {
-                    format!("`{pattern}` is no glob; write one such as '*.lock' or 'docs/**'")
-                })?;
-            set.add(glob);
-        }
-    }
-    Ok(Some(set.build()?))
 }

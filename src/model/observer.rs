@@ -18,6 +18,8 @@ pub enum SkipKind {
     TooLarge,
     /// Left out by `--exclude` or not named by `--include`.
     Excluded,
+    /// Left out by `[scan]` of a `keysweep.toml`.
+    Configured,
     /// A symbolic link.
     Symlink,
     /// Not there since a partial clone leaves it with its remote.
@@ -44,6 +46,7 @@ impl SkipKind {
             Self::Ignored => "ignored by git",
             Self::TooLarge => "over the size limit",
             Self::Excluded => "excluded",
+            Self::Configured => "excluded by keysweep.toml",
             Self::Symlink => "symbolic link",
             Self::Promised => "promised by a partial clone",
             Self::Special => "not a regular file",

@@ -27,6 +27,8 @@ pub struct Summary {
     pub skipped: BTreeMap<SkipKind, u64>,
     /// Left-out files whose names say that a secret may be inside.
     pub notable: Vec<Skip>,
+    /// What narrowed the run: which configuration was used, and what it leaves out.
+    pub notes: Vec<String>,
     /// Whether the run was stopped before its end.
     pub cancelled: bool,
 }
@@ -55,6 +57,7 @@ impl Summary {
             *total = total.saturating_add(count);
         }
         self.notable.extend(other.notable);
+        self.notes.extend(other.notes);
         self.cancelled |= other.cancelled;
     }
 

@@ -339,6 +339,8 @@ pub(super) struct SummaryRow {
     gaps: usize,
     skipped: BTreeMap<&'static str, u64>,
     notable: Vec<NotableRow>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     cancelled: bool,
     complete: bool,
 }
@@ -512,6 +514,10 @@ pub(super) fn summary_row(report: &Report<'_>) -> SummaryRow {
         gaps: summary.gaps.len(),
         skipped,
         notable,
+        notes: {
+            let notes = summary.notes.iter();
+            notes.map(|n| report.redactor.path(n.as_bytes())).collect()
+        },
         cancelled: summary.cancelled,
         complete: report.is_complete(),
     }
@@ -523,6 +529,7 @@ pub(super) fn key(kind: SkipKind) -> &'static str {
         SkipKind::Ignored => "ignored",
         SkipKind::TooLarge => "too_large",
         SkipKind::Excluded => "excluded",
+        SkipKind::Configured => "excluded_by_config",
         SkipKind::Symlink => "symlink",
         SkipKind::Promised => "promised",
         SkipKind::Special => "special",

@@ -499,6 +499,10 @@ impl Page<'_> {
         if !sorts.is_empty() {
             self.wrapped(PLAIN, &format!("not scanned: {}", sorts.join(", ")));
         }
+        for note in &self.report.summary.notes {
+            let note = self.report.redactor.path(note.as_bytes());
+            self.wrapped(DIM, &printable(&note));
+        }
     }
 
     fn notable(&self, kind: SkipKind) -> String {
@@ -525,6 +529,7 @@ impl Page<'_> {
             SkipKind::Ignored => " — use --no-ignore",
             SkipKind::TooLarge => " — use --max-size",
             SkipKind::Promised => " — let git fetch them first",
+            SkipKind::Configured => " — use --no-repo-config",
             SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
         };
         format!(" (among them {}{hint})", names.join(", "))

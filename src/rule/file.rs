@@ -10,7 +10,7 @@ use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
 
 /// A provider's rule file as written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleFile {
     /// Display name of the provider, for example `GitHub`.
@@ -28,11 +28,14 @@ pub struct RuleFile {
     clippy::struct_excessive_bools,
     reason = "the keys of a rule file; build.rs shares this file without the lint"
 )]
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawRule {
     /// `<provider>-<kind>`, stable for ever; with its place in the file for errors.
     pub id: toml::Spanned<String>,
+    /// Display name of the provider, where it is another than the file's.
+    #[serde(default)]
+    pub provider: Option<String>,
     /// Title of the kind.
     pub name: String,
     /// `critical`, `high`, `medium` or `low`.
@@ -123,7 +126,7 @@ pub struct RawRule {
 }
 
 /// A companion of a multi-part credential, as written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawNear {
     /// Id of the rule that finds the companion.
@@ -139,7 +142,7 @@ pub struct RawNear {
 }
 
 /// Path rules, as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawPaths {
     /// Globs of which one must match.
@@ -151,7 +154,7 @@ pub struct RawPaths {
 }
 
 /// A block secret, as written.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawBlock {
     /// The text on whose line the block ends.
@@ -212,16 +215,92 @@ pub fn parse(path: &str, text: &str) -> Result<RuleFile, FileError> {
     };
     let mut file: RuleFile = toml::from_str(text).map_err(|e| {
         let offset = e.span().map_or(0, |s| s.start);
-        fail(offset, e.message().replace('\n', "; "))
+        fail(offset, mended(e.message()))
     })?;
-    for rule in &mut file.rules {
+    complete(&mut file.rules, fail)?;
+    Ok(file)
+}
+
+/// Reads and checks the `[[rule]]` tables of a file that holds other things, too, such as `keysweep.toml`.
+///
+/// # Errors
+/// The first thing wrong with a rule, with its line and the mend.
+pub fn parse_tables(path: &str, text: &str) -> Result<RuleFile, FileError> {
+    #[derive(Deserialize)]
+    struct Tables {
+        #[serde(default)]
+        rule: Vec<RawRule>,
+    }
+    let fail = |offset: usize, message: String| FileError {
+        path: path.to_owned(),
+        line: line_of(text, offset),
+        message,
+    };
+    let mut tables: Tables = toml::from_str(text).map_err(|e| {
+        let offset = e.span().map_or(0, |s| s.start);
+        fail(offset, mended(e.message()))
+    })?;
+    complete(&mut tables.rule, fail)?;
+    Ok(RuleFile {
+        provider: "Custom".to_owned(),
+        homepage: String::new(),
+        rules: tables.rule,
+    })
+}
+
+fn complete(
+    rules: &mut [RawRule],
+    fail: impl Fn(usize, String) -> FileError,
+) -> Result<(), FileError> {
+    for rule in rules {
         let at = rule.id.span().start;
         check(rule).map_err(|message| {
             let id = rule.id.get_ref();
             fail(at, format!("rule `{id}`: {message}"))
         })?;
     }
-    Ok(file)
+    Ok(())
+}
+
+/// What the TOML reader says, in one line, and with the key that was meant where one is near.
+fn mended(message: &str) -> String {
+    let message = message.replace('\n', "; ");
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match (message.starts_with("unknown field"), quoted.next()) {
+        (true, Some(key)) => match nearest(key, quoted) {
+            Some(known) => format!("unknown field `{key}`; did you mean `{known}`?"),
+            None => message,
+        },
+        _ => message,
+    }
+}
+
+/// The candidate that differs least from `word`, if one is near.
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|c| (distance(word, c), c))
+        .filter(|(d, _)| *d <= word.len() / 3 + 1)
+        .min()
+        .map(|(_, c)| c)
+}
+
+/// Levenshtein distance in bytes.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = *cell;
+            left = cost.min(*cell + 1).min(left + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// Line of a byte offset, counted from 1.

@@ -5,6 +5,9 @@ mod file;
 mod prefilter;
 mod set;
 
-pub use file::{FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, is_token_byte, parse};
+pub use file::{
+    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, is_token_byte, nearest, parse,
+    parse_tables,
+};
 pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
 pub use set::{Block, Compiled, Error, Near, Rule, RuleSet, RuleSpec, Selection, Words};

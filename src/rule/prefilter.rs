@@ -80,6 +80,7 @@ pub struct Prefilter {
     /// Open addressing: folded window → range of `owners`; a zero length is an empty slot.
     table: Vec<Slot>,
     owners: Vec<Owner>,
+    complete: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -129,8 +130,10 @@ impl Prefilter {
     pub fn new(rules: &[Rule]) -> Self {
         let literals = collect(rules);
         let mut windows: BTreeMap<u32, Vec<Owner>> = BTreeMap::new();
+        let mut complete = u16::try_from(rules.len()).is_ok();
         for (index, literal) in literals.iter().enumerate() {
             let Ok(index) = u16::try_from(index) else {
+                complete = false;
                 break;
             };
             for (window, offset) in windows_of(&literal.bytes, literal.next) {
@@ -152,6 +155,7 @@ impl Prefilter {
             }
             let (Ok(first), Ok(len)) = (u16::try_from(owners.len()), u16::try_from(list.len()))
             else {
+                complete = false;
                 break;
             };
             owners.extend(list);
@@ -171,7 +175,14 @@ impl Prefilter {
             bitmap,
             table,
             owners,
+            complete,
         }
+    }
+
+    /// Whether there was room for all literals; else rules are lost.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// The literals, plain ones first.

@@ -12,7 +12,7 @@ use regex_automata::util::syntax;
 use sha2::{Digest, Sha256};
 
 use super::builtin;
-use super::file::{self, FileError, RawRule, RuleFile};
+use super::file::{self, FileError, RawRule, RuleFile, nearest};
 use super::prefilter::Prefilter;
 use crate::model::{Confidence, Severity};
 
@@ -127,12 +127,16 @@ pub enum Words {
 pub struct Selection {
     /// Rule files, or folders of them, beside the built-in ones.
     pub files: Vec<PathBuf>,
+    /// Rule files that were read already, each with its name for errors.
+    pub parsed: Vec<(String, RuleFile)>,
     /// Leave the built-in ones out.
     pub no_builtin: bool,
     /// If not empty: these ids alone.
     pub enable: Vec<String>,
     /// Not these ids.
     pub disable: Vec<String>,
+    /// Not these either, but they need not exist.
+    pub without: Vec<String>,
 }
 
 /// Why a rule set was refused.
@@ -193,6 +197,14 @@ pub enum Error {
         id: String,
         /// Why.
         reason: String,
+    },
+    /// More literals than the search has room for.
+    #[error(
+        "{rules} rules have more literals than one search can hold; load fewer rule files, or choose with --enable"
+    )]
+    TooMany {
+        /// The rules.
+        rules: usize,
     },
     /// A folder of rules holds none.
     #[error("{path}: no rule file (*.toml) in this folder")]
@@ -362,6 +374,8 @@ fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
 pub struct RuleSet {
     rules: Vec<Rule>,
     prefilter: Prefilter,
+    /// Ids of rules that were loaded and not chosen.
+    left_out: Vec<Text>,
 }
 
 impl RuleSet {
@@ -403,18 +417,11 @@ impl RuleSet {
         }
         for path in &selection.files {
             for (file, parsed) in read_files(path)? {
-                for raw in &parsed.rules {
-                    let spec = RuleSpec::from_raw(&parsed, raw);
-                    check_loaded(&file, &spec)?;
-                    if specs.iter().any(|s| s.id == spec.id) {
-                        return Err(Error::Twice {
-                            path: file,
-                            id: spec.id.to_string(),
-                        });
-                    }
-                    specs.push(Cow::Owned(spec));
-                }
+                add(&mut specs, &file, &parsed)?;
             }
+        }
+        for (file, parsed) in &selection.parsed {
+            add(&mut specs, file, parsed)?;
         }
         for spec in &specs {
             for near in spec.near.iter() {
@@ -442,11 +449,15 @@ impl RuleSet {
                 });
             }
         }
-        specs.retain(|s| {
-            (selection.enable.is_empty() || selection.enable.iter().any(|id| s.id == *id))
-                && !selection.disable.iter().any(|id| s.id == *id)
+        let has = |list: &[String], spec: &RuleSpec| list.iter().any(|id| spec.id == *id);
+        let (chosen, others) = specs.into_iter().partition::<Vec<_>, _>(|s| {
+            (selection.enable.is_empty() || has(&selection.enable, s))
+                && !has(&selection.disable, s)
+                && !has(&selection.without, s)
         });
-        Self::of(specs)
+        let mut set = Self::of(chosen)?;
+        set.left_out = others.iter().map(|spec| spec.id.clone()).collect();
+        Ok(set)
     }
 
     fn of(mut specs: Vec<Cow<'static, RuleSpec>>) -> Result<Self, Error> {
@@ -456,7 +467,14 @@ impl RuleSet {
             .map(Rule::new)
             .collect::<Result<Vec<_>, _>>()?;
         let prefilter = Prefilter::new(&rules);
-        Ok(Self { rules, prefilter })
+        if !prefilter.is_complete() {
+            return Err(Error::TooMany { rules: rules.len() });
+        }
+        Ok(Self {
+            rules,
+            prefilter,
+            left_out: Vec::new(),
+        })
     }
 
     /// The rules, sorted by id.
@@ -475,6 +493,23 @@ impl RuleSet {
     #[must_use]
     pub fn index_of(&self, id: &str) -> Option<usize> {
         self.rules.binary_search_by(|r| (*r.spec().id).cmp(id)).ok()
+    }
+
+    /// Whether an id names a rule: one of this set, a built-in one, or one that was loaded and not chosen. Else the nearest
+    /// id, if one is near.
+    ///
+    /// # Errors
+    /// For an unknown id, the one that may be meant.
+    pub fn knows(&self, id: &str) -> Result<(), Option<String>> {
+        let here = self.rules.iter().map(|rule| &*rule.spec.id);
+        let builtin = builtin::RULES.iter().map(|spec| &*spec.id);
+        let mut all = here
+            .chain(self.left_out.iter().map(|id| &**id))
+            .chain(builtin);
+        if all.clone().any(|known| known == id) {
+            return Ok(());
+        }
+        Err(nearest(id, &mut all).map(str::to_owned))
     }
 
     /// The literal search.
@@ -536,7 +571,7 @@ impl RuleSpec {
         };
         Self {
             id: text(raw.id.get_ref()),
-            provider: text(&parsed.provider),
+            provider: text(raw.provider.as_ref().unwrap_or(&parsed.provider)),
             name: text(&raw.name),
             severity: match &*raw.severity {
                 "critical" => Severity::Critical,
@@ -597,6 +632,26 @@ impl RuleSpec {
     }
 }
 
+/// Adds a file's rules to those that are there.
+fn add(
+    specs: &mut Vec<Cow<'static, RuleSpec>>,
+    file: &str,
+    parsed: &RuleFile,
+) -> Result<(), Error> {
+    for raw in &parsed.rules {
+        let spec = RuleSpec::from_raw(parsed, raw);
+        check_loaded(file, &spec)?;
+        if specs.iter().any(|s| s.id == spec.id) {
+            return Err(Error::Twice {
+                path: file.to_owned(),
+                id: spec.id.to_string(),
+            });
+        }
+        specs.push(Cow::Owned(spec));
+    }
+    Ok(())
+}
+
 /// What a loaded rule must pass beside [`file::parse`]; the tests hold the built-in ones to it.
 fn check_loaded(path: &str, spec: &RuleSpec) -> Result<(), Error> {
     compile(spec).map_err(|reason| Error::Pattern {
@@ -634,35 +689,12 @@ fn read_files(path: &Path) -> Result<Vec<(String, RuleFile)>, Error> {
         .map(|p| {
             let text = fs::read_to_string(p).map_err(fail(p))?;
             let name = p.display().to_string();
-            Ok((name.clone(), file::parse(&name, &text)?))
+            let parse = if p.file_name().is_some_and(|name| name == "keysweep.toml") {
+                file::parse_tables
+            } else {
+                file::parse
+            };
+            Ok((name.clone(), parse(&name, &text)?))
         })
         .collect()
-}
-
-/// The candidate that differs least from `word`, if one is near.
-fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|c| (distance(word, c), c))
-        .filter(|(d, _)| *d <= word.len() / 3 + 1)
-        .min()
-        .map(|(_, c)| c)
-}
-
-/// Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            left = cost.min(*cell + 1).min(left + 1);
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

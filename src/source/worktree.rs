@@ -9,6 +9,7 @@ use std::sync::Arc;
 use globset::GlobSet;
 
 use super::ignored::{Repository, Rules};
+use crate::config::{self, Folders, Scope};
 use crate::model::{Gap, Skip, SkipKind};
 use crate::place::is_notable;
 
@@ -23,6 +24,8 @@ pub struct TreeOptions {
     pub exclude: Option<GlobSet>,
     /// Only files of at most so many bytes.
     pub max_size: Option<u64>,
+    /// The configuration files of the tree, whose `[scan]` holds below their folders.
+    pub folders: Option<Arc<Folders>>,
 }
 
 /// A folder to list.
@@ -35,6 +38,29 @@ pub struct DirTask {
     /// The folder is ignored, but some tracked file stands below.
     tracked_only: bool,
     depth: usize,
+    /// What configuration files say here; `None` where none are looked for.
+    configured: Option<Configured>,
+}
+
+/// What configuration files say in a folder.
+#[derive(Debug, Clone)]
+struct Configured {
+    /// The folder, absolute and without links.
+    real: PathBuf,
+    scopes: Arc<[Arc<Scope>]>,
+}
+
+impl Configured {
+    /// Whether an entry of the folder is left out.
+    fn leaves_out(&self, name: &std::ffi::OsStr, is_file: bool, include: bool) -> bool {
+        if self.scopes.is_empty() {
+            return false;
+        }
+        let path = self.real.join(name);
+        let out =
+            |scope: &Arc<Scope>| scope.excludes(&path) || is_file && include && scope.misses(&path);
+        self.scopes.iter().any(out)
+    }
 }
 
 /// A repository with the place of its root.
@@ -101,6 +127,7 @@ impl<'o> Walk<'o> {
             repository: None,
             tracked_only: false,
             depth: 0,
+            configured: self.configured(),
         };
         if self.options.no_ignore {
             return (task, RulesHandle::default());
@@ -139,6 +166,18 @@ impl<'o> Walk<'o> {
             }
         }
         (task, RulesHandle::default())
+    }
+
+    /// What holds in the root. The caller named it: a scope that would leave out the root itself does not count.
+    fn configured(&self) -> Option<Configured> {
+        let folders = self.options.folders.as_ref()?;
+        let real = fs::canonicalize(&self.root).ok()?;
+        let chain = folders.chain(&real);
+        let scopes = chain.into_iter().filter(|scope| !scope.excludes(&real));
+        Some(Configured {
+            scopes: scopes.collect(),
+            real,
+        })
     }
 
     /// Lists a folder.
@@ -200,6 +239,12 @@ impl<'o> Walk<'o> {
                 rules = Some(Rules::below(above, &task.path));
             }
         }
+        if let (Some(folders), Some(here)) = (&self.options.folders, &mut task.configured)
+            && task.depth > 0
+            && names.iter().any(|(name, _)| name == config::NAME)
+        {
+            here.scopes = folders.below(&here.scopes, &here.real).into();
+        }
         for (name, kind) in names {
             if name == ".git" {
                 continue;
@@ -234,6 +279,14 @@ impl<'o> Walk<'o> {
                     .push(skip(SkipKind::Excluded, shown, kind.is_dir()));
                 continue;
             }
+            if task.configured.as_ref().is_some_and(|here| {
+                here.leaves_out(&name, kind.is_file(), self.options.include.is_none())
+            }) {
+                listing
+                    .skips
+                    .push(skip(SkipKind::Configured, shown, kind.is_dir()));
+                continue;
+            }
             if kind.is_symlink() {
                 listing.skips.push(skip(SkipKind::Symlink, shown, false));
                 continue;
@@ -252,6 +305,10 @@ impl<'o> Walk<'o> {
                     repository: task.repository.clone(),
                     tracked_only: task.tracked_only,
                     depth: task.depth + 1,
+                    configured: task.configured.as_ref().map(|here| Configured {
+                        real: here.real.join(&name),
+                        scopes: Arc::clone(&here.scopes),
+                    }),
                 };
                 if ignored && !is_repository {
                     let tracked = task

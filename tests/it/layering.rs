@@ -12,16 +12,17 @@ use crate::support::repository_file;
 const EDGES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("rule", &["model"]),
+    ("config", &["model", "rule"]),
     ("decode", &["model"]),
     ("filter", &["model", "rule"]),
     ("place", &["model", "rule", "filter"]),
     ("pack", &["model"]),
     ("history", &["model", "pack"]),
-    ("source", &["model", "place", "history"]),
+    ("source", &["model", "config", "place", "history"]),
     (
         "scan",
         &[
-            "model", "rule", "decode", "filter", "place", "pack", "history", "source",
+            "model", "rule", "config", "decode", "filter", "place", "pack", "history", "source",
         ],
     ),
     ("report", &["model", "rule", "scan"]),
@@ -30,8 +31,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "lib",
         &[
-            "model", "rule", "decode", "filter", "place", "pack", "history", "source", "scan",
-            "report",
+            "model", "rule", "config", "decode", "filter", "place", "pack", "history", "source",
+            "scan", "report",
         ],
     ),
 ];

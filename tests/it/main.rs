@@ -11,6 +11,7 @@
 // With pipes, links, owners and scripts: what these look at is not there on other systems.
 #[cfg(unix)]
 mod cache;
+mod config;
 #[cfg(unix)]
 mod history;
 #[cfg(unix)]

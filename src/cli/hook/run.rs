@@ -13,18 +13,18 @@ use keysweep::history::{
 use keysweep::model::{Gap, Observer, Oid, SkipKind};
 use keysweep::pack::{self, Db};
 use keysweep::scan::{
-    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, Engine, Limits, PUBLISHED_SALT,
-    audit, merge_with, scan_added,
+    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, Engine, Limits, audit, merge_with,
+    scan_added,
 };
 
 use super::blocked::Blocked;
 use super::push::{self, Brought, Update};
 use super::{Kind, RunArgs};
-use crate::cli::args::Shared;
+use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::finish::{self, Results};
 use crate::cli::progress::{Counters, Progress};
-use crate::cli::{console, git, scan};
+use crate::cli::{console, git, project, scan};
 
 /// Option of `git push -o` that lets a push pass, where the server allows it.
 pub(super) const SKIP: &str = "keysweep.skip";
@@ -52,9 +52,11 @@ pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
             file.display()
         );
     }
+    let (common, shared) = &project::of_tree(repo.work_tree.clone(), &args.common, shared)?;
     let (db, errors) = repo.objects();
     let job = Job {
         args,
+        common,
         shared,
         repo: &repo,
         refs: &refs,
@@ -84,6 +86,8 @@ fn push_options() -> impl Iterator<Item = OsString> {
 
 struct Job<'j> {
     args: &'j RunArgs,
+    /// With all that files and the environment say.
+    common: &'j CommonArgs,
     shared: &'j Shared,
     repo: &'j Repo,
     refs: &'j Refs,
@@ -257,10 +261,12 @@ impl Job<'_> {
         self.pushed(&[update], push::tracking(self.refs, remote))
     }
 
-    fn scan(&self, what: What, errors: &[pack::Error]) -> anyhow::Result<Exit> {
-        let (args, common) = (self.args, &self.args.common);
+    fn scan(&self, mut what: What, errors: &[pack::Error]) -> anyhow::Result<Exit> {
+        let (args, common) = (self.args, self.common);
+        let project = &common.project;
         let started = Instant::now();
-        let engine = scan::engine(&common.selection)?;
+        let engine = scan::engine(common)?;
+        let left_out = project.narrow(self.repo.work_tree.as_deref(), &mut what.additions);
         let progress = Progress::start(self.shared.quiet);
         let observer = Timed {
             inner: progress.observer(),
@@ -270,6 +276,13 @@ impl Job<'_> {
         let mut outcome = self.outcome(&engine, &what, &observer)?;
         let is_over = observer.is_over();
         drop(progress);
+        if let Some(top) = &self.repo.work_tree {
+            project.judge_history(&engine, &mut outcome, top, common);
+        }
+        for path in left_out {
+            outcome.summary.skip(project::skipped(&path));
+        }
+        project.account(engine.rules(), &mut outcome.summary, self.shared);
         let summary = &mut outcome.summary;
         if summary.cancelled && is_over {
             summary.cancelled = false;
@@ -302,7 +315,7 @@ impl Job<'_> {
                 engine.rules(),
                 outcome.matches,
                 &outcome.histories,
-                PUBLISHED_SALT,
+                project.salt(),
             ),
             summary: outcome.summary,
             root: ".".to_owned(),
@@ -330,12 +343,12 @@ impl Job<'_> {
         observer: &dyn Observer,
     ) -> anyhow::Result<AuditOutcome> {
         let options = AddedOptions {
-            settings: self.args.common.settings(),
+            settings: self.common.settings(),
             limits: Limits::default(),
             memory: git::MEMORY,
             metadata: true,
             promisor: self.repo.promisor,
-            salt: PUBLISHED_SALT.to_vec(),
+            salt: self.common.project.salt().to_vec(),
         };
         let mut outcome = scan_added(engine, self.db, &what.additions, &options, observer);
         if !what.whole.is_empty() {
@@ -345,8 +358,8 @@ impl Job<'_> {
                 tips: &what.whole,
             };
             let options = AuditOptions {
-                threads: self.args.common.threads(),
-                settings: self.args.common.settings(),
+                threads: self.common.threads(),
+                settings: self.common.settings(),
                 limits: Limits::default(),
                 memory: git::MEMORY,
                 load: git::LOAD,
@@ -356,7 +369,7 @@ impl Job<'_> {
                 cache: None,
                 whole: false,
                 now: git::now(),
-                salt: PUBLISHED_SALT.to_vec(),
+                salt: self.common.project.salt().to_vec(),
             };
             outcome.merge(audit(engine, audited, &options, observer)?);
         }
