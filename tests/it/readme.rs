@@ -25,10 +25,10 @@ fn the_transcripts_of_the_readme_are_true() {
     if demo.join(".git").exists() {
         fs::remove_dir_all(demo.join(".git")).unwrap();
     }
-    let mut folders =
-        std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(|f| f.join("git"));
+    let path = std::env::var_os("PATH").unwrap();
+    let mut folders = std::env::split_paths(&path).map(|folder| folder.join("git"));
     let git = folders.find(|git| git.is_file()).unwrap();
-    let mut cases = trycmd::TestCases::new();
+    let cases = trycmd::TestCases::new();
     for (name, value) in [
         ("GIT_CONFIG_GLOBAL", "/dev/null"),
         ("GIT_CONFIG_NOSYSTEM", "1"),
