@@ -79,6 +79,7 @@ pub(crate) struct RunArgs {
 }
 
 /// Git's hooks that there is something to scan in.
+#[expect(clippy::enum_variant_names, reason = "they are git's names")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     /// Before a commit is made.

@@ -26,7 +26,7 @@ fn the_transcripts_of_the_readme_are_true() {
         fs::remove_dir_all(demo.join(".git")).unwrap();
     }
     let path = std::env::var_os("PATH").unwrap();
-    let mut folders = std::env::split_paths(&path).map(|f| f.join("git"));
+    let mut folders = std::env::split_paths(&path).map(|folder| folder.join("git"));
     let git = folders.find(|git| git.is_file()).unwrap();
     let cases = trycmd::TestCases::new();
     for (name, value) in [

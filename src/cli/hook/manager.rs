@@ -121,10 +121,11 @@ impl Manager {
             Self::Husky => format!(" .husky/{hook}"),
             _ => String::new(),
         };
-        let indented: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+        let indented: Vec<String> = lines.lines().map(|line| format!("    {line}")).collect();
+        let indented = indented.join("\n");
         format!(
             "{name} looks after the hooks of this repository ({file}); nothing was installed\n\
-             Instead, {what}{place}:\n\n{indented}\n\
+             Instead, {what}{place}:\n\n{indented}\n\n\
              Or install beside it all the same: keysweep hook install --type {hook} --force"
         )
     }
