@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /** A generator of the same numbers in each run. */
-const random = (seed) => () => {
+export const random = (seed) => () => {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
   return seed / 2 ** 32;
 };
@@ -14,6 +14,7 @@ const random = (seed) => () => {
 const text = (next, length, alphabet = LETTERS) =>
   Array.from({ length }, () => alphabet[Math.floor(next() * alphabet.length)]).join('');
 
+/** Lines that hold a secret, a new one each time. */
 export const kinds = (next) => ({
   stripe: () => ['STRIPE_KEY=sk', 'live', text(next, 34)].join('_'),
   stripeTest: () => ['STRIPE_KEY=sk', 'test', text(next, 34)].join('_'),

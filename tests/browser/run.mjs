@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { HOSTILE, large, team } from './repositories.mjs';
+import { HOSTILE, kinds, large, random, team } from './repositories.mjs';
 
 const [keysweep, folder] = process.argv.slice(2).map((argument) => resolve(argument));
 const packages = createRequire(join(folder, 'package.json'));
@@ -88,6 +88,12 @@ mkdirSync(plainTree);
 writeFileSync(join(plainTree, 'a.env'), readFileSync(join(work, 'team', 'jobs', 'billing.sh')));
 assert.equal(spawnSync(keysweep, ['scan', '--format', 'html', '--output', join(work, 'plain.html'), plainTree, join(work, 'missing')]).status, 2);
 const plain = pathToFileURL(join(work, 'plain.html')).href;
+const acceptedTree = join(work, 'accepted');
+mkdirSync(acceptedTree);
+const make = kinds(random(5));
+writeFileSync(join(acceptedTree, 'b.env'), `${make.stripe()} # keysweep:allow\n${make.postgres()}\n`);
+assert.equal(spawnSync(keysweep, ['scan', '--format', 'html', '--show-suppressed', '--show-secrets', '--output', join(work, 'accepted.html'), acceptedTree]).status, 1);
+const accepted = pathToFileURL(join(work, 'accepted.html')).href;
 
 test('it counts what jsonl counts', async () => {
   const page = await open(small.url);
@@ -315,7 +321,7 @@ test('hostile names and lines are text', async () => {
 test('axe finds nothing to complain of, in light and dark, wide and narrow', async () => {
   const finding = small.findings.find((one) => one.places.length === 2);
   for (const colorScheme of ['light', 'dark']) {
-    for (const width of [1280, 400]) {
+    for (const width of [1280, 768, 400]) {
       const page = await open(small.url, { colorScheme, viewport: { width, height: 900 } });
       const check = async (what) => assert.deepEqual(await violations(page), [], `${what}, ${colorScheme}, ${width}`);
       const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
@@ -358,6 +364,21 @@ test('without script there is a table', async () => {
   assert.equal(await page.locator('noscript tbody tr').count(), small.findings.length);
   assert.match(await page.locator('noscript').innerText(), /sk_live_… \(42 bytes\)/);
   await page.screenshot({ path: join(pictures, 'without-script.png') });
+  await close(page);
+});
+
+test('what was accepted comes last, with its reason', async () => {
+  const page = await open(accepted);
+  assert.equal(await page.textContent('h1'), '1 exposed secret');
+  assert.deepEqual(await page.locator('.row .badge').allTextContents(), ['high', 'suppressed']);
+  await page.selectOption('#head', 'suppressed');
+  assert.equal(await rows(page), 1);
+  await page.locator('.row summary').click();
+  assert.match(await page.textContent('.inside'), /Dropped: suppressed by/);
+  await page.click('.row a.open');
+  assert.match(await page.textContent('#finding'), /Why it does not count/);
+  assert.match(await page.textContent('#made'), /It holds secrets in clear/);
+  assert.deepEqual(await violations(page), []);
   await close(page);
 });
 

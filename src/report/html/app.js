@@ -437,8 +437,8 @@
       const cut = Math.floor(isWide ? (left - 20) / 7.4 : width / 7.6);
       const name = item.kind.name.length > cut ? `${item.kind.name.slice(0, cut - 1)}…` : item.kind.name;
       const where = item.places[0] ? item.places[0].at : '';
-      const least = Math.floor(cut * 1.05);
-      const file = where.length > least ? `…${where.slice(1 - least)}` : where;
+      const fits = Math.floor((isWide ? left - 20 : width) / 6.9);
+      const file = where.length > fits ? `…${where.slice(1 - fits)}` : where;
       const text = { x: isWide ? left - 12 : 0, 'text-anchor': isWide ? 'end' : 'start' };
       const link = svg('a', { href: findingLink(item), class: `bar ${item.severity}${item.isThere ? ' there' : ''}` },
         svg('title', {}, `${item.kind.name} ${where}, ${item.severity}, ${span(item)}`),
