@@ -99,6 +99,8 @@ struct Inner {
     /// The working tree's top, or the scanned folder; empty where there is none.
     root: PathBuf,
     folders: Arc<Folders>,
+    /// Whether all that is scanned has that root.
+    one_root: bool,
     layers: Vec<Layer>,
     /// What reports put in front of paths, and the file or folder that it stands for.
     inputs: Vec<(String, PathBuf)>,
@@ -271,8 +273,10 @@ fn discover(tops: &[PathBuf], args: &ConfigArgs) -> anyhow::Result<Inner> {
         }
     }
     layers.extend(user);
+    let one_root = roots.iter().all(|(other, _)| *other == root);
     Ok(Inner {
         root,
+        one_root,
         folders: Arc::new(folders),
         layers,
         ..Inner::default()
@@ -730,6 +734,10 @@ fn settle_rules(
     for layer in layers {
         let disable = &layer.file().rules.disable;
         lists.push(list_of(layer, disable));
+        // What holds for a part of what is scanned alone is judged place by place.
+        if layer.whose == Whose::Tree && !(layer.at_root && inner.one_root) {
+            continue;
+        }
         let ids = disable.iter().map(|at| at.value.clone());
         inner
             .without

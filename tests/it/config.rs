@@ -27,6 +27,11 @@ fn run_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Ru
     Run::of(&mut command)
 }
 
+/// Runs in a folder beside the repository.
+fn at(repo: &Repo, folder: &str, arguments: &[&str]) -> Run {
+    run_with(&repo.beside(folder), &[], arguments)
+}
+
 #[test]
 fn a_flag_beats_the_environment_and_that_the_project_and_that_the_user() {
     let home = Tree::new().with("keysweep/keysweep.toml", "[report]\nfail_on = \"high\"\n");
@@ -131,16 +136,23 @@ fn files_are_found_up_to_the_repositorys_top_and_no_further() {
     repo.write("a/b/x.env", token(1));
     repo.write(
         "keysweep.toml",
-        "rules.disable = [\"github-pat-classic\"]\n",
+        "rules.disable = [\"github-pat-classic\", \"generic-token\"]\n",
     );
-    fs::write(repo.beside("keysweep.toml"), "[scan]\nexclude = [\"*\"]\n").unwrap();
-    let scan = |folder: &str| repo.keysweep_in(folder, &["scan", "--format", "jsonl", "-v"]);
+    fs::write(
+        repo.beside("keysweep.toml"),
+        "[scan]\nexclude = [\"*.env\"]\n",
+    )
+    .unwrap();
+    let scan = |folder: &str| at(&repo, folder, &["scan", "--format", "jsonl", "-v"]);
     let run = scan("work/a/b").ends_with(0);
     assert!(run.findings().is_empty());
     let summary = run.summary();
     assert_eq!(summary["files"], 1);
     let notes = summary["notes"].to_string();
-    assert!(notes.contains("keysweep.toml:1 disables 1 rule"), "{notes}");
+    assert!(
+        notes.contains("keysweep.toml:1 disables 2 rules"),
+        "{notes}"
+    );
     // Outside a repository the user's own files above count.
     repo.write(".git/HEAD", "ref: refs/heads/main\n");
     fs::rename(repo.dot_git(), repo.beside("git")).unwrap();
@@ -151,8 +163,7 @@ fn files_are_found_up_to_the_repositorys_top_and_no_further() {
         "{}",
         run.out
     );
-    repo.keysweep_in("work/a/b", &["scan", "--no-repo-config"])
-        .ends_with(1);
+    at(&repo, "work/a/b", &["scan", "--no-repo-config"]).ends_with(1);
     let none = [("KEYSWEEP_NO_REPO_CONFIG", "true")];
     run_with(&repo.path(), &none, &["scan"]).ends_with(1);
     run_with(
@@ -168,7 +179,7 @@ fn files_are_found_up_to_the_repositorys_top_and_no_further() {
 fn files_of_others_above_the_folder_do_not_count() {
     use std::os::unix::fs::MetadataExt;
     let tree = Tree::new()
-        .with("keysweep.toml", "[scan]\nexclude = [\"*\"]\n")
+        .with("keysweep.toml", "[scan]\nexclude = [\"*.env\"]\n")
         .with("below/a.env", token(1));
     if fs::metadata(tree.path()).unwrap().uid() != 0 {
         return; // only root can give files away
@@ -265,7 +276,7 @@ fn histories_and_changes_are_judged_by_the_working_trees_files() {
     repo.git(&["add", "-A"]);
     let check = |arguments: &[&str]| {
         let all = [&["git", "--format", "jsonl"][..], arguments].concat();
-        let run = repo.keysweep(&all).ends_with(1);
+        let run = at(&repo, "work", &all).ends_with(1);
         assert_eq!(run.paths(), ["kept.env"], "{arguments:?}");
         let summary = run.summary();
         assert_eq!(
@@ -273,7 +284,7 @@ fn histories_and_changes_are_judged_by_the_working_trees_files() {
             "{arguments:?} {summary}"
         );
         let blind = [&all[..], &["--no-repo-config"]].concat();
-        let run = repo.keysweep(&blind).ends_with(1);
+        let run = at(&repo, "work", &blind).ends_with(1);
         assert_eq!(
             run.paths(),
             ["b/x.env", "kept.env", "vendor/gone.env"],
@@ -293,7 +304,7 @@ fn histories_and_changes_are_judged_by_the_working_trees_files() {
     check(&["--unstaged"]);
     // A bare repository has no file of its own.
     repo.git_in(".", &["clone", "-q", "--bare", "work", "bare.git"]);
-    let run = repo.keysweep_in(".", &["git", "--format", "jsonl", "bare.git"]);
+    let run = at(&repo, ".", &["git", "--format", "jsonl", "bare.git"]);
     assert_eq!(run.ends_with(1).paths().len(), 3);
 }
 
@@ -302,14 +313,14 @@ fn the_salt_decides_every_fingerprint() {
     let repo = Repo::new();
     repo.write("a.env", token(1));
     let print = |arguments: &[&str]| {
-        let run = repo.keysweep(&[arguments, &["--format", "jsonl"]].concat());
+        let run = at(&repo, "work", &[arguments, &["--format", "jsonl"]].concat());
         run.ends_with(1).only_finding()["fingerprint"]
             .as_str()
             .unwrap()
             .to_owned()
     };
     let published = print(&["scan"]);
-    repo.keysweep(&["init", "-q"]).ends_with(0);
+    at(&repo, "work", &["init", "-q"]).ends_with(0);
     let own = print(&["scan"]);
     assert_ne!(published, own);
     repo.git(&["add", "-A"]);
@@ -324,7 +335,7 @@ fn the_salt_decides_every_fingerprint() {
         "b/keysweep.toml",
         format!("fingerprint_salt = \"{}\"\n", "ab".repeat(16)),
     );
-    let run = repo.keysweep(&["scan", "--format", "jsonl"]);
+    let run = at(&repo, "work", &["scan", "--format", "jsonl"]);
     assert_eq!(run.only_finding()["fingerprint"], *own);
     let notes = run.summary()["notes"].to_string();
     assert!(
@@ -556,39 +567,43 @@ fn a_branch_that_turns_everything_off_is_seen_where_its_file_does_not_count() {
     );
     repo.write("a.env", token(1));
     repo.commit("hostile");
-    let run = repo
-        .keysweep(&["git", "--range", "HEAD~1..HEAD"])
-        .ends_with(0);
+    let run = at(&repo, "work", &["git", "--range", "HEAD~1..HEAD"]).ends_with(0);
     assert!(
         run.out.contains("2 excluded by keysweep.toml") && run.out.contains("uses 1 rule alone"),
         "{}",
         run.out
     );
-    repo.keysweep(&["git", "--range", "HEAD~1..HEAD", "--no-repo-config"])
-        .ends_with(1);
-    repo.keysweep(&["git", "--range", "HEAD~1..HEAD", "--require-complete"])
-        .ends_with(2);
+    at(
+        &repo,
+        "work",
+        &["git", "--range", "HEAD~1..HEAD", "--no-repo-config"],
+    )
+    .ends_with(1);
+    at(
+        &repo,
+        "work",
+        &["git", "--range", "HEAD~1..HEAD", "--require-complete"],
+    )
+    .ends_with(2);
 }
 
 #[test]
 fn init_writes_once_and_what_it_writes_is_right() {
     let repo = Repo::new();
     repo.write("sub/x", "");
-    let run = repo.keysweep_in("work/sub", &["init"]).ends_with(0);
+    let run = at(&repo, "work/sub", &["init"]).ends_with(0);
     assert!(run.err.contains("keysweep.toml"), "{}", run.err);
     let text = String::from_utf8(repo.read("keysweep.toml")).unwrap();
     assert!(text.contains("fingerprint_salt = \""));
-    repo.keysweep(&["config", "check"]).ends_with(0);
+    at(&repo, "work", &["config", "check"]).ends_with(0);
     // A second time nothing changes.
-    let run = repo.keysweep(&["init"]).ends_with(2);
+    let run = at(&repo, "work", &["init"]).ends_with(2);
     assert!(
         run.err.contains("is there already and stays as it is"),
         "{}",
         run.err
     );
-    let run = repo
-        .keysweep(&["init", "--ci", "github", "--hook"])
-        .ends_with(0);
+    let run = at(&repo, "work", &["init", "--ci", "github", "--hook"]).ends_with(0);
     assert!(run.err.contains("keysweep hook install"), "{}", run.err);
     assert_eq!(String::from_utf8(repo.read("keysweep.toml")).unwrap(), text);
     let workflow = String::from_utf8(repo.read(".github/workflows/keysweep.yml")).unwrap();
@@ -596,13 +611,13 @@ fn init_writes_once_and_what_it_writes_is_right() {
     // Nothing of an event is pasted into a script.
     let script = workflow.split("run: |").nth(1).unwrap();
     assert!(!script.contains("${{"), "{workflow}");
-    repo.keysweep(&["init", "--ci", "gitlab"]).ends_with(0);
+    at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(0);
     assert_eq!(
         repo.read(".gitlab-ci.yml"),
         b"include:\n  - local: .gitlab/keysweep.yml\n"
     );
     repo.write(".gitlab/keysweep.yml", "mine");
-    let run = repo.keysweep(&["init", "--ci", "gitlab"]).ends_with(2);
+    let run = at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(2);
     assert!(run.err.contains("add to .gitlab-ci.yml"), "{}", run.err);
     assert_eq!(repo.read(".gitlab/keysweep.yml"), b"mine");
     // Salts differ from project to project.
