@@ -3,6 +3,7 @@
 //! The engine is a library before it is a program: [`scan::Engine`] scans one byte slice a call,
 //! without files, network, clock or environment. Everything above it hands bytes in or results on.
 
+pub mod config;
 pub mod decode;
 pub mod filter;
 pub mod history;

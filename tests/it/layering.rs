@@ -14,7 +14,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("rule", &["model"]),
     ("decode", &["model"]),
     ("filter", &["model", "rule"]),
-    ("place", &["model", "rule", "filter"]),
+    ("config", &["model"]),
+    ("place", &["model", "rule", "filter", "config"]),
     ("pack", &["model"]),
     ("history", &["model", "pack"]),
     ("source", &["model", "place", "history"]),
@@ -30,8 +31,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "lib",
         &[
-            "model", "rule", "decode", "filter", "place", "pack", "history", "source", "scan",
-            "report",
+            "model", "rule", "decode", "filter", "config", "place", "pack", "history", "source",
+            "scan", "report",
         ],
     ),
 ];
@@ -45,6 +46,7 @@ const PROGRAM_ONLY: &[&str] = &[
     "indicatif",
     "anstream",
     "ctrlc",
+    "crossterm",
 ];
 
 /// What the library asks nobody for: clocks, the environment, the end of the process.

@@ -1,0 +1,5 @@
+//! What a project's configuration says, as plain values.
+
+mod allow;
+
+pub use allow::{AllowEntry, Target};
