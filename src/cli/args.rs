@@ -65,6 +65,9 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// Scan the history of a git repository, or what is added to it
     Git(Box<GitArgs>),
+    /// Accept what is there today, so that only new findings fail
+    #[command(subcommand)]
+    Baseline(super::baseline::BaselineCommand),
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -205,6 +208,9 @@ pub(crate) struct CommonArgs {
     #[arg(long, help_heading = "What is reported")]
     pub(crate) no_inline_allow: bool,
 
+    #[command(flatten)]
+    pub(crate) suppression: super::suppression::SuppressionArgs,
+
     /// Exit code for findings instead of 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "How it ends")]
     pub(crate) exit_code: Option<u8>,
@@ -294,7 +300,7 @@ impl From<FailOn> for Severity {
 }
 
 /// A command's arguments when none is given.
-fn defaults<A: clap::Args>() -> A {
+pub(crate) fn defaults<A: clap::Args>() -> A {
     let command = A::augment_args(clap::Command::new("keysweep"));
     let matches = command.get_matches_from(["keysweep"]);
     A::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())

@@ -20,6 +20,7 @@ use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
 use super::finish::{self, Results};
 use super::progress::Progress;
+use super::suppression::{self, Project};
 
 /// Bytes for objects, and for what is known of trees.
 const MEMORY: u64 = 256 << 20;
@@ -32,12 +33,20 @@ pub(crate) struct Scanned {
     /// HEAD's commit and branch.
     pub(crate) revision: Option<String>,
     pub(crate) branch: Option<String>,
+    /// The working tree that the repository's files belong to.
+    work_tree: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
     finish::check(shared)?;
     let engine = super::scan::engine(&args.common.selection)?;
+    let is_whole = !args.staged
+        && !args.unstaged
+        && args.range.is_none()
+        && args.since.is_none()
+        && args.branch.is_empty();
+    suppression::check_whole(&args.common, is_whole)?;
     let started = Instant::now();
     let address = args.repo.to_str().filter(|text| is_address(text));
     let (scanned, root) = match address {
@@ -54,6 +63,10 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
     };
     let outcome = scanned.outcome;
+    let project = Project {
+        whole: is_whole,
+        ..Project::of_repository(scanned.work_tree.as_deref())
+    };
     if shared.verbose > 0 {
         for note in &outcome.notes {
             let _ = writeln!(io::stderr(), "keysweep: {note}");
@@ -67,6 +80,7 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         elapsed: started.elapsed(),
         revision: scanned.revision,
         branch: scanned.branch,
+        project,
     };
     finish::run(&engine, results, &args.common, shared)
 }
@@ -162,6 +176,7 @@ fn of_repository(
         outcome,
         revision: refs.head.map(|id| id.to_string()),
         branch: refs.head_name,
+        work_tree: repo.work_tree,
     })
 }
 
@@ -392,7 +407,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 }
 
 /// What the user and the environment vouch for.
-fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let list = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES");
     Trust {

@@ -1,6 +1,7 @@
 //! The command line: arguments → library calls → reports and exit codes.
 
 mod args;
+mod baseline;
 #[cfg(feature = "online")]
 mod clone;
 mod console;
@@ -11,6 +12,7 @@ mod git;
 mod progress;
 mod rules;
 mod scan;
+mod suppression;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -86,6 +88,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
+        Some(Command::Baseline(command)) => baseline::run(command, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();

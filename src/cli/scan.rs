@@ -21,6 +21,7 @@ use super::explain;
 use super::finish::{self, Results};
 use super::git;
 use super::progress::Progress;
+use super::suppression::{self, Project};
 
 /// Makes the engine for the rules that the caller chose.
 pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
@@ -40,6 +41,19 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         return explain::run(&engine, place, args, shared);
     }
     finish::check(shared)?;
+    let results = collect(&engine, args, shared)?;
+    finish::run(&engine, results, &args.common, shared)
+}
+
+/// Scans, and joins what is found.
+pub(crate) fn collect(
+    engine: &Engine,
+    args: &ScanArgs,
+    shared: &Shared,
+) -> anyhow::Result<Results> {
+    let mut project = Project::of_paths(&args.paths);
+    project.whole &= args.include.is_empty() && args.exclude.is_empty();
+    suppression::check(&args.common, &project)?;
     let options = Options {
         threads: args.common.threads(),
         tree: TreeOptions {
@@ -53,7 +67,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     };
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let tree = scan_all(&engine, &args.paths, &options, &progress);
+    let tree = scan_all(engine, &args.paths, &options, &progress);
     let mut all = AuditOutcome {
         matches: tree.matches,
         summary: tree.summary,
@@ -63,7 +77,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     if args.history {
         for path in &args.paths {
             let git = GitArgs::of(path, &args.common);
-            let history = git::history(&engine, &git, &progress)?;
+            let history = git::history(engine, &git, &progress)?;
             all.merge(history.outcome);
             (revision, branch) = (history.revision, history.branch);
         }
@@ -75,15 +89,15 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         .first()
         .map_or_else(String::new, |p| p.display().to_string());
     let rules = engine.rules();
-    let results = Results {
+    Ok(Results {
         collected: merge_with(rules, all.matches, &all.histories, PUBLISHED_SALT),
         summary: all.summary,
         root,
         elapsed: started.elapsed(),
         revision,
         branch,
-    };
-    finish::run(&engine, results, &args.common, shared)
+        project,
+    })
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {

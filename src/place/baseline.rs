@@ -155,7 +155,8 @@ impl Baseline {
     }
 
     fn line(&mut self, number: u32, line: &str) -> Result<(), String> {
-        if line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line.starts_with("=======") {
+        if line.starts_with("<<<<<<<") || line.starts_with(">>>>>>>") || line.starts_with("=======")
+        {
             return Err(
                 "a conflict of a merge; keep the lines of both sides and delete the marks".into(),
             );
@@ -209,7 +210,8 @@ impl Baseline {
     }
 
     fn salt(&mut self, id: Option<&str>, value: Option<&str>) -> Result<(), String> {
-        let wrong = "a salt is `salt id 32-hexadecimal-digits`, or `salt id` where keysweep.toml has it";
+        let wrong =
+            "a salt is `salt id 32-hexadecimal-digits`, or `salt id` where keysweep.toml has it";
         let id = id.ok_or(wrong)?;
         if self.salts.len() == MOST_SALTS {
             return Err(format!("more than {MOST_SALTS} salts"));
@@ -218,7 +220,9 @@ impl Baseline {
             Some(value) => {
                 let salt = Fingerprint::parse(value).ok_or(wrong)?.0.to_vec();
                 if salt_id(&salt) != id {
-                    return Err(format!("`{id}` is not the id of this salt; restore the line from git"));
+                    return Err(format!(
+                        "`{id}` is not the id of this salt; restore the line from git"
+                    ));
                 }
                 Some(salt)
             }
@@ -256,7 +260,11 @@ impl Baseline {
     }
 
     /// Adds a salt for new entries, and gives its id. The first that the file has is used again.
-    pub fn salt_for_new(&mut self, project: Option<&[u8]>, random: impl FnOnce() -> [u8; 16]) -> String {
+    pub fn salt_for_new(
+        &mut self,
+        project: Option<&[u8]>,
+        random: impl FnOnce() -> [u8; 16],
+    ) -> String {
         if let Some(salt) = project {
             let id = salt_id(salt);
             self.salts.insert(id.clone(), Some(salt.to_vec()));
@@ -313,7 +321,13 @@ impl Baseline {
             while let Some(((print, salt), entry)) =
                 entries.next_if(|((print, _), _)| print.0[0] == bucket)
             {
-                let _ = writeln!(text, "{print} {salt} {} {}{}", entry.rule, entry.path, note(entry));
+                let _ = writeln!(
+                    text,
+                    "{print} {salt} {} {}{}",
+                    entry.rule,
+                    entry.path,
+                    note(entry)
+                );
             }
         }
         text
@@ -323,8 +337,18 @@ impl Baseline {
 /// ` # verdict=accepted owner=ann expires=2027-01-31 why`, or nothing.
 fn note(entry: &Entry) -> String {
     let mut words = Vec::new();
-    words.extend(entry.verdict.map(|verdict| format!("verdict={}", verdict.word())));
-    words.extend(entry.note.owner.as_ref().map(|owner| format!("owner={owner}")));
+    words.extend(
+        entry
+            .verdict
+            .map(|verdict| format!("verdict={}", verdict.word())),
+    );
+    words.extend(
+        entry
+            .note
+            .owner
+            .as_ref()
+            .map(|owner| format!("owner={owner}")),
+    );
     words.extend(entry.note.expires.map(|day| format!("expires={day}")));
     words.extend(entry.note.reason.clone());
     if words.is_empty() {
@@ -347,7 +371,10 @@ impl Entry {
 pub fn path_word(path: &str) -> String {
     let mut word = String::with_capacity(path.len());
     for c in path.chars() {
-        if c.is_whitespace() || c.is_control() || matches!(c, '%' | '#' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if c.is_whitespace()
+            || c.is_control()
+            || matches!(c, '%' | '#' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             for byte in c.to_string().bytes() {
                 let _ = write!(word, "%{byte:02X}");
             }
@@ -355,7 +382,11 @@ pub fn path_word(path: &str) -> String {
             word.push(c);
         }
     }
-    if word.is_empty() { "-".to_owned() } else { word }
+    if word.is_empty() {
+        "-".to_owned()
+    } else {
+        word
+    }
 }
 
 #[cfg(test)]
@@ -392,7 +423,9 @@ mod tests {
         let read = Baseline::parse("b", text.as_bytes()).unwrap();
         assert_eq!(read.render(None), text);
         assert!(text.contains("\n#03\n03030303"), "{text}");
-        assert!(text.contains(" npm-token a%20b%23c # verdict=accepted owner=ann expires=2027-01-31 old sandbox\n"));
+        assert!(text.contains(
+            " npm-token a%20b%23c # verdict=accepted owner=ann expires=2027-01-31 old sandbox\n"
+        ));
     }
 
     #[test]
@@ -400,19 +433,26 @@ mod tests {
         let one = filled(&[1]).render(None);
         let mut other = Baseline::new("b");
         let salt = other.salt_for_new(None, || [9; 16]);
-        other.entries.insert((Fingerprint([2; 16]), salt), entry("x"));
+        other
+            .entries
+            .insert((Fingerprint([2; 16]), salt), entry("x"));
         let both = format!("{one}{}", other.render(None));
         let read = Baseline::parse("b", both.as_bytes()).unwrap();
         assert_eq!((read.entries.len(), read.salts.len()), (2, 2));
         let twice = format!("{one}{one}");
-        assert_eq!(Baseline::parse("b", twice.as_bytes()).unwrap().render(None), one);
+        assert_eq!(
+            Baseline::parse("b", twice.as_bytes()).unwrap().render(None),
+            one
+        );
     }
 
     #[test]
     fn the_projects_salt_is_named_and_not_written() {
         let mut baseline = Baseline::new("b");
         let id = baseline.salt_for_new(Some(b"project"), || [1; 16]);
-        baseline.entries.insert((Fingerprint([2; 16]), id.clone()), entry("x"));
+        baseline
+            .entries
+            .insert((Fingerprint([2; 16]), id.clone()), entry("x"));
         let text = baseline.render(Some(b"project"));
         assert!(text.contains(&format!("\nsalt {id}\n")));
         let mut read = Baseline::parse("b", text.as_bytes()).unwrap();
@@ -428,14 +468,23 @@ mod tests {
         for (line, part) in [
             ("nonsense", "a line is"),
             ("<<<<<<< HEAD", "conflict"),
-            ("salt 00000000 00000000000000000000000000000000", "not the id"),
-            ("01010101010101010101010101010101 deadbeef rule path", "no line `salt deadbeef"),
+            (
+                "salt 00000000 00000000000000000000000000000000",
+                "not the id",
+            ),
+            (
+                "01010101010101010101010101010101 deadbeef rule path",
+                "no line `salt deadbeef",
+            ),
             ("02020202020202020202020202020202 x", "a line is"),
         ] {
             let lines = good.lines().count();
             let error = Baseline::parse("b", format!("{good}{line}\n").as_bytes()).unwrap_err();
             let text = error.to_string();
-            assert!(text.starts_with(&format!("b:{}: ", lines + 1)) && text.contains(part), "{text}");
+            assert!(
+                text.starts_with(&format!("b:{}: ", lines + 1)) && text.contains(part),
+                "{text}"
+            );
         }
         let salt = salt_id(&[7; 16]);
         for note in ["expires=never", "verdict=maybe"] {

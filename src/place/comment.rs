@@ -172,9 +172,8 @@ fn own_marks(line: &[u8]) -> impl Iterator<Item = (usize, Mark)> + '_ {
         let names_a_rule = behind == Some(&b'=') && named.is_some_and(u8::is_ascii_lowercase);
         before.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'?' | b'&' | b'=' | b'_'))
             && (names_a_rule
-                || behind.is_none_or(|b| {
-                    !b.is_ascii_alphanumeric() && !matches!(b, b'&' | b'=' | b'_')
-                }))
+                || behind
+                    .is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'&' | b'=' | b'_')))
     };
     memchr::memmem::find_iter(line, OWN.as_bytes())
         .filter(stands_alone)
@@ -241,7 +240,9 @@ mod tests {
 
     #[test]
     fn rules_owner_day_and_reason_are_read() {
-        let found = mark("x # keysweep:allow=npm-token,pypi-token owner=ann expires=2027-01-31 a test value");
+        let found = mark(
+            "x # keysweep:allow=npm-token,pypi-token owner=ann expires=2027-01-31 a test value",
+        );
         assert_eq!(found.rules, ["npm-token", "pypi-token"]);
         let note = found.note.unwrap();
         assert_eq!(note.owner.as_deref(), Some("ann"));
@@ -249,12 +250,23 @@ mod tests {
         let older = mark("<!-- keysweep:allow other-rule, npm-token: well known -->");
         assert_eq!(older.rules, ["other-rule", "npm-token"]);
         assert_eq!(older.note.unwrap().reason.as_deref(), Some("well known"));
-        assert_eq!(mark("/* keysweep:allow */"), Mark { rules: vec![], note: Ok(Note::default()) });
+        assert_eq!(
+            mark("/* keysweep:allow */"),
+            Mark {
+                rules: vec![],
+                note: Ok(Note::default())
+            }
+        );
     }
 
     #[test]
     fn what_is_no_mark_is_none() {
-        for text in ["keysweep:allowed", "?keysweep:allow=1", "x_keysweep:allow", "keysweep:allow=1"] {
+        for text in [
+            "keysweep:allowed",
+            "?keysweep:allow=1",
+            "x_keysweep:allow",
+            "keysweep:allow=1",
+        ] {
             assert!(own_marks(text.as_bytes()).next().is_none(), "{text}");
         }
     }
@@ -267,7 +279,10 @@ mod tests {
             ask("secret # keysweep:allow expires=2027-01-31\n"),
             Some(Allowance::Lapsed(text)) if text.ends_with("expired on 2027-01-31")
         ));
-        assert!(matches!(ask("secret # keysweep:allow expires=soon"), Some(Allowance::Lapsed(_))));
+        assert!(matches!(
+            ask("secret # keysweep:allow expires=soon"),
+            Some(Allowance::Lapsed(_))
+        ));
         assert!(matches!(
             ask("secret # keysweep:allow owner=ann expires=2027-02-01 why not\n"),
             Some(Allowance::Accepted(text)) if text.contains("owner ann") && text.contains("why not")

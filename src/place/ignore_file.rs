@@ -112,9 +112,14 @@ mod tests {
     #[test]
     fn lines_are_fingerprints_or_globs() {
         let print = "0A".repeat(16);
-        let entry = only(&format!("{print}\t# owner=ann expires=2027-01-31 theirs\r\n"));
+        let entry = only(&format!(
+            "{print}\t# owner=ann expires=2027-01-31 theirs\r\n"
+        ));
         assert_eq!(entry.fingerprints, ["0a".repeat(16)]);
-        assert_eq!((entry.owner.as_deref(), entry.reason.as_deref()), (Some("ann"), Some("theirs")));
+        assert_eq!(
+            (entry.owner.as_deref(), entry.reason.as_deref()),
+            (Some("ann"), Some("theirs"))
+        );
         assert_eq!(entry.expires.unwrap().to_string(), "2027-01-31");
         assert_eq!(only("docs/**/*.md # prose").paths, ["docs/**/*.md"]);
         assert_eq!(only("\\#odd#name").paths, ["#odd#name"]);
@@ -132,9 +137,16 @@ mod tests {
             ("x".repeat(5000), "longer than"),
             ("a\0b".into(), "NUL"),
         ] {
-            let error = parse("sub/.keysweepignore", format!("# first\n{line}\n").as_bytes()).unwrap_err();
+            let error = parse(
+                "sub/.keysweepignore",
+                format!("# first\n{line}\n").as_bytes(),
+            )
+            .unwrap_err();
             let text = error.to_string();
-            assert!(text.starts_with("sub/.keysweepignore:2: ") && text.contains(part), "{text}");
+            assert!(
+                text.starts_with("sub/.keysweepignore:2: ") && text.contains(part),
+                "{text}"
+            );
         }
         assert!(parse("f", b"\xff").is_err());
     }

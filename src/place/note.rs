@@ -32,7 +32,9 @@ impl Note {
                 "owner" => {
                     let owner = value.trim_matches(['"', '\'', ',', ';']);
                     if owner.is_empty() {
-                        return Err("`owner=` needs a name behind it, such as owner=payments".into());
+                        return Err(
+                            "`owner=` needs a name behind it, such as owner=payments".into()
+                        );
                     }
                     note.owner = Some(owner.to_owned());
                 }

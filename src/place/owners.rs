@@ -67,7 +67,8 @@ impl Owners {
     pub fn of(&self, path: &[u8]) -> &[String] {
         let path = String::from_utf8_lossy(path);
         let last = self.globs.matches(path.as_ref()).into_iter().max();
-        last.and_then(|at| self.owners.get(at)).map_or(&[], Vec::as_slice)
+        last.and_then(|at| self.owners.get(at))
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Whether nobody owns anything.
@@ -78,7 +79,10 @@ impl Owners {
 }
 
 fn owners(words: &[String]) -> Vec<String> {
-    let all = words.iter().filter(|word| word.contains('@')).take(MOST_OWNERS);
+    let all = words
+        .iter()
+        .filter(|word| word.contains('@'))
+        .take(MOST_OWNERS);
     all.cloned().collect()
 }
 
@@ -100,7 +104,9 @@ fn words(line: &str) -> Vec<String> {
         match c {
             '\\' => word.extend(chars.next()),
             '#' if word.is_empty() => break,
-            c if c.is_whitespace() => words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty())),
+            c if c.is_whitespace() => {
+                words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty()))
+            }
             c => word.push(c),
         }
     }

@@ -223,7 +223,8 @@ fn cover_history(finding: &mut Finding) {
     let mut here = finding.places.iter().filter(|p| !is_past(p));
     let marked = |p: &Place| {
         let by = p.dropped.as_deref();
-        by.filter(|reason| reason.starts_with("suppressed by")).map(str::to_owned)
+        by.filter(|reason| reason.starts_with("suppressed by"))
+            .map(str::to_owned)
     };
     let Some(reason) = here.clone().find_map(marked) else {
         return;
@@ -354,7 +355,9 @@ impl Matcher {
         let mut set = GlobSetBuilder::new();
         for path in &entry.paths {
             let forms = glob::forms(path).map_err(|_| {
-                error(format!("`{path}` is no glob; write one such as `docs/**` or `*.pem`"))
+                error(format!(
+                    "`{path}` is no glob; write one such as `docs/**` or `*.pem`"
+                ))
             })?;
             forms.into_iter().for_each(|form| {
                 set.add(form);
@@ -384,7 +387,9 @@ impl Matcher {
         for text in &entry.fingerprints {
             let print = Fingerprint::parse(text);
             prints.push(print.ok_or_else(|| {
-                error(format!("`{text}` is no fingerprint; copy one from a report, 32 hexadecimal digits"))
+                error(format!(
+                    "`{text}` is no fingerprint; copy one from a report, 32 hexadecimal digits"
+                ))
             })?);
         }
         let stopwords = entry.stopwords.iter();
@@ -397,7 +402,9 @@ impl Matcher {
             paths: (!entry.paths.is_empty()).then_some(set),
             path_regexes,
             regexes: own,
-            stopwords: stopwords.map(|w| w.to_ascii_lowercase().into_bytes()).collect(),
+            stopwords: stopwords
+                .map(|w| w.to_ascii_lowercase().into_bytes())
+                .collect(),
             prints,
             entry,
         })
@@ -433,14 +440,14 @@ impl Matcher {
             return false;
         }
         let any = |regexes: &[Regex], text: &[u8]| regexes.iter().any(|r| r.is_match(text));
-        if !self.path_regexes.is_empty() && !path.is_some_and(|path| any(&self.path_regexes, path)) {
+        if !self.path_regexes.is_empty() && !path.is_some_and(|path| any(&self.path_regexes, path))
+        {
             return false;
         }
         if !entry.commits.is_empty() {
             let id = place.commit.map(|id| id.to_string()).unwrap_or_default();
-            let named = |prefix: &String| {
-                prefix.len() >= 7 && id.starts_with(&prefix.to_ascii_lowercase())
-            };
+            let named =
+                |prefix: &String| prefix.len() >= 7 && id.starts_with(&prefix.to_ascii_lowercase());
             if !entry.commits.iter().any(named) {
                 return false;
             }

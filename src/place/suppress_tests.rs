@@ -7,7 +7,10 @@ fn place(path: &str) -> Place {
     Place {
         path: path.as_bytes().to_vec(),
         start: Position { line: 1, column: 1 },
-        end: Position { line: 1, column: 14 },
+        end: Position {
+            line: 1,
+            column: 14,
+        },
         span: Span { start: 0, end: 13 },
         snippet: Snippet {
             text: Secret::new(format!("pass = {SECRET} # sample").as_bytes(), ""),
@@ -160,7 +163,10 @@ fn an_entry_holds_below_its_folder_alone() {
     assert_eq!(open.len(), 2);
     let last = kept.last().unwrap();
     assert_eq!(last.path, b"src/a.env");
-    assert_eq!(last.dropped.as_deref(), Some("suppressed by keysweep.toml:7"));
+    assert_eq!(
+        last.dropped.as_deref(),
+        Some("suppressed by keysweep.toml:7")
+    );
     all.paths = texts(&["/a.env"]);
     let (applied, _) = run(scope("src", all), vec![finding(vec![place("src/b/a.env")])]);
     assert_eq!(applied.kept.len(), 1);
@@ -198,7 +204,10 @@ fn what_is_over_is_named_and_does_not_suppress() {
     let (applied, all) = run(scope("", old.clone()), vec![finding(vec![place("a")])]);
     let lapsed = applied.kept[0].places[0].lapsed.as_deref();
     assert_eq!(lapsed, Some("keysweep.toml:7 expired on 2026-05-31"));
-    assert_eq!(all.idle(&applied.used, true, today())[0].reason, "expired on 2026-05-31");
+    assert_eq!(
+        all.idle(&applied.used, true, today())[0].reason,
+        "expired on 2026-05-31"
+    );
     old.expires = today();
     let (applied, all) = run(scope("", old), vec![finding(vec![place("a")])]);
     assert_eq!(applied.dropped.len(), 1);
@@ -224,7 +233,9 @@ fn bad_entries_name_file_and_line() {
     let bad = |change: fn(&mut AllowEntry)| {
         let mut one = entry();
         change(&mut one);
-        Suppressions::new(scope("", one), None).unwrap_err().to_string()
+        Suppressions::new(scope("", one), None)
+            .unwrap_err()
+            .to_string()
     };
     for text in [
         bad(|_| ()),

@@ -17,7 +17,7 @@ use serde_sarif::sarif::{
 
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, grouped, history, is_accepted, named, percent_encoded,
+    Report, Reporter, by_severity, grouped, history, is_in_source, named, percent_encoded,
     place_fingerprint, printable, suppressed,
 };
 use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
@@ -276,6 +276,18 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
         .build();
     result.rule_index = rule_index;
     result.properties = finding.history.as_ref().map(properties);
+    if !finding.owners.is_empty() {
+        let owners = finding.owners.iter();
+        let owners: Vec<String> = owners
+            .map(|owner| plain(&report.redactor.redact(owner.as_bytes())))
+            .collect();
+        let bag = result.properties.get_or_insert_with(|| PropertyBag {
+            tags: None,
+            additional_properties: BTreeMap::new(),
+        });
+        bag.additional_properties
+            .insert("owners".to_owned(), json!(owners));
+    }
     result.related_locations = (!related.is_empty()).then_some(related);
     result.suppressions = suppressed(finding).map(|reason| vec![suppression(report, reason)]);
     result
@@ -305,7 +317,7 @@ fn properties(history: &History) -> PropertyBag {
 
 fn suppression(report: &Report<'_>, reason: &str) -> Suppression {
     // A comment in the text, or a filter or list outside of it.
-    let kind = if is_accepted(reason) {
+    let kind = if is_in_source(reason) {
         "inSource"
     } else {
         "external"

@@ -298,12 +298,15 @@ fn scan_blob(
     if options.settings.list_marks {
         let text = content.wide.as_ref().map_or(bytes, |wide| &wide.bytes);
         let marks = comment::list(text).into_iter();
-        outcome.summary.marks.extend(marks.map(|(line, mark)| MarkAt {
-            path: path.to_vec(),
-            line,
-            expired: mark.lapse(options.settings.today),
-            rules: mark.rules,
-        }));
+        outcome
+            .summary
+            .marks
+            .extend(marks.map(|(line, mark)| MarkAt {
+                path: path.to_vec(),
+                line,
+                expired: mark.lapse(options.settings.today),
+                rules: mark.rules,
+            }));
     }
     let found = located(engine, bytes, content, &options.settings);
     outcome

@@ -66,6 +66,14 @@ pub struct BlobMatch {
     pub time: Option<i64>,
 }
 
+impl BlobMatch {
+    /// Whether a comment accepts it.
+    pub(super) fn is_marked(&self) -> bool {
+        let reason = self.place.dropped.as_deref();
+        reason.is_some_and(|reason| reason.starts_with("suppressed by"))
+    }
+}
+
 /// Longest piece of a line that a report shows, in bytes.
 const SNIPPET: usize = 240;
 

@@ -10,6 +10,7 @@ use super::join::{Located, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Scratch};
+use crate::filter::Reason;
 use crate::history::{Attribution, Mailmap, Objects, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
 use crate::pack::Kind;
@@ -18,6 +19,8 @@ use crate::pack::Kind;
 const TEXT: u64 = 16 << 20;
 /// The score from which on the versions of a file that are shown leave no doubt.
 const PLAIN: f32 = 0.5;
+/// What is said of a place in the past that a mark of today covers.
+const IN_HEAD: &str = "a comment in HEAD";
 /// The secrets in names of files and folders.
 pub(super) struct Names<'n> {
     pub(super) engine: &'n Engine,
@@ -85,6 +88,9 @@ impl Reading<'_> {
             .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
         self.prepare(attribution);
         let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
+        // Of each leak, whether HEAD holds it with a mark, and whether without.
+        let mut heads: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        let mut all = Vec::new();
         for (number, unit) in attribution.units.iter().enumerate() {
             if !self.is_recent(unit) {
                 continue;
@@ -94,6 +100,26 @@ impl Reading<'_> {
                 Origin::Name => self.name(unit),
                 _ => self.text(unit),
             };
+            let in_head = unit.in_head && matches!(unit.origin, Origin::Content | Origin::Name);
+            for m in matches.iter().filter(|_| in_head) {
+                if unit.origin == Origin::Name || m.place.blob == unit.head_object {
+                    let (marked, open) = heads.entry(unit.leak).or_default();
+                    *marked |= m.is_marked();
+                    *open |= m.place.dropped.is_none();
+                }
+            }
+            all.push((number, matches));
+        }
+        for (number, mut matches) in all {
+            let Some(unit) = attribution.units.get(number) else {
+                continue;
+            };
+            // A mark wherever HEAD holds a secret covers its past.
+            if matches!(heads.get(&unit.leak), Some((true, false))) {
+                for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
+                    m.place.dropped = Some(Reason::Comment(IN_HEAD.to_owned()).to_string());
+                }
+            }
             if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
                 let print = self.fingerprint(first);
                 let entry = counting.entry(unit.leak);
