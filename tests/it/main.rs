@@ -8,6 +8,7 @@
     reason = "a test that panics has failed, which is what it is for; and none need be fast"
 )]
 
+mod baseline;
 mod cache;
 mod history;
 mod history_hostile;
@@ -19,4 +20,5 @@ mod readme;
 mod rule_files;
 mod rules;
 mod scan;
+mod suppression;
 mod support;
