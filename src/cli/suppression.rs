@@ -223,7 +223,12 @@ pub(crate) fn apply(
         summary.idle.extend(idle_marks(marks, all));
         summary.sort();
     }
-    let owners = owners(project);
+    let any = !applied.kept.is_empty() || !applied.dropped.is_empty();
+    let owners = if any {
+        owners(project)
+    } else {
+        Owners::default()
+    };
     if !owners.is_empty() {
         for finding in applied.kept.iter_mut().chain(&mut applied.dropped) {
             give_owners(finding, &owners, &locate);
@@ -249,7 +254,11 @@ fn idle_marks<'f>(marks: Vec<MarkAt>, findings: impl Iterator<Item = &'f Finding
                 continue;
             }
             // On the first or the last line, or alone on the line above.
-            for line in [place.start.line, place.end.line, place.start.line - 1] {
+            for line in [
+                place.start.line,
+                place.end.line,
+                place.start.line.saturating_sub(1),
+            ] {
                 let rules = used.entry((&place.path, line)).or_default();
                 rules.insert(&finding.rule);
             }

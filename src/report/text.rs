@@ -21,6 +21,8 @@ const PLACES: usize = 5;
 const REFS: usize = 3;
 /// Names of left-out files that are listed.
 const NOTABLE: usize = 10;
+/// Suppressions without use that are listed.
+const IDLE: usize = 100;
 /// Gaps that are listed.
 const GAPS: usize = 20;
 /// Columns of the labels under a finding.
@@ -604,11 +606,15 @@ impl Page<'_> {
         }
         let count = counted(all.len() as u64, "suppression does", "suppressions do");
         self.wrapped(PLAIN, &format!("{count} nothing:"));
-        for idle in all {
+        for idle in all.iter().take(IDLE) {
             let path = report.redactor.path(idle.path.as_bytes());
             let reason = report.redactor.redact(idle.reason.as_bytes());
             let (path, reason) = (printable(&path), printable(&reason));
             self.line(&format!("  {path}:{}: {} {reason}", idle.line, idle.sort));
+        }
+        if all.len() > IDLE {
+            let more = grouped((all.len() - IDLE) as u64);
+            self.line(&format!("  and {more} more"));
         }
     }
 

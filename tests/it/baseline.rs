@@ -16,14 +16,21 @@ fn line(seed: u64) -> String {
 }
 
 fn baseline(folder: &Path, arguments: &[&str]) -> Run {
-    let run = Run::of(program().current_dir(folder).arg("baseline").args(arguments));
+    let run = Run::of(
+        program()
+            .current_dir(folder)
+            .arg("baseline")
+            .args(arguments),
+    );
     assert!(!run.err.contains("panicked"), "{}", run.err);
     run
 }
 
 /// Lines of entries.
 fn entries(text: &str) -> Vec<String> {
-    let lines = text.lines().filter(|l| !l.starts_with('#') && !l.starts_with("salt "));
+    let lines = text
+        .lines()
+        .filter(|l| !l.starts_with('#') && !l.starts_with("salt "));
     lines.map(str::to_owned).collect()
 }
 
@@ -43,7 +50,13 @@ fn what_is_accepted_passes_and_what_is_new_fails() {
     assert_eq!(entries(&text).len(), 2);
     assert_eq!(repo.keysweep(&[]).code, 0);
     let whole = Run::of(program().current_dir(repo.path())).ends_with(0);
-    assert!(whole.out.contains("2 findings are accepted by keysweep-baseline.txt"), "{}", whole.out);
+    assert!(
+        whole
+            .out
+            .contains("2 findings are accepted by keysweep-baseline.txt"),
+        "{}",
+        whole.out
+    );
     // Moved, renamed, committed anew: the same secret.
     repo.git(&["mv", "now.env", "moved.txt"]);
     repo.write("moved.txt", format!("\n\n# a comment\n{}", line(2)));
@@ -56,12 +69,18 @@ fn what_is_accepted_passes_and_what_is_new_fails() {
     // A new one.
     repo.write("new.env", line(3));
     repo.git(&["add", "-A"]);
-    assert_eq!(repo.keysweep(&["--staged"]).only_finding()["path"], "new.env");
+    assert_eq!(
+        repo.keysweep(&["--staged"]).only_finding()["path"],
+        "new.env"
+    );
     repo.commit("new");
     let run = repo.keysweep(&[]);
     assert_eq!((run.code, run.paths()), (1, vec!["new.env".to_owned()]));
     let counts = &run.summary()["baseline"];
-    assert_eq!((&counts["entries"], &counts["accepted"], &counts["gone"]), (&2.into(), &2.into(), &0.into()));
+    assert_eq!(
+        (&counts["entries"], &counts["accepted"], &counts["gone"]),
+        (&2.into(), &2.into(), &0.into())
+    );
 }
 
 #[test]
@@ -69,12 +88,31 @@ fn the_file_holds_no_secret_no_line_no_time_and_no_published_hash() {
     let token = fake::github_pat(1);
     let tree = Tree::new().with("a b/x.env", format!("{}\n{token}\n", "\n".repeat(70)));
     let found = tree.scan(&[]).ends_with(1).only_finding();
-    baseline(tree.path(), &["create", "--owner", "ann", "--expires", "2999-01-31", "--reason", "old  times"]).ends_with(0);
+    baseline(
+        tree.path(),
+        &[
+            "create",
+            "--owner",
+            "ann",
+            "--expires",
+            "2999-01-31",
+            "--reason",
+            "old  times",
+        ],
+    )
+    .ends_with(0);
     let text = read(tree.path());
     assert!(!text.contains(&token) && !text.contains(found["fingerprint"].as_str().unwrap()));
     let all = entries(&text);
     let words: Vec<&str> = all[0].splitn(5, ' ').collect();
-    assert_eq!(words[2..], ["github-pat-classic", "a%20b/x.env", "# owner=ann expires=2999-01-31 old times"]);
+    assert_eq!(
+        words[2..],
+        [
+            "github-pat-classic",
+            "a%20b/x.env",
+            "# owner=ann expires=2999-01-31 old times"
+        ]
+    );
     // The same project twice: another salt, other fingerprints, and nothing else differs.
     baseline(tree.path(), &["create"]).ends_with(2);
     baseline(tree.path(), &["create", "--force"]).ends_with(0);
@@ -85,7 +123,11 @@ fn the_file_holds_no_secret_no_line_no_time_and_no_published_hash() {
     std::fs::remove_file(tree.path().join("a b/x.env")).unwrap();
     let run = tree.scan(&["--min-confidence", "low"]).ends_with(0);
     assert!(run.findings().is_empty(), "{}", run.out);
-    for wrong in [["--owner", "a b"], ["--expires", "soon"], ["--reason", "expires=never"]] {
+    for wrong in [
+        ["--owner", "a b"],
+        ["--expires", "soon"],
+        ["--reason", "expires=never"],
+    ] {
         baseline(tree.path(), &[&["create", "--force"][..], &wrong].concat()).ends_with(2);
     }
 }
@@ -100,12 +142,23 @@ fn update_adds_and_prunes() {
     repo.remove("a.env");
     repo.write("c.env", line(3));
     let run = baseline(&repo.path(), &["update"]).ends_with(0);
-    assert!(run.out.contains("1 added, 2 kept (1 of them not met"), "{}", run.out);
+    assert!(
+        run.out.contains("1 added, 2 kept (1 of them not met"),
+        "{}",
+        run.out
+    );
     let second = read(&repo.path());
-    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (entries(&first).into_iter().collect(), entries(&second).into_iter().collect());
+    let (before, after): (BTreeSet<_>, BTreeSet<_>) = (
+        entries(&first).into_iter().collect(),
+        entries(&second).into_iter().collect(),
+    );
     assert!(before.is_subset(&after) && after.len() == 3, "{second}");
     let run = baseline(&repo.path(), &["update", "--prune"]).ends_with(0);
-    assert!(run.out.contains("0 added, 2 kept, 1 dropped"), "{}", run.out);
+    assert!(
+        run.out.contains("0 added, 2 kept, 1 dropped"),
+        "{}",
+        run.out
+    );
     assert_eq!(entries(&read(&repo.path())).len(), 2);
     // Nothing to do changes nothing.
     let third = read(&repo.path());
@@ -113,7 +166,11 @@ fn update_adds_and_prunes() {
     assert_eq!(read(&repo.path()), third);
     // A part of the project cannot say what is gone.
     repo.write("sub/x", "x");
-    baseline(&repo.path(), &["update", "sub", "--prune", "--baseline", FILE]).ends_with(2);
+    baseline(
+        &repo.path(),
+        &["update", "sub", "--prune", "--baseline", FILE],
+    )
+    .ends_with(2);
     baseline(&repo.path(), &["update", "--prune", "--no-history"]).ends_with(2);
 }
 
@@ -122,10 +179,26 @@ fn entries_that_are_gone_are_counted_and_named() {
     let tree = Tree::new().with("a.env", line(1)).with("b.env", line(2));
     baseline(tree.path(), &["create"]).ends_with(0);
     std::fs::remove_file(tree.path().join("a.env")).unwrap();
-    let run = tree.run(&["scan", "--report-unused-suppressions"]).ends_with(0);
-    assert!(run.out.contains("1 finding is accepted by keysweep-baseline.txt; 1 of its 2 entries were not met"), "{}", run.out);
-    assert!(run.out.contains("1 suppression does nothing:"), "{}", run.out);
-    assert!(run.out.contains(": baseline suppresses nothing"), "{}", run.out);
+    let run = tree
+        .run(&["scan", "--report-unused-suppressions"])
+        .ends_with(0);
+    assert!(
+        run.out.contains(
+            "1 finding is accepted by keysweep-baseline.txt; 1 of its 2 entries were not met"
+        ),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("1 suppression does nothing:"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains(": baseline suppresses nothing"),
+        "{}",
+        run.out
+    );
 }
 
 #[test]
@@ -138,13 +211,20 @@ fn an_entry_expires_and_a_real_leak_is_reported_again() {
     tree.write(FILE, &text);
     let run = tree.run(&["scan"]).ends_with(1);
     assert!(run.out.contains("expired on 2020-01-31"), "{}", run.out);
-    let text = text.replace(" # expires=2020-01-31", "").replace(&all[1], &format!("{} # verdict=real", all[1]));
+    let text = text
+        .replace(" # expires=2020-01-31", "")
+        .replace(&all[1], &format!("{} # verdict=real", all[1]));
     tree.write(FILE, &text);
     assert_eq!(tree.scan(&[]).ends_with(1).findings().len(), 1);
     tree.write(FILE, format!("{text}<<<<<<< HEAD\n"));
     let run = tree.scan(&[]).ends_with(2);
     let last = text.lines().count() + 1;
-    assert!(run.err.contains(&format!("{FILE}:{last}: a conflict of a merge")), "{}", run.err);
+    assert!(
+        run.err
+            .contains(&format!("{FILE}:{last}: a conflict of a merge")),
+        "{}",
+        run.err
+    );
 }
 
 #[test]
@@ -157,10 +237,18 @@ fn a_named_baseline_counts_for_every_command() {
     assert!(!repo.path().join(FILE).exists() && !repo.path().join(".gitattributes").exists());
     assert_eq!(repo.keysweep(&[]).code, 1);
     assert_eq!(repo.keysweep(&["--baseline", file]).code, 0);
-    let scan = program().current_dir(repo.path()).args(["scan", "--baseline", file]).output().unwrap();
+    let scan = program()
+        .current_dir(repo.path())
+        .args(["scan", "--baseline", file])
+        .output()
+        .unwrap();
     assert_eq!(scan.status.code(), Some(0));
     let run = repo.keysweep(&["--baseline", "missing.txt"]);
-    assert!(run.code == 2 && run.err.contains("keysweep baseline create"), "{}", run.err);
+    assert!(
+        run.code == 2 && run.err.contains("keysweep baseline create"),
+        "{}",
+        run.err
+    );
     // A bare repository has no file of its own; the named one counts.
     repo.git_in(".", &["clone", "-q", "--bare", "work", "bare.git"]);
     assert_eq!(repo.keysweep_in("bare.git", &[]).code, 1);
@@ -181,7 +269,11 @@ fn merged(repo: &Repo, round: u64, count: u64) -> bool {
     }
     let clean = repo.try_git(&["merge", "-q", "-m", "both", "side0"]);
     if clean {
-        let found = Run::of(program().current_dir(repo.path()).args(["scan", "--format", "jsonl"]));
+        let found = Run::of(
+            program()
+                .current_dir(repo.path())
+                .args(["scan", "--format", "jsonl"]),
+        );
         assert_eq!(found.code, 0, "{}{}", found.out, found.err);
         let before = entries(&read(&repo.path()));
         baseline(&repo.path(), &["update", "--no-history"]).ends_with(0);
@@ -232,7 +324,10 @@ fn baselines_begun_on_two_branches_are_one_after_the_merge() {
     let start = repo.commit("a");
     for side in ["one", "two"] {
         repo.git(&["checkout", "-q", "-B", side, &start]);
-        repo.write(&format!("{side}.env"), line(if side == "one" { 2 } else { 3 }));
+        repo.write(
+            &format!("{side}.env"),
+            line(if side == "one" { 2 } else { 3 }),
+        );
         baseline(&repo.path(), &["create"]).ends_with(0);
         repo.commit("baseline");
     }
@@ -252,7 +347,11 @@ fn audit_refuses_without_a_terminal() {
 #[cfg(target_os = "linux")]
 fn audit(folder: &Path, arguments: &[&str], keys: &str) -> (i32, String) {
     let exe = assert_cmd::cargo::cargo_bin!("keysweep");
-    let command = format!("stty cols 100 rows 40; exec '{}' baseline audit {}", exe.display(), arguments.join(" "));
+    let command = format!(
+        "stty cols 100 rows 40; exec '{}' baseline audit {}",
+        exe.display(),
+        arguments.join(" ")
+    );
     let mut child = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
         .current_dir(folder)
@@ -283,7 +382,11 @@ fn audit(folder: &Path, arguments: &[&str], keys: &str) -> (i32, String) {
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
         }
-        assert!(begun.elapsed() < Duration::from_secs(100), "{}", String::from_utf8_lossy(&out));
+        assert!(
+            begun.elapsed() < Duration::from_secs(100),
+            "{}",
+            String::from_utf8_lossy(&out)
+        );
         let text = String::from_utf8_lossy(&out);
         if text.matches("[q] quit").count() > asked
             && let Some(key) = keys.next()
@@ -294,7 +397,10 @@ fn audit(folder: &Path, arguments: &[&str], keys: &str) -> (i32, String) {
         }
     }
     let status = child.wait().unwrap();
-    (status.code().unwrap(), String::from_utf8_lossy(&out).into_owned())
+    (
+        status.code().unwrap(),
+        String::from_utf8_lossy(&out).into_owned(),
+    )
 }
 
 #[cfg(target_os = "linux")]
@@ -305,13 +411,23 @@ fn audit_takes_one_key_a_decision_and_goes_on_where_it_stopped() {
         tree.write(&format!("{seed}.env"), line(seed));
     }
     baseline(tree.path(), &["create"]).ends_with(0);
-    let decided = |word: &str| read(tree.path()).matches(&format!("verdict={word}")).count();
+    let decided = |word: &str| {
+        read(tree.path())
+            .matches(&format!("verdict={word}"))
+            .count()
+    };
     // A false alarm, one that is skipped, and away.
     let (code, screen) = audit(tree.path(), &[], "fsq");
     assert_eq!(code, 0, "{screen}");
-    assert!(screen.contains("1 of 4, not decided") && screen.contains("3 of 4"), "{screen}");
+    assert!(
+        screen.contains("1 of 4, not decided") && screen.contains("3 of 4"),
+        "{screen}"
+    );
     assert!(screen.contains("1 decided, 3 left"), "{screen}");
-    assert_eq!((decided("false-alarm"), decided("accepted"), decided("real")), (1, 0, 0));
+    assert_eq!(
+        (decided("false-alarm"), decided("accepted"), decided("real")),
+        (1, 0, 0)
+    );
     for seed in 1..=4 {
         assert!(!screen.contains(&fake::github_pat(seed)));
     }
@@ -319,14 +435,23 @@ fn audit_takes_one_key_a_decision_and_goes_on_where_it_stopped() {
     let (code, screen) = audit(tree.path(), &["--owner", "ann"], "abrvaa");
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("1 of 3, accepted"), "{screen}");
-    assert!((1..=4).any(|seed| screen.contains(&fake::github_pat(seed))), "{screen}");
+    assert!(
+        (1..=4).any(|seed| screen.contains(&fake::github_pat(seed))),
+        "{screen}"
+    );
     assert!(screen.contains("3 decided, 0 left"), "{screen}");
-    assert_eq!((decided("false-alarm"), decided("accepted"), decided("real")), (1, 2, 1));
+    assert_eq!(
+        (decided("false-alarm"), decided("accepted"), decided("real")),
+        (1, 2, 1)
+    );
     assert_eq!(read(tree.path()).matches("owner=ann").count(), 3);
     // The real one is reported again, the others are not.
     assert_eq!(tree.scan(&[]).ends_with(1).findings().len(), 1);
     let (code, screen) = audit(tree.path(), &[], "");
-    assert!(code == 0 && screen.contains("nothing left to decide"), "{screen}");
+    assert!(
+        code == 0 && screen.contains("nothing left to decide"),
+        "{screen}"
+    );
     // Everything again, and interrupted.
     let (code, screen) = audit(tree.path(), &["--all"], "\u{3}");
     assert!(code == 130 && screen.contains("1 of 4"), "{code} {screen}");

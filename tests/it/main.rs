@@ -20,5 +20,5 @@ mod readme;
 mod rule_files;
 mod rules;
 mod scan;
-mod suppression;
 mod support;
+mod suppression;

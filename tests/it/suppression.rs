@@ -11,12 +11,15 @@ fn line(seed: u64) -> String {
 
 fn reasons(run: &crate::support::Run) -> Vec<String> {
     let all = run.findings().into_iter();
-    all.filter_map(|f| f["suppressed"].as_str().map(str::to_owned)).collect()
+    all.filter_map(|f| f["suppressed"].as_str().map(str::to_owned))
+        .collect()
 }
 
 #[test]
 fn a_line_of_the_ignore_file_is_a_fingerprint_or_a_glob() {
-    let tree = Tree::new().with("a/one.env", line(1)).with("b/two.env", line(2));
+    let tree = Tree::new()
+        .with("a/one.env", line(1))
+        .with("b/two.env", line(2));
     let found = tree.scan(&[]).ends_with(1).findings();
     let print = found[0]["fingerprint"].as_str().unwrap().to_owned();
     tree.write(
@@ -52,13 +55,20 @@ fn an_ignore_file_below_holds_there_alone() {
 fn a_bad_line_is_an_error_with_its_place() {
     let tree = Tree::new().with("a/one.env", line(1));
     for (text, part) in [
-        ("ok\n0123456789abcdef0123456789abcdef01234567\n", "32 hexadecimal digits"),
+        (
+            "ok\n0123456789abcdef0123456789abcdef01234567\n",
+            "32 hexadecimal digits",
+        ),
         ("ok\n*.env # expires=tomorrow\n", "expires=2027-01-31"),
         ("ok\na[\n", "no glob"),
     ] {
         tree.write("a/.keysweepignore", text);
         let run = tree.scan(&[]).ends_with(2);
-        assert!(run.err.contains("a/.keysweepignore:2: ") && run.err.contains(part), "{}", run.err);
+        assert!(
+            run.err.contains("a/.keysweepignore:2: ") && run.err.contains(part),
+            "{}",
+            run.err
+        );
     }
 }
 
@@ -66,13 +76,32 @@ fn a_bad_line_is_an_error_with_its_place() {
 fn what_has_expired_does_not_suppress_and_is_named() {
     let tree = Tree::new()
         .with("a.env", line(1))
-        .with("b.env", format!("{} # keysweep:allow expires=2020-12-31 old\n", line(2).trim()))
+        .with(
+            "b.env",
+            format!(
+                "{} # keysweep:allow expires=2020-12-31 old\n",
+                line(2).trim()
+            ),
+        )
         .with(".keysweepignore", "a.env # expires=2021-01-31\n");
     let run = tree.run(&["scan"]).ends_with(1);
-    assert!(run.out.contains(".keysweepignore:1 expired on 2021-01-31"), "{}", run.out);
-    assert!(run.out.contains("`keysweep:allow` expired on 2020-12-31"), "{}", run.out);
+    assert!(
+        run.out.contains(".keysweepignore:1 expired on 2021-01-31"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("`keysweep:allow` expired on 2020-12-31"),
+        "{}",
+        run.out
+    );
     let found = tree.scan(&[]).ends_with(1).findings();
-    let named = |at: usize| found[at]["places"][0]["expired_suppression"].as_str().unwrap().to_owned();
+    let named = |at: usize| {
+        found[at]["places"][0]["expired_suppression"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     assert!(named(0).starts_with(".keysweepignore:1") && named(1).contains("2020-12-31"));
 }
 
@@ -88,16 +117,31 @@ fn comments_name_rule_owner_day_and_reason() {
         reasons(&run),
         ["suppressed by `keysweep:allow` (owner ann, until 2999-12-31: a sample)"]
     );
-    tree.write("a.py", format!("t = '{token}'  # keysweep:allow=npm-token\n"));
+    tree.write(
+        "a.py",
+        format!("t = '{token}'  # keysweep:allow=npm-token\n"),
+    );
     tree.scan(&[]).ends_with(1);
-    tree.write("a.py", format!("# keysweep:allow=github-pat-classic owner=ann\nt = '{token}'\n"));
+    tree.write(
+        "a.py",
+        format!("# keysweep:allow=github-pat-classic owner=ann\nt = '{token}'\n"),
+    );
     tree.scan(&[]).ends_with(0);
     // A day that cannot be read accepts nothing, and is told.
-    tree.write("a.py", format!("t = '{token}'  # keysweep:allow expires=31.12.2999\n"));
+    tree.write(
+        "a.py",
+        format!("t = '{token}'  # keysweep:allow expires=31.12.2999\n"),
+    );
     let run = tree.run(&["scan"]).ends_with(1);
     assert!(run.out.contains("expires=2027-01-31"), "{}", run.out);
     // What stands behind the mark never shows a secret.
-    tree.write("a.py", format!("# keysweep:allow was {}\nt = '{token}'\n", fake::npm_token(3)));
+    tree.write(
+        "a.py",
+        format!(
+            "# keysweep:allow was {}\nt = '{token}'\n",
+            fake::npm_token(3)
+        ),
+    );
     let run = tree.scan(&["--show-suppressed"]);
     run.hides(&token);
     run.hides(&fake::npm_token(3));
@@ -107,8 +151,14 @@ fn comments_name_rule_owner_day_and_reason() {
 fn unused_suppressions_are_named() {
     let token = fake::github_pat(1);
     let tree = Tree::new()
-        .with("a.py", format!("t = '{token}'  # keysweep:allow\n# keysweep:allow\nx = 1\n"))
-        .with("b.py", format!("t = '{token}'  # keysweep:allow=npm-token\n"))
+        .with(
+            "a.py",
+            format!("t = '{token}'  # keysweep:allow\n# keysweep:allow\nx = 1\n"),
+        )
+        .with(
+            "b.py",
+            format!("t = '{token}'  # keysweep:allow=npm-token\n"),
+        )
         .with("c/.keysweepignore", "none\n")
         .with(".keysweepignore", "b.py\nd.py\ne.py # expires=2020-01-01\n");
     let run = tree.scan(&["--report-unused-suppressions"]).ends_with(0);
@@ -131,10 +181,16 @@ fn unused_suppressions_are_named() {
     let expected = expected.map(|(path, line, reason)| (path.to_owned(), line, reason.to_owned()));
     assert_eq!(idle, expected);
     let text = tree.run(&["scan", "--report-unused-suppressions"]);
-    assert!(text.out.contains("5 suppressions do nothing:"), "{}", text.out);
+    assert!(
+        text.out.contains("5 suppressions do nothing:"),
+        "{}",
+        text.out
+    );
     // A part of a project cannot tell.
     tree.repository();
-    let run = tree.scan(&["c", "--report-unused-suppressions"]).ends_with(2);
+    let run = tree
+        .scan(&["c", "--report-unused-suppressions"])
+        .ends_with(2);
     assert!(run.err.contains("whole project"), "{}", run.err);
     assert!(tree.scan(&[]).records("unused_suppression").is_empty());
 }
@@ -177,7 +233,10 @@ fn a_mark_in_head_covers_the_past() {
     // Where HEAD holds it without a mark as well, it counts.
     repo.commit_file("other.env", line(1));
     assert_eq!(repo.keysweep(&[]).code, 1);
-    assert_eq!(repo.keysweep(&["--range", &format!("{base}..HEAD")]).code, 1);
+    assert_eq!(
+        repo.keysweep(&["--range", &format!("{base}..HEAD")]).code,
+        1
+    );
 }
 
 #[test]
@@ -205,17 +264,30 @@ fn owners_come_from_codeowners() {
         .with("docs/b.env", line(1))
         .with("none.env", line(2))
         .with("CODEOWNERS", "* @wrong\n")
-        .with(".github/CODEOWNERS", "*.env @all\n/src/ @org/back ann@example.org\nnone.env\n");
+        .with(
+            ".github/CODEOWNERS",
+            "*.env @all\n/src/ @org/back ann@example.org\nnone.env\n",
+        );
     tree.repository();
     let found = tree.scan(&[]).ends_with(1).findings();
     let of = |path: &str| -> Value {
         found.iter().find(|f| f["path"] == path).unwrap()["owners"].clone()
     };
-    assert_eq!(of("docs/b.env"), json!(["@all", "@org/back", "ann@example.org"]));
+    assert_eq!(
+        of("docs/b.env"),
+        json!(["@all", "@org/back", "ann@example.org"])
+    );
     assert_eq!(of("none.env"), Value::Null);
-    assert_eq!(tree.scan(&["src"]).findings()[0]["owners"], json!(["@org/back", "ann@example.org"]));
+    assert_eq!(
+        tree.scan(&["src"]).findings()[0]["owners"],
+        json!(["@org/back", "ann@example.org"])
+    );
     let text = tree.run(&["scan", "src"]);
-    assert!(text.out.contains("owners:  @org/back, ann@example.org"), "{}", text.out);
+    assert!(
+        text.out.contains("owners:  @org/back, ann@example.org"),
+        "{}",
+        text.out
+    );
     let sarif = tree.run(&["scan", "src", "--format", "sarif"]);
     let sarif: Value = serde_json::from_str(&sarif.out).unwrap();
     let owners = &sarif["runs"][0]["results"][0]["properties"]["owners"];
@@ -227,19 +299,30 @@ fn history_has_owners_too() {
     let repo = Repo::new();
     repo.commit_file("src/a.env", line(1));
     repo.commit_file("CODEOWNERS", "src/ @back\n");
-    assert_eq!(repo.keysweep(&[]).only_finding()["owners"], json!(["@back"]));
+    assert_eq!(
+        repo.keysweep(&[]).only_finding()["owners"],
+        json!(["@back"])
+    );
 }
 
 #[cfg(unix)]
 #[test]
 fn links_pipes_and_huge_files_are_not_obeyed() {
     use std::os::unix::fs::symlink;
-    let outside = Tree::new().with("all", "*\n").with("github/CODEOWNERS", "* @evil\n");
+    let outside = Tree::new()
+        .with("all", "*\n")
+        .with("github/CODEOWNERS", "* @evil\n");
     let tree = Tree::new().with("a/one.env", line(1));
-    symlink(outside.path().join("all"), tree.path().join(".keysweepignore")).unwrap();
+    symlink(
+        outside.path().join("all"),
+        tree.path().join(".keysweepignore"),
+    )
+    .unwrap();
     symlink(outside.path().join("github"), tree.path().join(".github")).unwrap();
     let pipe = |name: &str| {
-        let made = std::process::Command::new("mkfifo").arg(tree.path().join(name)).status();
+        let made = std::process::Command::new("mkfifo")
+            .arg(tree.path().join(name))
+            .status();
         assert!(made.unwrap().success());
     };
     pipe("a/.keysweepignore");
@@ -250,5 +333,9 @@ fn links_pipes_and_huge_files_are_not_obeyed() {
     std::fs::remove_file(tree.path().join(".keysweepignore")).unwrap();
     tree.write(".keysweepignore", "x\n".repeat(1 << 20));
     let run = tree.scan(&[]).ends_with(2);
-    assert!(run.err.contains(".keysweepignore: larger than 1 MB"), "{}", run.err);
+    assert!(
+        run.err.contains(".keysweepignore: larger than 1 MB"),
+        "{}",
+        run.err
+    );
 }

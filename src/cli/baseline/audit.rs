@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, read};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
 use crossterm::{cursor, execute, terminal};
 
 use keysweep::model::{Finding, Summary};
@@ -18,6 +18,7 @@ use keysweep::report::{self, Redactor, Report, printable};
 
 use super::super::args::Shared;
 use super::super::exit::Exit;
+use super::super::progress::stopped;
 use super::super::suppression::{self, Project};
 use super::{AuditArgs, Scanned, console, save, say, shown_path};
 
@@ -169,6 +170,13 @@ impl Session<'_> {
             let lines = self.lines(items.len(), finding, baseline, key)?;
             draw(&lines)?;
             let action = loop {
+                // A signal says that the terminal is gone, or that the user had enough.
+                if stopped() {
+                    break Action::Interrupt;
+                }
+                if !poll(Duration::from_millis(200))? {
+                    continue;
+                }
                 match read()? {
                     Event::Key(key) if key.kind != KeyEventKind::Release => {
                         if let Some(action) = action(&key) {
