@@ -416,11 +416,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut baseline = filled(&[3, 200]);
-        let last = baseline.entries.values_mut().last().unwrap();
+        let last = baseline.entries.values_mut().last().expect("it is right");
         last.verdict = Some(Verdict::Accepted);
-        last.note = Note::parse("owner=ann expires=2027-01-31 old sandbox").unwrap();
+        last.note = Note::parse("owner=ann expires=2027-01-31 old sandbox").expect("it is right");
         let text = baseline.render(None);
-        let read = Baseline::parse("b", text.as_bytes()).unwrap();
+        let read = Baseline::parse("b", text.as_bytes()).expect("it is right");
         assert_eq!(read.render(None), text);
         assert!(text.contains("\n#03\n03030303"), "{text}");
         assert!(text.contains(
@@ -437,11 +437,13 @@ mod tests {
             .entries
             .insert((Fingerprint([2; 16]), salt), entry("x"));
         let both = format!("{one}{}", other.render(None));
-        let read = Baseline::parse("b", both.as_bytes()).unwrap();
+        let read = Baseline::parse("b", both.as_bytes()).expect("it is right");
         assert_eq!((read.entries.len(), read.salts.len()), (2, 2));
         let twice = format!("{one}{one}");
         assert_eq!(
-            Baseline::parse("b", twice.as_bytes()).unwrap().render(None),
+            Baseline::parse("b", twice.as_bytes())
+                .expect("it is right")
+                .render(None),
             one
         );
     }
@@ -455,10 +457,10 @@ mod tests {
             .insert((Fingerprint([2; 16]), id.clone()), entry("x"));
         let text = baseline.render(Some(b"project"));
         assert!(text.contains(&format!("\nsalt {id}\n")));
-        let mut read = Baseline::parse("b", text.as_bytes()).unwrap();
+        let mut read = Baseline::parse("b", text.as_bytes()).expect("it is right");
         assert!(read.clone().complete(Some(b"another")).is_err());
         assert!(read.clone().complete(None).is_err());
-        read.complete(Some(b"project")).unwrap();
+        read.complete(Some(b"project")).expect("it is right");
         assert_eq!(read.render(Some(b"project")), text);
     }
 
@@ -479,7 +481,8 @@ mod tests {
             ("02020202020202020202020202020202 x", "a line is"),
         ] {
             let lines = good.lines().count();
-            let error = Baseline::parse("b", format!("{good}{line}\n").as_bytes()).unwrap_err();
+            let error = Baseline::parse("b", format!("{good}{line}\n").as_bytes())
+                .expect_err("it is wrong");
             let text = error.to_string();
             assert!(
                 text.starts_with(&format!("b:{}: ", lines + 1)) && text.contains(part),

@@ -244,12 +244,15 @@ mod tests {
             "x # keysweep:allow=npm-token,pypi-token owner=ann expires=2027-01-31 a test value",
         );
         assert_eq!(found.rules, ["npm-token", "pypi-token"]);
-        let note = found.note.unwrap();
+        let note = found.note.expect("it is right");
         assert_eq!(note.owner.as_deref(), Some("ann"));
         assert_eq!(note.reason.as_deref(), Some("a test value"));
         let older = mark("<!-- keysweep:allow other-rule, npm-token: well known -->");
         assert_eq!(older.rules, ["other-rule", "npm-token"]);
-        assert_eq!(older.note.unwrap().reason.as_deref(), Some("well known"));
+        assert_eq!(
+            older.note.expect("it is right").reason.as_deref(),
+            Some("well known")
+        );
         assert_eq!(
             mark("/* keysweep:allow */"),
             Mark {
@@ -273,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_mark_that_is_over_or_wrong_does_not_accept() {
-        let today = Some("2027-02-01".parse().unwrap());
+        let today = Some("2027-02-01".parse().expect("it is right"));
         let ask = |text: &str| allows(text.as_bytes(), &(0..6), "npm-token", today);
         assert!(matches!(
             ask("secret # keysweep:allow expires=2027-01-31\n"),

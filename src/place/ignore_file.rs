@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn only(line: &str) -> AllowEntry {
-        let mut all = parse("f", line.as_bytes()).unwrap();
+        let mut all = parse("f", line.as_bytes()).expect("it is right");
         assert_eq!(all.len(), 1, "{line}");
         all.remove(0)
     }
@@ -120,11 +120,18 @@ mod tests {
             (entry.owner.as_deref(), entry.reason.as_deref()),
             (Some("ann"), Some("theirs"))
         );
-        assert_eq!(entry.expires.unwrap().to_string(), "2027-01-31");
+        assert_eq!(
+            entry.expires.expect("it is right").to_string(),
+            "2027-01-31"
+        );
         assert_eq!(only("docs/**/*.md # prose").paths, ["docs/**/*.md"]);
         assert_eq!(only("\\#odd#name").paths, ["#odd#name"]);
         assert_eq!(only("\u{feff}*.pem").paths, ["*.pem"]);
-        assert!(parse("f", b"\n  \n# only a comment\n").unwrap().is_empty());
+        assert!(
+            parse("f", b"\n  \n# only a comment\n")
+                .expect("it is right")
+                .is_empty()
+        );
     }
 
     #[test]
@@ -141,7 +148,7 @@ mod tests {
                 "sub/.keysweepignore",
                 format!("# first\n{line}\n").as_bytes(),
             )
-            .unwrap_err();
+            .expect_err("it is wrong");
             let text = error.to_string();
             assert!(
                 text.starts_with("sub/.keysweepignore:2: ") && text.contains(part),

@@ -93,20 +93,21 @@ mod tests {
 
     #[test]
     fn owner_and_day_may_stand_anywhere() {
-        let note = Note::parse("a sandbox key owner=pay expires=2027-01-31 of theirs").unwrap();
+        let note = Note::parse("a sandbox key owner=pay expires=2027-01-31 of theirs")
+            .expect("it is right");
         assert_eq!(note.owner.as_deref(), Some("pay"));
         assert_eq!(note.reason.as_deref(), Some("a sandbox key of theirs"));
         assert_eq!(
             note.to_string(),
             " (owner pay, until 2027-01-31: a sandbox key of theirs)"
         );
-        assert_eq!(Note::parse("").unwrap(), Note::default());
+        assert_eq!(Note::parse("").expect("it is right"), Note::default());
     }
 
     #[test]
     fn the_day_itself_counts() {
-        let note = Note::parse("expires=2027-01-31*/").unwrap();
-        let over = |day: &str| note.is_over(Some(day.parse().unwrap()));
+        let note = Note::parse("expires=2027-01-31*/").expect("it is right");
+        let over = |day: &str| note.is_over(Some(day.parse().expect("it is right")));
         assert!(!over("2027-01-31") && over("2027-02-01"));
         assert!(!note.is_over(None));
     }

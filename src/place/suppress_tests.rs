@@ -51,11 +51,11 @@ fn finding(places: Vec<Place>) -> Finding {
 }
 
 fn today() -> Option<Date> {
-    Some("2026-06-01".parse().unwrap())
+    Some("2026-06-01".parse().expect("it is right"))
 }
 
 fn run(scopes: Vec<Scope>, findings: Vec<Finding>) -> (Applied, Suppressions) {
-    let suppressions = Suppressions::new(scopes, None).unwrap();
+    let suppressions = Suppressions::new(scopes, None).expect("it is right");
     let locate = |place: &Place| Some(place.path.clone());
     let applied = apply(findings, Vec::new(), &suppressions, &locate, today());
     (applied, suppressions)
@@ -161,7 +161,7 @@ fn an_entry_holds_below_its_folder_alone() {
     let kept = &applied.kept[0].places;
     let open: Vec<_> = kept.iter().filter(|p| p.dropped.is_none()).collect();
     assert_eq!(open.len(), 2);
-    let last = kept.last().unwrap();
+    let last = kept.last().expect("it is right");
     assert_eq!(last.path, b"src/a.env");
     assert_eq!(
         last.dropped.as_deref(),
@@ -200,7 +200,7 @@ fn a_message_has_no_path() {
 fn what_is_over_is_named_and_does_not_suppress() {
     let mut old = entry();
     old.rules = texts(&["generic-password"]);
-    old.expires = Some("2026-05-31".parse().unwrap());
+    old.expires = Some("2026-05-31".parse().expect("it is right"));
     let (applied, all) = run(scope("", old.clone()), vec![finding(vec![place("a")])]);
     let lapsed = applied.kept[0].places[0].lapsed.as_deref();
     assert_eq!(lapsed, Some("keysweep.toml:7 expired on 2026-05-31"));
@@ -220,7 +220,7 @@ fn owner_day_and_reason_are_told() {
     one.rules = texts(&["generic-password"]);
     one.owner = Some("ann".into());
     one.reason = Some("a sandbox".into());
-    one.expires = Some("2027-01-31".parse().unwrap());
+    one.expires = Some("2027-01-31".parse().expect("it is right"));
     let (applied, _) = run(scope("", one), vec![finding(vec![place("a")])]);
     assert_eq!(
         applied.dropped[0].places[0].dropped.as_deref(),
@@ -234,7 +234,7 @@ fn bad_entries_name_file_and_line() {
         let mut one = entry();
         change(&mut one);
         Suppressions::new(scope("", one), None)
-            .unwrap_err()
+            .expect_err("it is wrong")
             .to_string()
     };
     for text in [

@@ -508,7 +508,8 @@ impl Page<'_> {
             match baseline.gone {
                 Some(gone) if gone > 0 => {
                     let all = counted(baseline.entries, "entry", "entries");
-                    let _ = write!(text, "; {} of its {all} were not met here", grouped(gone));
+                    let were = if gone == 1 { "was" } else { "were" };
+                    let _ = write!(text, "; {} of its {all} {were} not met", grouped(gone));
                 }
                 _ => {}
             }

@@ -108,6 +108,7 @@ impl Scan<'_> {
     /// Scans one commit; gives the secrets that it adds, and those that were there before.
     fn addition(&mut self, addition: &Addition) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
         let mut matches = Vec::new();
+        self.forget(&addition.removed);
         for change in &addition.changes {
             self.outcome.summary.files += 1;
             let known = self.known.get(&change.new);
@@ -132,7 +133,6 @@ impl Scan<'_> {
             }
             self.known.insert(change.new, found);
         }
-        self.forget(&addition.removed);
         if let Some(commit) = addition.commit
             && self.options.metadata
         {
