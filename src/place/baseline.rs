@@ -416,7 +416,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         let mut baseline = filled(&[3, 200]);
-        let last = baseline.entries.values_mut().last().expect("it is right");
+        let last = baseline
+            .entries
+            .values_mut()
+            .next_back()
+            .expect("it is right");
         last.verdict = Some(Verdict::Accepted);
         last.note = Note::parse("owner=ann expires=2027-01-31 old sandbox").expect("it is right");
         let text = baseline.render(None);

@@ -76,7 +76,8 @@ fn what_is_accepted_passes_and_what_is_new_fails() {
     repo.commit("new");
     let run = repo.keysweep(&[]);
     assert_eq!((run.code, run.paths()), (1, vec!["new.env".to_owned()]));
-    let counts = &run.summary()["baseline"];
+    let summary = run.summary();
+    let counts = &summary["baseline"];
     assert_eq!(
         (&counts["entries"], &counts["accepted"], &counts["gone"]),
         (&2.into(), &2.into(), &0.into())
