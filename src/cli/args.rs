@@ -71,6 +71,9 @@ pub(crate) enum Command {
     /// Install, remove or run git hooks that scan what is committed or pushed
     #[command(subcommand)]
     Hook(super::hook::HookCommand),
+    /// Accept what is there today, so that only new findings fail
+    #[command(subcommand)]
+    Baseline(super::baseline::BaselineCommand),
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -227,6 +230,9 @@ pub(crate) struct CommonArgs {
     #[arg(long, help_heading = "What is reported")]
     pub(crate) no_inline_allow: bool,
 
+    #[command(flatten)]
+    pub(crate) suppression: super::suppression::SuppressionArgs,
+
     /// Exit code for findings instead of 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "How it ends")]
     pub(crate) exit_code: Option<u8>,
@@ -328,7 +334,7 @@ impl From<FailOn> for Severity {
 }
 
 /// A command's arguments when none is given.
-fn defaults<A: clap::Args>() -> A {
+pub(crate) fn defaults<A: clap::Args>() -> A {
     let command = A::augment_args(clap::Command::new("keysweep"));
     let matches = command.get_matches_from(["keysweep"]);
     A::from_arg_matches(&matches).unwrap_or_else(|e| e.exit())

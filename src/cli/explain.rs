@@ -42,6 +42,7 @@ pub(crate) fn run(
     let settings = Settings {
         inline_allow: !args.common.no_inline_allow,
         keep_dropped: true,
+        ..args.common.settings()
     };
     let options = Options {
         settings,

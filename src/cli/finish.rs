@@ -12,6 +12,7 @@ use keysweep::scan::{Collected, Engine, Settings};
 use super::args::{CommonArgs, Shared};
 use super::console;
 use super::exit::Exit;
+use super::suppression::{self, Layout};
 
 /// What a run found.
 pub(crate) struct Results {
@@ -23,6 +24,8 @@ pub(crate) struct Results {
     /// HEAD's commit and branch, where a history was scanned.
     pub(crate) revision: Option<String>,
     pub(crate) branch: Option<String>,
+    /// Whose ignore files, baseline and owners count.
+    pub(crate) layout: Layout,
 }
 
 impl CommonArgs {
@@ -31,6 +34,8 @@ impl CommonArgs {
         Settings {
             inline_allow: !self.no_inline_allow,
             keep_dropped: self.show_suppressed,
+            today: suppression::today(),
+            list_marks: self.suppression.report_unused_suppressions,
         }
     }
 
@@ -66,6 +71,7 @@ pub(crate) fn run_with(
     args: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
+    suppression::run(&mut results, args)?;
     let least = Confidence::from(args.min_confidence);
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
     let collected = &results.collected;

@@ -22,6 +22,7 @@ use super::exit::Exit;
 use super::finish::{self, Results};
 use super::progress::Progress;
 use super::project;
+use super::suppression::{self, Layout};
 
 /// Bytes for objects, and for what is known of trees.
 pub(crate) const MEMORY: u64 = 256 << 20;
@@ -34,6 +35,8 @@ pub(crate) struct Scanned {
     /// HEAD's commit and branch.
     pub(crate) revision: Option<String>,
     pub(crate) branch: Option<String>,
+    /// The working tree that the repository's files belong to.
+    work_tree: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -42,6 +45,12 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let project = &args.common.project;
     finish::check(shared)?;
     let engine = super::scan::engine(&args.common)?;
+    let is_whole = !args.staged
+        && !args.unstaged
+        && args.range.is_none()
+        && args.since.is_none()
+        && args.branch.is_empty();
+    suppression::check_whole(&args.common, is_whole)?;
     let started = Instant::now();
     let address = args.repo.to_str().filter(|text| is_address(text));
     let (scanned, root) = match address {
@@ -59,6 +68,8 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
     };
     let mut outcome = scanned.outcome;
     project.account(engine.rules(), &mut outcome.summary, shared);
+    let mut layout = Layout::of_repository(scanned.work_tree.as_deref());
+    layout.whole = is_whole;
     if shared.verbose > 0 {
         for note in &outcome.notes {
             let _ = writeln!(io::stderr(), "keysweep: {note}");
@@ -72,6 +83,7 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         elapsed: started.elapsed(),
         revision: scanned.revision,
         branch: scanned.branch,
+        layout,
     };
     finish::run(&engine, results, &args.common, shared)
 }
@@ -171,6 +183,7 @@ fn of_repository(
         outcome,
         revision: refs.head.map(|id| id.to_string()),
         branch: refs.head_name,
+        work_tree: repo.work_tree,
     })
 }
 

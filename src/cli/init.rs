@@ -184,7 +184,7 @@ fn document(salt: &str) -> String {
 fingerprint_salt = "{salt}"
 
 # Findings that are known and accepted for now; only new ones fail.
-# baseline = "keysweep-baseline.toml"
+# baseline = "keysweep-baseline.txt"
 
 [scan]
 # Left out: globs relative to this folder. `*` also crosses `/`, a bare name means that name anywhere, a folder

@@ -1,6 +1,7 @@
 //! The command line: arguments → library calls → reports and exit codes.
 
 mod args;
+mod baseline;
 #[cfg(feature = "online")]
 mod clone;
 mod config;
@@ -17,6 +18,7 @@ mod project;
 mod report;
 mod rules;
 mod scan;
+mod suppression;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -94,6 +96,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Hook(command)) => hook::run(command, &shared),
+        Some(Command::Baseline(command)) => baseline::run(command, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Config(command)) => config::run(command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),

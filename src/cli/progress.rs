@@ -9,6 +9,14 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use keysweep::model::Observer;
 
+/// Whether the user or the system asked the program to stop: there is one handler for all runs of a process.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the program was asked to stop.
+pub(crate) fn stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
+}
+
 /// Counts what the scanner tells, and draws it ten times a second from a thread of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -30,7 +38,7 @@ impl Observer for Counters {
     }
 
     fn cancelled(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed) || stopped()
     }
 }
 
@@ -46,7 +54,10 @@ impl Progress {
         let counters = Arc::new(Counters::default());
         let on_signal = Arc::clone(&counters);
         // A handler set earlier stays; then there is nothing more to do.
-        let _ = ctrlc::set_handler(move || on_signal.stop.store(true, Ordering::Relaxed));
+        let _ = ctrlc::set_handler(move || {
+            STOPPED.store(true, Ordering::Relaxed);
+            on_signal.stop.store(true, Ordering::Relaxed);
+        });
         let visible = !quiet
             && io::stderr().is_terminal()
             && std::env::var_os("TERM").is_none_or(|t| t != "dumb");

@@ -96,6 +96,8 @@ pub(crate) struct Project(Option<Arc<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// Whether files of the tree count.
+    looks: bool,
     /// The working tree's top, or the scanned folder; empty where there is none.
     root: PathBuf,
     folders: Arc<Folders>,
@@ -275,6 +277,7 @@ fn discover(tops: &[PathBuf], args: &ConfigArgs) -> anyhow::Result<Inner> {
     layers.extend(user);
     let one_root = roots.iter().all(|(other, _)| *other == root);
     Ok(Inner {
+        looks,
         root,
         one_root,
         folders: Arc::new(folders),
@@ -894,21 +897,24 @@ pub(crate) fn skipped(path: &[u8]) -> Skip {
 }
 
 impl Project {
-    /// The project's root, empty where there is none.
-
-    pub(crate) fn root(&self) -> Option<&Path> {
-        let root = self.0.as_deref().map(|inner| &*inner.root)?;
-        (!root.as_os_str().is_empty()).then_some(root)
-    }
-
     /// The salt of fingerprints.
     pub(crate) fn salt(&self) -> &[u8] {
         let salt = self.0.as_deref().and_then(|inner| inner.salt.as_ref());
         salt.map_or(PUBLISHED_SALT, |salt| &salt[..])
     }
 
+    /// The salt that a file gives, if one does.
+    pub(crate) fn own_salt(&self) -> Option<&[u8]> {
+        let salt = self.0.as_deref()?.salt.as_ref();
+        salt.map(|salt| &salt[..])
+    }
+
+    /// Whether what the scanned tree says of itself counts: not with `--no-repo-config`.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.0.as_deref().is_none_or(|inner| inner.looks)
+    }
+
     /// The baseline that the environment or a file names.
-    #[allow(dead_code, reason = "read by what applies baselines")]
     pub(crate) fn baseline(&self) -> Option<&Path> {
         self.0.as_deref()?.baseline.as_deref()
     }
@@ -916,7 +922,6 @@ impl Project {
     /// `[[allow]]` of every file that was read: the folder below which it counts, relative to the project's root with `/`
     /// and empty for the root, and its entries. Complete only when the run is over: files deeper in the tree are read on
     /// the way.
-    #[allow(dead_code, reason = "read by what applies suppressions")]
     pub(crate) fn allowed(&self) -> Vec<(String, Vec<AllowEntry>)> {
         let Some(inner) = self.0.as_deref() else {
             return Vec::new();

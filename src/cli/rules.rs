@@ -256,7 +256,7 @@ fn count(engine: &Engine, id: &str, text: &str, spec: &RuleSpec) -> usize {
     let options = Options {
         settings: Settings {
             inline_allow: false,
-            keep_dropped: false,
+            ..Settings::default()
         },
         ..Options::default()
     };

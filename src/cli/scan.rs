@@ -22,6 +22,7 @@ use super::finish::{self, Results};
 use super::git;
 use super::progress::Progress;
 use super::project;
+use super::suppression::{self, Layout};
 
 /// Makes the engine for the rules that the caller and the configuration chose.
 pub(crate) fn engine(common: &CommonArgs) -> anyhow::Result<Engine> {
@@ -40,12 +41,25 @@ pub(crate) fn engine(common: &CommonArgs) -> anyhow::Result<Engine> {
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let (args, shared) = &project::of_scan(args, shared)?;
-    let project = &args.common.project;
     let engine = engine(&args.common)?;
     if let Some(place) = &args.explain {
         return explain::run(&engine, place, args, shared);
     }
     finish::check(shared)?;
+    let results = collect(&engine, args, shared)?;
+    finish::run(&engine, results, &args.common, shared)
+}
+
+/// Scans, and joins what is found.
+pub(crate) fn collect(
+    engine: &Engine,
+    args: &ScanArgs,
+    shared: &Shared,
+) -> anyhow::Result<Results> {
+    let project = &args.common.project;
+    let mut layout = Layout::of_paths(&args.paths);
+    layout.whole &= args.include.is_empty() && args.exclude.is_empty();
+    suppression::check(&args.common, &layout)?;
     let options = Options {
         threads: args.common.threads(),
         tree: TreeOptions {
@@ -60,8 +74,8 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     };
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let mut tree = scan_all(&engine, &args.paths, &options, &progress);
-    project.judge_tree(&engine, &mut tree, &args.common);
+    let mut tree = scan_all(engine, &args.paths, &options, &progress);
+    project.judge_tree(engine, &mut tree, &args.common);
     let mut all = AuditOutcome {
         matches: tree.matches,
         summary: tree.summary,
@@ -71,7 +85,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     if args.history {
         for path in &args.paths {
             let git = GitArgs::of(path, &args.common);
-            let history = git::history(&engine, &git, &progress)?;
+            let history = git::history(engine, &git, &progress)?;
             all.merge(history.outcome);
             (revision, branch) = (history.revision, history.branch);
         }
@@ -84,15 +98,15 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         .first()
         .map_or_else(String::new, |p| p.display().to_string());
     let rules = engine.rules();
-    let results = Results {
+    Ok(Results {
         collected: merge_with(rules, all.matches, &all.histories, project.salt()),
         summary: all.summary,
         root,
         elapsed: started.elapsed(),
         revision,
         branch,
-    };
-    finish::run(&engine, results, &args.common, shared)
+        layout,
+    })
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {

@@ -71,7 +71,7 @@ impl std::fmt::Display for Reason {
             Self::PartOf(rule) => write!(f, "part of {rule}"),
             Self::Path => f.write_str("the rule does not apply to this path"),
             Self::Expression => f.write_str("program text, not a value"),
-            Self::Comment(mark) => write!(f, "suppressed by `{mark}`"),
+            Self::Comment(mark) => write!(f, "suppressed by {mark}"),
             Self::Binary => f.write_str("not a distinctive prefix, in a binary file"),
         }
     }

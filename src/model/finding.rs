@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
 use super::{Credential, History, Oid, Origin, Secret};
 
 /// How bad a leak of this kind is.
@@ -154,6 +157,38 @@ impl Decoding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub [u8; 16]);
 
+impl Fingerprint {
+    /// HMAC-SHA-256 of rule and secret under the salt, its first 128 bits.
+    #[must_use]
+    pub fn of(rule: &str, secret: &[u8], salt: &[u8]) -> Self {
+        let mut print = [0u8; 16];
+        // HMAC takes a key of any length: there is no error to meet.
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(salt) {
+            mac.update(rule.as_bytes());
+            mac.update(&[0]);
+            mac.update(secret);
+            for (to, from) in print.iter_mut().zip(mac.finalize().into_bytes()) {
+                *to = from;
+            }
+        }
+        Self(print)
+    }
+
+    /// Reads 32 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        let mut print = [0u8; 16];
+        for (to, from) in print.iter_mut().zip(digits.chunks(2)) {
+            *to = u8::from_str_radix(std::str::from_utf8(from).ok()?, 16).ok()?;
+        }
+        Some(Self(print))
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
@@ -212,6 +247,8 @@ pub struct Place {
     pub blob: Option<Oid>,
     /// The commit that brought it to this path, in history.
     pub commit: Option<Oid>,
+    /// What would suppress it, had it not expired.
+    pub lapsed: Option<String>,
 }
 
 /// One secret of one rule, with every place that holds it.
@@ -239,6 +276,8 @@ pub struct Finding {
     pub history: Option<History>,
     /// What it opens.
     pub opens: Opens,
+    /// Who owns the files that hold it, as CODEOWNERS says.
+    pub owners: Vec<String>,
     /// What the owner does next.
     pub remedy: String,
     /// The vendor's page for it, or empty.

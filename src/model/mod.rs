@@ -15,4 +15,4 @@ pub use history::{Commit, History, Origin};
 pub use observer::{Gap, Observer, Skip, SkipKind};
 pub use oid::{Oid, OidSyntax};
 pub use secret::{Credential, Secret};
-pub use summary::Summary;
+pub use summary::{BaselineCounts, Idle, MarkAt, Summary};

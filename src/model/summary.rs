@@ -31,6 +31,56 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// Whether the run was stopped before its end.
     pub cancelled: bool,
+    /// Marks of suppression in scanned files, where they were asked for.
+    pub marks: Vec<MarkAt>,
+    /// What a baseline accepted, where there was one.
+    pub baseline: Option<BaselineCounts>,
+    /// Suppressions that suppress nothing any more.
+    pub idle: Vec<Idle>,
+}
+
+/// A comment that accepts findings.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MarkAt {
+    /// The file's path, as places have it.
+    pub path: Vec<u8>,
+    /// Its line, from 1.
+    pub line: u32,
+    /// The rules that it names; empty for all.
+    pub rules: Vec<String>,
+    /// The last day on which it held, where that is over.
+    pub expired: Option<String>,
+}
+
+/// What a baseline was good for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BaselineCounts {
+    /// The file, as the user knows it.
+    pub file: String,
+    /// Its entries.
+    pub entries: u64,
+    /// Findings that it accepted.
+    pub accepted: u64,
+    /// Entries that no finding met; `None` where only a part was scanned.
+    pub gone: Option<u64>,
+}
+
+/// A suppression that suppresses nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Idle {
+    /// The file where it is written.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// What it is: `comment`, `entry`, `baseline`.
+    pub sort: &'static str,
+    /// Why it does nothing.
+    pub reason: String,
+}
+
+impl Idle {
+    /// Every value of [`Idle::sort`].
+    pub const SORTS: [&str; 3] = ["comment", "entry", "baseline"];
 }
 
 impl Summary {
@@ -59,6 +109,9 @@ impl Summary {
         self.notable.extend(other.notable);
         self.notes.extend(other.notes);
         self.cancelled |= other.cancelled;
+        self.marks.extend(other.marks);
+        self.baseline = self.baseline.take().or(other.baseline);
+        self.idle.extend(other.idle);
     }
 
     /// Sorts the lists, so that the order does not depend on threads.
@@ -67,5 +120,7 @@ impl Summary {
         self.gaps.dedup();
         self.notable.sort();
         self.notable.dedup();
+        self.marks.sort();
+        self.idle.sort();
     }
 }

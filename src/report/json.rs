@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 use super::redact::{is_cut, is_printable};
 use super::sarif::code_point_columns;
 use super::{Report, Reporter, file_place, history, place_fingerprint, suppressed};
-use crate::model::{Commit, Finding, Gap, History, Oid, Origin, Place, SkipKind};
+use crate::model::{Commit, Finding, Gap, History, Idle, Oid, Origin, Place, SkipKind};
 
 /// Version of the records.
 pub(super) const SCHEMA: u8 = 1;
@@ -113,6 +113,9 @@ impl<W: Write> Rows<W> {
         for gap in &report.summary.gaps {
             self.one(&gap_row(report, gap))?;
         }
+        for idle in &report.summary.idle {
+            self.one(&idle_row(report, idle))?;
+        }
         self.one(&summary_row(report))
     }
 
@@ -157,6 +160,8 @@ struct FindingRow<'r> {
     places: Places<'r>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     opens: BTreeMap<&'r str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    owners: Vec<String>,
     #[serde(skip_serializing_if = "str::is_empty")]
     remedy: &'r str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -268,6 +273,8 @@ struct PlaceRow {
     decoded_from: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_suppression: Option<String>,
 }
 
 /// The places of a finding, each made when it is written: there may be very many.
@@ -300,6 +307,10 @@ impl Serialize for Places<'_> {
                     .dropped
                     .as_ref()
                     .map(|reason| self.report.redactor.redact(reason.as_bytes())),
+                expired_suppression: place
+                    .lapsed
+                    .as_ref()
+                    .map(|reason| self.report.redactor.redact(reason.as_bytes())),
             }
         }))
     }
@@ -311,6 +322,27 @@ struct GapRow {
     kind: &'static str,
     path: String,
     reason: String,
+}
+
+/// A suppression that does nothing.
+#[derive(Serialize)]
+struct IdleRow {
+    schema: u8,
+    kind: &'static str,
+    sort: &'static str,
+    path: String,
+    line: u32,
+    reason: String,
+}
+
+/// What a baseline was good for.
+#[derive(Serialize)]
+struct BaselineRow {
+    path: String,
+    entries: u64,
+    accepted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gone: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -341,6 +373,8 @@ pub(super) struct SummaryRow {
     notable: Vec<NotableRow>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineRow>,
     cancelled: bool,
     complete: bool,
 }
@@ -393,6 +427,11 @@ fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'
         history: finding.history.as_ref().map(|h| history_row(report, h)),
         places: Places { report, finding },
         opens: texts(&finding.opens),
+        owners: finding
+            .owners
+            .iter()
+            .map(|owner| redactor.redact(owner.as_bytes()))
+            .collect(),
         remedy: &finding.remedy,
         console: &finding.console,
         link: &finding.link,
@@ -473,6 +512,17 @@ fn gap_row(report: &Report<'_>, gap: &Gap) -> GapRow {
     }
 }
 
+fn idle_row(report: &Report<'_>, idle: &Idle) -> IdleRow {
+    IdleRow {
+        schema: SCHEMA,
+        kind: "unused_suppression",
+        sort: idle.sort,
+        path: report.redactor.path(idle.path.as_bytes()),
+        line: idle.line,
+        reason: report.redactor.redact(idle.reason.as_bytes()),
+    }
+}
+
 pub(super) fn summary_row(report: &Report<'_>) -> SummaryRow {
     let summary = report.summary;
     let (revision, branch) = (report.revision.as_ref(), report.branch.as_ref());
@@ -518,6 +568,12 @@ pub(super) fn summary_row(report: &Report<'_>) -> SummaryRow {
             let notes = summary.notes.iter();
             notes.map(|n| report.redactor.path(n.as_bytes())).collect()
         },
+        baseline: summary.baseline.as_ref().map(|baseline| BaselineRow {
+            path: report.redactor.path(baseline.file.as_bytes()),
+            entries: baseline.entries,
+            accepted: baseline.accepted,
+            gone: baseline.gone,
+        }),
         cancelled: summary.cancelled,
         complete: report.is_complete(),
     }

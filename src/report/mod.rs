@@ -220,9 +220,15 @@ fn suppressed(finding: &Finding) -> Option<&str> {
     if all { first.dropped.as_deref() } else { None }
 }
 
-/// Whether the reason is that a comment accepts the finding; the others are the scanner's own.
+/// Whether the reason is that somebody accepts the finding; the others are the scanner's own.
 fn is_accepted(reason: &str) -> bool {
     reason.starts_with("suppressed by")
+}
+
+/// Whether a comment in the scanned text accepts it, and no list.
+fn is_in_source(reason: &str) -> bool {
+    let by = reason.strip_prefix("suppressed by ");
+    by.is_some_and(|by| by.starts_with('`') || by.starts_with("a comment"))
 }
 
 /// Hexadecimal form of the first 16 bytes of SHA-256 over fingerprint and path, the path as it is shown: a

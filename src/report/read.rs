@@ -18,8 +18,9 @@ use serde_json::Value;
 use super::json::{SCHEMA, key};
 use super::{Options, Redactor, Report, sarif_read};
 use crate::model::{
-    Commit, Confidence, Credential, Decoding, Finding, Fingerprint, Gap, History, Oid, Origin,
-    Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary, Told,
+    BaselineCounts, Commit, Confidence, Credential, Decoding, Finding, Fingerprint, Gap, History,
+    Idle, Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary,
+    Told,
 };
 use crate::rule::RuleSet;
 use crate::scan::Engine;
@@ -204,6 +205,7 @@ impl Reading {
         let schema = match &record {
             Record::Finding(finding) => finding.schema,
             Record::Gap(gap) => gap.schema,
+            Record::UnusedSuppression(idle) => idle.schema,
             Record::Summary(summary) => summary.schema,
         };
         if schema != SCHEMA {
@@ -235,6 +237,15 @@ impl Reading {
                 path: gap.path,
                 reason: gap.reason,
             }),
+            Record::UnusedSuppression(idle) => self.stored.summary.idle.push(Idle {
+                path: idle.path,
+                line: idle.line,
+                sort: Idle::SORTS
+                    .into_iter()
+                    .find(|sort| *sort == idle.sort)
+                    .unwrap_or("entry"),
+                reason: idle.reason,
+            }),
             Record::Summary(summary) => self.summary = Some(*summary),
         }
         Ok(())
@@ -250,10 +261,11 @@ impl Reading {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 enum Record {
     Finding(Box<FindingRecord>),
     Gap(GapRecord),
+    UnusedSuppression(IdleRecord),
     Summary(Box<SummaryRecord>),
 }
 
@@ -305,6 +317,8 @@ struct FindingRecord {
     console: String,
     #[serde(default)]
     link: String,
+    #[serde(default)]
+    owners: Vec<String>,
     suppressed: Option<String>,
 }
 
@@ -352,6 +366,7 @@ struct PlaceRecord {
     #[serde(default, deserialize_with = "decodings")]
     decoded_from: Vec<Decoding>,
     suppressed: Option<String>,
+    expired_suppression: Option<String>,
     #[serde(flatten)]
     text: LineRecord,
 }
@@ -362,6 +377,23 @@ struct GapRecord {
     #[serde(default)]
     path: String,
     reason: String,
+}
+
+#[derive(Deserialize)]
+struct IdleRecord {
+    schema: u8,
+    path: String,
+    line: u32,
+    sort: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct BaselineRecord {
+    path: String,
+    entries: u64,
+    accepted: u64,
+    gone: Option<u64>,
 }
 
 /// The summary's record, which SARIF has among its properties.
@@ -397,6 +429,9 @@ pub(super) struct SummaryRecord {
     #[serde(default)]
     notable: Vec<NotableRecord>,
     #[serde(default)]
+    notes: Vec<String>,
+    baseline: Option<BaselineRecord>,
+    #[serde(default)]
     cancelled: bool,
 }
 
@@ -422,6 +457,13 @@ impl SummaryRecord {
         summary.unreachable_hits = self.unreachable_hits;
         summary.already_there = self.already_there;
         summary.cancelled = self.cancelled;
+        summary.notes = self.notes;
+        summary.baseline = self.baseline.map(|baseline| BaselineCounts {
+            file: baseline.path,
+            entries: baseline.entries,
+            accepted: baseline.accepted,
+            gone: baseline.gone,
+        });
         for (word, count) in self.skipped {
             // A sort that only a later version knows is still something that was not scanned.
             let kind = kind(&word).unwrap_or(SkipKind::Special);
@@ -479,6 +521,7 @@ impl FindingRecord {
             remedy: self.remedy,
             console: self.console,
             link: self.link,
+            owners: self.owners,
         }
     }
 
@@ -550,6 +593,7 @@ impl PlaceRecord {
             decoded_from: self.decoded_from,
             score: self.score,
             dropped: self.suppressed,
+            lapsed: self.expired_suppression,
             origin: self.origin,
             blob: self.blob,
             commit: self.commit,

@@ -111,6 +111,7 @@ impl Redactor {
             }
             names.extend(summary.gaps.iter().map(|gap| gap.path.as_bytes()));
             names.extend(summary.notable.iter().map(|skip| skip.path.as_bytes()));
+            names.extend(summary.idle.iter().map(|idle| idle.path.as_bytes()));
             learn_names(&mut known, engine, names);
             for finding in findings {
                 learn_lines(&mut known, engine, finding);

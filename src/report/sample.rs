@@ -48,6 +48,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         origin: Origin::default(),
         blob: None,
         commit: None,
+        lapsed: None,
     }
 }
 
@@ -77,6 +78,7 @@ pub(super) fn finding(secret: &str, places: Vec<Place>) -> Finding {
         places,
         history: None,
         opens: Vec::new(),
+        owners: Vec::new(),
         remedy: "Revoke the token on the page of tokens, then make a new one with fewer scopes, and store it outside \
                  of the repository."
             .into(),

@@ -19,7 +19,7 @@ use serde_sarif::sarif::{
 use super::json::{hundredths, redacted, summary_row, write_document};
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, file_place, grouped, history, is_accepted, named,
+    Report, Reporter, by_severity, file_place, grouped, history, is_in_source, named,
     percent_encoded, place_fingerprint, printable, remedy, shown_bytes, suppressed,
 };
 use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
@@ -357,6 +357,10 @@ fn place_properties(report: &Report<'_>, place: &Place) -> PropertyBag {
         let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
         add("decoded_from", json!(words));
     }
+    if let Some(reason) = &place.lapsed {
+        let reason = report.redactor.redact(reason.as_bytes());
+        add("expired_suppression", json!(reason));
+    }
     if let Some(reason) = &place.dropped {
         add("dropped", json!(report.redactor.redact(reason.as_bytes())));
     }
@@ -368,7 +372,7 @@ fn place_properties(report: &Report<'_>, place: &Place) -> PropertyBag {
 
 fn suppression(report: &Report<'_>, reason: &str) -> Suppression {
     // A comment in the text, or a filter or list outside of it.
-    let kind = if is_accepted(reason) {
+    let kind = if is_in_source(reason) {
         "inSource"
     } else {
         "external"

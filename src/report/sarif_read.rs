@@ -134,6 +134,9 @@ fn finding(result: &Value, rules: &BTreeMap<&str, Descriptor>) -> Option<Finding
         remedy: rule.remedy.clone(),
         console: rule.console.clone(),
         link: rule.link.clone(),
+        owners: list(&properties["owners"])
+            .map(|owner| text(owner).to_owned())
+            .collect(),
     })
 }
 
@@ -231,6 +234,9 @@ fn place(location: &Value, secret: &Secret, shown: &str) -> Place {
         decoded_from,
         score: properties["score"].as_f64().unwrap_or(0.0) as f32,
         dropped: properties["dropped"].as_str().map(str::to_owned),
+        lapsed: properties["expired_suppression"]
+            .as_str()
+            .map(str::to_owned),
         origin,
         blob: id("blob"),
         commit: id("commit"),

@@ -21,6 +21,8 @@ const PLACES: usize = 5;
 const REFS: usize = 3;
 /// Names of left-out files that are listed.
 const NOTABLE: usize = 10;
+/// Suppressions without use that are listed.
+const IDLE: usize = 100;
 /// Gaps that are listed.
 const GAPS: usize = 20;
 /// Columns of the labels under a finding.
@@ -52,6 +54,7 @@ impl Reporter for Text {
         }
         page.totals();
         page.left_out();
+        page.idle();
         page.gaps();
         page.turn(&mut out)?;
         out.flush()
@@ -117,7 +120,23 @@ impl Page<'_> {
             let reason = self.report.redactor.redact(reason.as_bytes());
             self.labelled("dropped:", &printable(&reason));
         } else {
+            let mut lapses = finding.places.iter().filter_map(|p| p.lapsed.as_ref());
+            if let Some(lapsed) = lapses.next() {
+                let lapsed = self.report.redactor.redact(lapsed.as_bytes());
+                let more = lapses.count() as u64;
+                let more = match more {
+                    0 => String::new(),
+                    more => format!(", and {}", counted(more, "more like it", "more like it")),
+                };
+                self.labelled("note:", &format!("{}{more}", printable(&lapsed)));
+            }
             self.facts("opens:", &finding.opens);
+            let owners: Vec<String> = finding
+                .owners
+                .iter()
+                .map(|owner| printable(&self.report.redactor.redact(owner.as_bytes())).into_owned())
+                .collect();
+            self.labelled("owners:", &owners.join(", "));
             let others: Vec<_> = finding
                 .credential
                 .parts
@@ -461,6 +480,22 @@ impl Page<'_> {
             .iter()
             .filter(|f| suppressed(f).is_some_and(is_accepted))
             .count() as u64;
+        let by_baseline = summary.baseline.as_ref().map_or(0, |b| b.accepted);
+        let accepted = accepted.saturating_sub(by_baseline);
+        if let Some(baseline) = &summary.baseline {
+            let file = report.redactor.path(baseline.file.as_bytes());
+            let known = counted(baseline.accepted, "finding is", "findings are");
+            let mut text = format!("{known} accepted by {}", printable(&file));
+            match baseline.gone {
+                Some(gone) if gone > 0 => {
+                    let all = counted(baseline.entries, "entry", "entries");
+                    let were = if gone == 1 { "was" } else { "were" };
+                    let _ = write!(text, "; {} of its {all} {were} not met", grouped(gone));
+                }
+                _ => {}
+            }
+            self.wrapped(DIM, &text);
+        }
         if accepted > 0 && !report.options.show_suppressed {
             let accepted = counted(accepted, "finding is", "findings are");
             self.wrapped(
@@ -533,6 +568,27 @@ impl Page<'_> {
             SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
         };
         format!(" (among them {}{hint})", names.join(", "))
+    }
+
+    /// Suppressions that do nothing, where they were asked for.
+    fn idle(&mut self) {
+        let report = self.report;
+        let all = &report.summary.idle;
+        if all.is_empty() {
+            return;
+        }
+        let count = counted(all.len() as u64, "suppression does", "suppressions do");
+        self.wrapped(PLAIN, &format!("{count} nothing:"));
+        for idle in all.iter().take(IDLE) {
+            let path = report.redactor.path(idle.path.as_bytes());
+            let reason = report.redactor.redact(idle.reason.as_bytes());
+            let (path, reason) = (printable(&path), printable(&reason));
+            self.line(&format!("  {path}:{}: {} {reason}", idle.line, idle.sort));
+        }
+        if all.len() > IDLE {
+            let more = grouped((all.len() - IDLE) as u64);
+            self.line(&format!("  and {more} more"));
+        }
     }
 
     fn gaps(&mut self) {

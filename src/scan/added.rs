@@ -7,6 +7,7 @@ use super::blob::{located, scan_whole, sort};
 use super::join::{Located, place};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
+use crate::filter::Reason;
 use crate::history::{Change, Mailmap, details, files_below};
 use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind};
 use crate::pack::{Db, Kind};
@@ -47,6 +48,8 @@ const HELD: u64 = 16 << 20;
 const MOST_REMOVED: usize = 10_000;
 /// Most paths of one object with matches: a few trees can stand for millions.
 const MOST_PLACES: usize = 10_000;
+/// What is said of a place that a mark in a later commit covers.
+const AT_TIP: &str = "a comment at the end of the range";
 /// Most bytes of a commit.
 const TEXT: u64 = 16 << 20;
 
@@ -67,6 +70,7 @@ pub fn scan_added(
         scratch: Scratch::default(),
         known: HashMap::new(),
         places: HashMap::new(),
+        tip: BTreeMap::new(),
         outcome: AuditOutcome::default(),
     };
     let mut already = BTreeSet::new();
@@ -81,6 +85,7 @@ pub fn scan_added(
         already.extend(old);
         observer.scanned(addition.changes.len() as u64, 0);
     }
+    scan.cover();
     let summary = &mut scan.outcome.summary;
     summary.cancelled |= observer.cancelled();
     summary.commits = additions.iter().filter(|a| a.commit.is_some()).count() as u64;
@@ -99,6 +104,8 @@ struct Scan<'s> {
     known: HashMap<Oid, Vec<Located>>,
     /// At how many paths an object with matches came up.
     places: HashMap<Oid, usize>,
+    /// What the last commit so far has at paths that changed, as far as there are matches in it.
+    tip: BTreeMap<Vec<u8>, Oid>,
     outcome: AuditOutcome,
 }
 
@@ -106,6 +113,7 @@ impl Scan<'_> {
     /// Scans one commit; gives the secrets that it adds, and those that were there before.
     fn addition(&mut self, addition: &Addition) -> (BTreeSet<Fingerprint>, BTreeSet<Fingerprint>) {
         let mut matches = Vec::new();
+        self.forget(&addition.removed);
         for change in &addition.changes {
             if self.observer.cancelled() {
                 break;
@@ -125,6 +133,11 @@ impl Scan<'_> {
                     m.place.commit = addition.commit;
                     matches.push(m);
                 }
+            }
+            if found.is_empty() {
+                self.tip.remove(&change.path);
+            } else {
+                self.tip.insert(change.path.clone(), change.new);
             }
             self.known.insert(change.new, found);
         }
@@ -176,6 +189,43 @@ impl Scan<'_> {
             self.outcome.matches.push(m);
         }
         (new, old)
+    }
+
+    /// Takes away what a commit removed; where the same stands at several paths, nobody knows which it was.
+    fn forget(&mut self, removed: &[Oid]) {
+        for id in removed {
+            let mut paths = self.tip.iter().filter(|(_, there)| *there == id);
+            if let (Some((path, _)), None) = (paths.next(), paths.next()) {
+                let path = path.clone();
+                self.tip.remove(&path);
+            }
+        }
+    }
+
+    /// A mark wherever the last commit holds a secret that came in covers the commits before it.
+    fn cover(&mut self) {
+        let mut state: BTreeMap<Fingerprint, (bool, bool)> = BTreeMap::new();
+        for (path, id) in &self.tip {
+            for one in self.known.get(id).into_iter().flatten() {
+                let (rules, settings) = (self.engine.rules(), &self.options.settings);
+                if let Some(m) = place(rules, &one.context, &one.spot, path, settings) {
+                    let (marked, open) = state.entry(self.print_of(&m)).or_default();
+                    *marked |= m.is_marked();
+                    *open |= m.place.dropped.is_none();
+                }
+            }
+        }
+        state.retain(|_, (marked, open)| *marked && !*open);
+        if state.is_empty() {
+            return;
+        }
+        let mut matches = std::mem::take(&mut self.outcome.matches);
+        for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
+            if m.place.commit.is_some() && state.contains_key(&self.print_of(m)) {
+                m.place.dropped = Some(Reason::Comment(AT_TIP.to_owned()).to_string());
+            }
+        }
+        self.outcome.matches = matches;
     }
 
     /// Counts one more path of an object with matches; from too many on, one gap stands for the rest.

@@ -12,7 +12,8 @@ use super::blob::{BINARY_HEAD, located, scan_whole, sort};
 use super::join::{Located, place};
 use super::windows::{WindowResult, WindowScan, number_lines};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings};
-use crate::model::{Gap, Observer, Skip, SkipKind, Summary};
+use crate::model::{Gap, MarkAt, Observer, Skip, SkipKind, Summary};
+use crate::place::comment;
 use crate::source::{
     Content, DirTask, FileTask, OpenError, RulesHandle, TreeOptions, Walk, open_regular,
 };
@@ -294,6 +295,19 @@ fn scan_blob(
 ) -> bool {
     let content = scan_whole(engine, bytes, sort(bytes), options.limits, scratch);
     let binary = content.binary;
+    if options.settings.list_marks {
+        let text = content.wide.as_ref().map_or(bytes, |wide| &wide.bytes);
+        let marks = comment::list(text).into_iter();
+        outcome
+            .summary
+            .marks
+            .extend(marks.map(|(line, mark)| MarkAt {
+                path: path.to_vec(),
+                line,
+                expired: mark.lapse(options.settings.today),
+                rules: mark.rules,
+            }));
+    }
     let found = located(engine, bytes, content, &options.settings);
     outcome
         .matches

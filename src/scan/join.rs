@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::filter::Reason;
 use crate::model::{Decoding, Origin, Place, Position, Secret, Snippet, Span};
-use crate::place::{comment, path_kind, score};
+use crate::place::comment::{self, Allowance};
+use crate::place::{path_kind, score};
 use crate::rule::RuleSet;
 use crate::scan::Match;
 use crate::scan::settle::{Placed, settle};
@@ -16,6 +17,10 @@ pub struct Settings {
     pub inline_allow: bool,
     /// Whether matches that the filters dropped are kept with their reason.
     pub keep_dropped: bool,
+    /// Today, for comments that expire; without it none does.
+    pub today: Option<jiff::civil::Date>,
+    /// Whether the summary lists the comments that suppress, used or not.
+    pub list_marks: bool,
 }
 
 impl Default for Settings {
@@ -23,6 +28,8 @@ impl Default for Settings {
         Self {
             inline_allow: true,
             keep_dropped: false,
+            today: None,
+            list_marks: false,
         }
     }
 }
@@ -57,6 +64,14 @@ pub struct BlobMatch {
     pub place: Place,
     /// Time of the commit that brought it there, in history.
     pub time: Option<i64>,
+}
+
+impl BlobMatch {
+    /// Whether a comment accepts it.
+    pub(super) fn is_marked(&self) -> bool {
+        let reason = self.place.dropped.as_deref();
+        reason.is_some_and(|reason| reason.starts_with("suppressed by"))
+    }
 }
 
 /// Longest piece of a line that a report shows, in bytes.
@@ -96,6 +111,8 @@ pub(crate) struct Context {
     quoted: bool,
     /// Comment that accepts the match.
     mark: Option<String>,
+    /// Comment that would, had it not expired.
+    lapsed: Option<String>,
     snippet: Snippet,
     /// How it was encoded.
     pub(crate) decodings: Vec<Decoding>,
@@ -110,7 +127,7 @@ impl Context {
             (self.rule, self.secret.expose(), &self.parts),
             (self.entropy.to_bits(), self.score.to_bits(), self.quoted),
             self.dropped.as_ref().map(ToString::to_string),
-            (&self.mark, &self.decodings),
+            (&self.mark, &self.lapsed, &self.decodings),
             (self.snippet.text.expose(), self.snippet.secret),
             self.snippet.encoded.as_ref().map(Secret::expose),
             self.around
@@ -178,11 +195,14 @@ pub(crate) fn locate(
         if m.dropped.as_ref().is_some_and(|r| !is_kept(r, settings)) {
             continue;
         }
-        let mark = if m.dropped.is_none() && settings.inline_allow {
-            comment::allows(blob.bytes, &m.span, &rule.spec().id)
-        } else {
-            None
-        };
+        let (mut mark, mut lapsed) = (None, None);
+        if m.dropped.is_none() && settings.inline_allow {
+            match comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today) {
+                Some(Allowance::Accepted(text)) => mark = Some(text),
+                Some(Allowance::Lapsed(text)) => lapsed = Some(text),
+                None => {}
+            }
+        }
         let around = (m.dropped.is_none() && rule.spec().generic).then(|| {
             let from = m.span.start.saturating_sub(score::BEFORE);
             let to = (m.span.end + score::BEHIND).min(blob.bytes.len());
@@ -207,6 +227,7 @@ pub(crate) fn locate(
                 dropped: m.dropped,
                 quoted: m.quoted,
                 mark,
+                lapsed,
                 snippet: snippet(blob.bytes, &m.span, !m.decodings.is_empty()),
                 decodings: m.decodings,
                 secret: m.secret,
@@ -279,6 +300,7 @@ pub(crate) fn place(
             origin: Origin::default(),
             blob: None,
             commit: None,
+            lapsed: context.lapsed.clone(),
         },
         time: None,
     })

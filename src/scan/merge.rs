@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
-
 use super::BlobMatch;
 use crate::model::{Credential, Finding, Fingerprint, History};
 use crate::rule::RuleSet;
@@ -96,6 +93,7 @@ pub fn merge_with(
             history: histories.get(&Fingerprint(print)).cloned(),
             places: group.into_iter().map(|m| m.place).collect(),
             opens,
+            owners: Vec::new(),
             remedy: spec.remedy.to_string(),
             console: spec.console.to_string(),
             link: spec.link.to_string(),
@@ -128,15 +126,5 @@ fn order(m: &BlobMatch) -> impl Ord + '_ {
 /// HMAC-SHA-256 of rule and secret under the salt, its first 128 bits.
 #[must_use]
 pub fn fingerprint(rule: &str, secret: &[u8], salt: &[u8]) -> Fingerprint {
-    let mut print = [0u8; 16];
-    // HMAC takes a key of any length: there is no error to meet.
-    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(salt) {
-        mac.update(rule.as_bytes());
-        mac.update(&[0]);
-        mac.update(secret);
-        for (to, from) in print.iter_mut().zip(mac.finalize().into_bytes()) {
-            *to = from;
-        }
-    }
-    Fingerprint(print)
+    Fingerprint::of(rule, secret, salt)
 }

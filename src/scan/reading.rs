@@ -12,6 +12,7 @@ use super::join::{Located, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Scratch};
+use crate::filter::Reason;
 use crate::history::{Attribution, Mailmap, Objects, Tip, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
 use crate::pack::Kind;
@@ -20,6 +21,8 @@ use crate::pack::Kind;
 const TEXT: u64 = 16 << 20;
 /// The score from which on the versions of a file that are shown leave no doubt.
 const PLAIN: f32 = 0.5;
+/// What is said of a place in the past that a mark of today covers.
+const IN_HEAD: &str = "a comment in HEAD";
 /// The name under which the commit that is checked out is a tip.
 const HEAD: &str = "HEAD";
 
@@ -111,7 +114,27 @@ impl Reading<'_> {
         };
         let units = attribution.units.par_iter();
         let all: Vec<Vec<BlobMatch>> = this.pool.install(|| units.map(matches).collect());
-        for (number, (unit, matches)) in attribution.units.iter().zip(all).enumerate() {
+        // Of each leak, whether HEAD holds it with a mark, and whether without.
+        let mut heads: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        for (unit, matches) in attribution.units.iter().zip(&all) {
+            if !unit.in_head || !matches!(unit.origin, Origin::Content | Origin::Name) {
+                continue;
+            }
+            for m in matches {
+                if unit.origin == Origin::Name || m.place.blob == unit.head_object {
+                    let (marked, open) = heads.entry(unit.leak).or_default();
+                    *marked |= m.is_marked();
+                    *open |= m.place.dropped.is_none();
+                }
+            }
+        }
+        for (number, (unit, mut matches)) in attribution.units.iter().zip(all).enumerate() {
+            // A mark wherever HEAD holds a secret covers its past.
+            if matches!(heads.get(&unit.leak), Some((true, false))) {
+                for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
+                    m.place.dropped = Some(Reason::Comment(IN_HEAD.to_owned()).to_string());
+                }
+            }
             if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
                 let print = self.fingerprint(first);
                 let entry = counting.entry(unit.leak);

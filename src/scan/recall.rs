@@ -50,7 +50,11 @@ pub(super) fn store<'s>(
     // A field that is added to one of these makes old files useless, as it should.
     let plain = format!(
         "\0{:?}\0{:?}\0{}\0{}\0",
-        options.settings, options.limits, options.memory, options.metadata
+        // What is kept does not depend on the day, nor on the lists that a report has.
+        (options.settings.inline_allow, options.settings.keep_dropped),
+        options.limits,
+        options.memory,
+        options.metadata
     );
     key.extend_from_slice(plain.as_bytes());
     key.extend_from_slice(&options.salt);

@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("config", &["model", "rule"]),
     ("decode", &["model"]),
     ("filter", &["model", "rule"]),
-    ("place", &["model", "rule", "filter"]),
+    ("place", &["model", "rule", "filter", "config"]),
     ("pack", &["model"]),
     ("history", &["model", "pack"]),
     ("source", &["model", "config", "place", "history"]),
@@ -46,6 +46,7 @@ const PROGRAM_ONLY: &[&str] = &[
     "indicatif",
     "anstream",
     "ctrlc",
+    "crossterm",
 ];
 
 /// What the library asks nobody for: clocks, the environment, the end of the process.

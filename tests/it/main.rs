@@ -10,6 +10,7 @@
 
 // With pipes, links, owners and scripts: what these look at is not there on other systems.
 #[cfg(unix)]
+mod baseline;
 mod cache;
 mod config;
 #[cfg(unix)]
@@ -34,3 +35,4 @@ mod scan;
     allow(dead_code, reason = "what makes trees for the tests above")
 )]
 mod support;
+mod suppression;

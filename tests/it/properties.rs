@@ -313,7 +313,7 @@ proptest! {
 
     #[test]
     fn any_bytes_can_be_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..4096)) {
-        let options = Options { settings: Settings { inline_allow: true, keep_dropped: true }, ..Options::default() };
+        let options = Options { settings: Settings { inline_allow: true, keep_dropped: true, ..Settings::default() }, ..Options::default() };
         let _ = scan_bytes(engine(), &bytes, b"any", &options, &mut Scratch::default());
     }
 
@@ -331,7 +331,7 @@ proptest! {
                 _ => {}
             }
         }
-        let options = Options { settings: Settings { inline_allow: true, keep_dropped: true }, ..Options::default() };
+        let options = Options { settings: Settings { inline_allow: true, keep_dropped: true, ..Settings::default() }, ..Options::default() };
         let outcome = scan_bytes(engine(), &text, b"changed", &options, &mut Scratch::default());
         for m in &outcome.matches {
             prop_assert!(m.place.span.start < m.place.span.end && m.place.span.end <= text.len() as u64);
@@ -368,7 +368,7 @@ proptest! {
         // An unseen one may begin with the same public prefix.
         let is_public = |piece: &str| planted.iter().any(|p| p.pieces.is_empty() && p.written.contains(piece));
         for keep_dropped in [false, true] {
-            let options = Options { settings: Settings { inline_allow: true, keep_dropped }, ..Options::default() };
+            let options = Options { settings: Settings { inline_allow: true, keep_dropped, ..Settings::default() }, ..Options::default() };
             let outcome = scan_bytes(engine(), text.as_bytes(), file.as_bytes(), &options, &mut Scratch::default());
             let mut collected = merge(engine().rules(), outcome.matches, PUBLISHED_SALT);
             if in_history {

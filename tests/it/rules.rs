@@ -29,6 +29,7 @@ fn prints(spec: &RuleSpec, text: &[u8]) -> Vec<Fingerprint> {
         settings: Settings {
             inline_allow: false,
             keep_dropped: false,
+            ..Settings::default()
         },
         ..Options::default()
     };
@@ -45,6 +46,7 @@ fn fate(spec: &RuleSpec, text: &[u8]) -> String {
         settings: Settings {
             inline_allow: false,
             keep_dropped: true,
+            ..Settings::default()
         },
         ..Options::default()
     };

@@ -24,6 +24,7 @@ use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::finish::{self, Results};
 use crate::cli::progress::{Counters, Progress};
+use crate::cli::suppression::Layout;
 use crate::cli::{console, git, project, scan};
 
 /// Option of `git push -o` that lets a push pass, where the server allows it.
@@ -322,6 +323,7 @@ impl Job<'_> {
             elapsed: started.elapsed(),
             revision: self.refs.head.map(|id| id.to_string()),
             branch: self.refs.head_name.clone(),
+            layout: Layout::of_repository(self.repo.work_tree.as_deref()),
         };
         if self.shared.format != "text" {
             return finish::run(&engine, results, common, self.shared);

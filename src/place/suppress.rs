@@ -1,0 +1,479 @@
+//! What a team accepts, applied to what was found: `[[allow]]`, `.keysweepignore`, and a baseline.
+//!
+//! It comes after merging, since a fingerprint is a finding's and not a match's. Every entry counts its uses, so that a
+//! report can name those that do nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::{GlobSet, GlobSetBuilder};
+use jiff::civil::Date;
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::baseline::{Baseline, Key};
+use super::{Note, glob};
+use crate::config::{AllowEntry, Target};
+use crate::model::{Finding, Fingerprint, Idle, Origin, Place};
+
+/// Most bytes that one regular expression may take when it is compiled.
+const REGEX_SIZE: usize = 1 << 20;
+
+/// Entries of one folder's files; they hold in it and below.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Relative to the project's root, without a slash at its end; empty for the root.
+    pub folder: String,
+    /// The entries.
+    pub entries: Vec<AllowEntry>,
+}
+
+/// An entry that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {what}")]
+pub struct Error {
+    /// The file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// What is wrong, and how to write it.
+    pub what: String,
+}
+
+/// All that suppresses.
+#[derive(Debug, Default)]
+pub struct Suppressions {
+    scopes: Vec<Compiled>,
+    baseline: Option<Baseline>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    folder: String,
+    entries: Vec<Matcher>,
+    /// Entries by fingerprint, where that is their only criterion: there may be thousands.
+    by_print: BTreeMap<Fingerprint, Vec<usize>>,
+    /// The others.
+    rest: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Matcher {
+    entry: AllowEntry,
+    note: Note,
+    paths: Option<GlobSet>,
+    path_regexes: Vec<Regex>,
+    regexes: Vec<Regex>,
+    stopwords: Vec<Vec<u8>>,
+    prints: Vec<Fingerprint>,
+}
+
+/// What was left of findings.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Findings with a place that counts.
+    pub kept: Vec<Finding>,
+    /// Findings without one, those that had none before among them.
+    pub dropped: Vec<Finding>,
+    /// What did it.
+    pub used: Used,
+}
+
+/// Which suppressions did something.
+#[derive(Debug, Default)]
+pub struct Used {
+    /// Scope and entry.
+    entries: BTreeSet<(usize, usize)>,
+    baseline: BTreeSet<Key>,
+    /// Findings that the baseline accepted.
+    pub by_baseline: u64,
+}
+
+impl Suppressions {
+    /// Prepares entries.
+    ///
+    /// # Errors
+    /// The first entry without a criterion, or with a glob or a regular expression that is none.
+    pub fn new(scopes: Vec<Scope>, baseline: Option<Baseline>) -> Result<Self, Error> {
+        let mut all = Vec::new();
+        for scope in scopes {
+            let entries = scope.entries.into_iter().map(Matcher::new);
+            let entries = entries.collect::<Result<Vec<_>, _>>()?;
+            let mut compiled = Compiled {
+                folder: scope.folder.trim_matches('/').to_owned(),
+                entries,
+                by_print: BTreeMap::new(),
+                rest: Vec::new(),
+            };
+            for (number, matcher) in compiled.entries.iter().enumerate() {
+                if !matcher.is_print_alone() {
+                    compiled.rest.push(number);
+                    continue;
+                }
+                for print in &matcher.prints {
+                    compiled.by_print.entry(*print).or_default().push(number);
+                }
+            }
+            all.push(compiled);
+        }
+        Ok(Self {
+            scopes: all,
+            baseline,
+        })
+    }
+
+    /// The baseline, where there is one.
+    #[must_use]
+    pub fn baseline(&self) -> Option<&Baseline> {
+        self.baseline.as_ref()
+    }
+
+    /// Entries that did nothing or are over, by file and line; of the baseline only where all was scanned.
+    #[must_use]
+    pub fn idle(&self, used: &Used, whole: bool, today: Option<Date>) -> Vec<Idle> {
+        let mut idle = Vec::new();
+        for (number, scope) in self.scopes.iter().enumerate() {
+            for (at, matcher) in scope.entries.iter().enumerate() {
+                let over = over(&matcher.note, today);
+                let unused = !used.entries.contains(&(number, at));
+                let reason = over.or_else(|| unused.then(|| NOTHING.to_owned()));
+                idle.extend(reason.map(|reason| Idle {
+                    path: matcher.entry.file.clone(),
+                    line: matcher.entry.line,
+                    sort: "entry",
+                    reason,
+                }));
+            }
+        }
+        let entries = self.baseline.iter().flat_map(|b| &b.entries);
+        for (key, entry) in entries {
+            let unused = whole && !used.baseline.contains(key);
+            let reason = over(&entry.note, today).or_else(|| unused.then(|| NOTHING.to_owned()));
+            idle.extend(reason.map(|reason| Idle {
+                path: self.baseline.iter().map(|b| b.file.clone()).collect(),
+                line: entry.line,
+                sort: "baseline",
+                reason,
+            }));
+        }
+        idle
+    }
+
+    /// How many entries of the baseline no finding met.
+    #[must_use]
+    pub fn gone(&self, used: &Used) -> u64 {
+        let entries = self.baseline.iter().flat_map(|b| b.entries.keys());
+        entries.filter(|key| !used.baseline.contains(*key)).count() as u64
+    }
+}
+
+const NOTHING: &str = "suppresses nothing";
+
+fn over(note: &Note, today: Option<Date>) -> Option<String> {
+    let day = note.expires.filter(|_| note.is_over(today))?;
+    Some(format!("expired on {day}"))
+}
+
+/// Suppresses what is accepted. `locate` gives a place's path relative to the project's root, `None` for one outside of it
+/// and for what is no file.
+pub fn apply(
+    findings: Vec<Finding>,
+    dropped: Vec<Finding>,
+    suppressions: &Suppressions,
+    locate: &dyn Fn(&Place) -> Option<Vec<u8>>,
+    today: Option<Date>,
+) -> Applied {
+    let mut applied = Applied {
+        dropped,
+        ..Applied::default()
+    };
+    let mut moved = false;
+    for mut finding in findings {
+        cover_history(&mut finding);
+        suppressions.lists(&mut finding, locate, today, &mut applied.used);
+        suppressions.accepted(&mut finding, today, &mut applied.used);
+        let counting = finding.places.iter().filter(|p| p.dropped.is_none());
+        let score = counting.map(|p| p.score).reduce(f32::max);
+        match score {
+            Some(score) => {
+                finding.score = score;
+                // Those that count come first, in the order that they have.
+                finding.places.sort_by_key(|p| p.dropped.is_some());
+                applied.kept.push(finding);
+            }
+            None => {
+                moved = true;
+                applied.dropped.push(finding);
+            }
+        }
+    }
+    let key = |f: &Finding| {
+        let first = f.places.first();
+        let first = first.map(|p| (p.path.clone(), p.span));
+        (first, f.rule.clone(), f.fingerprint)
+    };
+    applied.kept.sort_by_cached_key(key);
+    if moved {
+        applied.dropped.sort_by_cached_key(key);
+    }
+    applied
+}
+
+/// A comment that accepts a secret wherever the working tree holds it covers its past, too.
+fn cover_history(finding: &mut Finding) {
+    let is_past = |p: &Place| p.blob.is_some() || p.commit.is_some();
+    let mut here = finding.places.iter().filter(|p| !is_past(p));
+    let marked = |p: &Place| {
+        let by = p.dropped.as_deref();
+        by.filter(|reason| reason.starts_with("suppressed by"))
+            .map(str::to_owned)
+    };
+    let Some(reason) = here.clone().find_map(marked) else {
+        return;
+    };
+    if here.all(|p| p.dropped.is_some()) {
+        for place in &mut finding.places {
+            if place.dropped.is_none() {
+                place.dropped = Some(format!("{reason}, in the working tree"));
+            }
+        }
+    }
+}
+
+impl Suppressions {
+    /// Drops the places that an entry of a list means.
+    fn lists(
+        &self,
+        finding: &mut Finding,
+        locate: &dyn Fn(&Place) -> Option<Vec<u8>>,
+        today: Option<Date>,
+        used: &mut Used,
+    ) {
+        if self.scopes.is_empty() {
+            return;
+        }
+        for at in 0..finding.places.len() {
+            let Some(place) = finding.places.get(at) else {
+                continue;
+            };
+            if place.dropped.is_some() {
+                continue;
+            }
+            let path = match place.origin {
+                Origin::Content | Origin::Name => locate(place),
+                Origin::Commit | Origin::Tag | Origin::Ref => None,
+            };
+            let (mut reason, mut lapsed) = (None, None);
+            for (number, scope) in self.scopes.iter().enumerate() {
+                let Some(inside) = scope.inside(path.as_deref()) else {
+                    continue;
+                };
+                let by_print = scope.by_print.get(&finding.fingerprint);
+                let all = by_print.into_iter().flatten().chain(&scope.rest);
+                for entry in all {
+                    let Some(matcher) = scope.entries.get(*entry) else {
+                        continue;
+                    };
+                    if !matcher.matches(finding, place, inside) {
+                        continue;
+                    }
+                    let AllowEntry { file, line, .. } = &matcher.entry;
+                    if let Some(over) = over(&matcher.note, today) {
+                        lapsed = Some(format!("{file}:{line} {over}"));
+                        continue;
+                    }
+                    used.entries.insert((number, *entry));
+                    let note = &matcher.note;
+                    reason.get_or_insert_with(|| format!("suppressed by {file}:{line}{note}"));
+                }
+            }
+            if let Some(place) = finding.places.get_mut(at) {
+                if reason.is_none() && lapsed.is_some() {
+                    place.lapsed = lapsed;
+                }
+                place.dropped = reason;
+            }
+        }
+    }
+
+    /// Drops all places of a finding that the baseline accepts.
+    fn accepted(&self, finding: &mut Finding, today: Option<Date>, used: &mut Used) {
+        let Some(baseline) = &self.baseline else {
+            return;
+        };
+        let Some((key, entry)) = baseline.find(finding) else {
+            return;
+        };
+        used.baseline.insert(key);
+        let (file, line) = (&baseline.file, entry.line);
+        if entry.counts(today) {
+            let mut counting = false;
+            for place in finding.places.iter_mut().filter(|p| p.dropped.is_none()) {
+                counting = true;
+                let note = &entry.note;
+                place.dropped = Some(format!("suppressed by the baseline {file}:{line}{note}"));
+            }
+            used.by_baseline += u64::from(counting);
+        } else if let Some(over) = over(&entry.note, today) {
+            for place in &mut finding.places {
+                place.lapsed = Some(format!("{file}:{line} {over}"));
+            }
+        }
+    }
+}
+
+impl Compiled {
+    /// What of a path is below the folder; `None` where the scope does not hold.
+    fn inside<'p>(&self, path: Option<&'p [u8]>) -> Option<Option<&'p [u8]>> {
+        if self.folder.is_empty() {
+            return Some(path);
+        }
+        let rest = path?.strip_prefix(self.folder.as_bytes())?;
+        rest.strip_prefix(b"/").map(Some)
+    }
+}
+
+impl Matcher {
+    fn new(entry: AllowEntry) -> Result<Self, Error> {
+        let error = |what: String| Error {
+            file: entry.file.clone(),
+            line: entry.line,
+            what,
+        };
+        let criteria = [
+            &entry.rules,
+            &entry.paths,
+            &entry.path_regexes,
+            &entry.regexes,
+            &entry.stopwords,
+            &entry.commits,
+            &entry.fingerprints,
+        ];
+        if criteria.iter().all(|values| values.is_empty()) {
+            return Err(error(
+                "accepts everything; give at least one of rule, path, path_regex, regex, stopword, commit, fingerprint".into(),
+            ));
+        }
+        let mut set = GlobSetBuilder::new();
+        for path in &entry.paths {
+            let forms = glob::forms(path).map_err(|_| {
+                error(format!(
+                    "`{path}` is no glob; write one such as `docs/**` or `*.pem`"
+                ))
+            })?;
+            forms.into_iter().for_each(|form| {
+                set.add(form);
+            });
+        }
+        let set = set.build();
+        let set = set.map_err(|e| error(format!("the globs are too large: {e}")))?;
+        let compile = |text: &String| {
+            // The text of a pattern may hold what it looks for, and is not repeated.
+            let regex = RegexBuilder::new(text)
+                .unicode(false)
+                .size_limit(REGEX_SIZE)
+                .build();
+            regex.map_err(|e| match e {
+                regex::Error::CompiledTooBig(_) => {
+                    error("a regular expression is too large; write a simpler one".into())
+                }
+                _ => error(
+                    "a regular expression does not compile; neither look-around nor back-references are known"
+                        .into(),
+                ),
+            })
+        };
+        let regexes = |all: &[String]| all.iter().map(compile).collect::<Result<Vec<_>, _>>();
+        let (path_regexes, own) = (regexes(&entry.path_regexes)?, regexes(&entry.regexes)?);
+        let mut prints = Vec::new();
+        for text in &entry.fingerprints {
+            let print = Fingerprint::parse(text);
+            prints.push(print.ok_or_else(|| {
+                error(format!(
+                    "`{text}` is no fingerprint; copy one from a report, 32 hexadecimal digits"
+                ))
+            })?);
+        }
+        let stopwords = entry.stopwords.iter();
+        Ok(Self {
+            note: Note {
+                owner: entry.owner.clone(),
+                expires: entry.expires,
+                reason: entry.reason.clone(),
+            },
+            paths: (!entry.paths.is_empty()).then_some(set),
+            path_regexes,
+            regexes: own,
+            stopwords: stopwords
+                .map(|w| w.to_ascii_lowercase().into_bytes())
+                .collect(),
+            prints,
+            entry,
+        })
+    }
+
+    fn is_print_alone(&self) -> bool {
+        let entry = &self.entry;
+        !self.prints.is_empty()
+            && entry.rules.is_empty()
+            && self.paths.is_none()
+            && self.path_regexes.is_empty()
+            && self.regexes.is_empty()
+            && self.stopwords.is_empty()
+            && entry.commits.is_empty()
+    }
+
+    /// Whether a finding meets all criteria at a place; `path` is relative to the entry's folder.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared with what the project accepts, not shown"
+    )]
+    fn matches(&self, finding: &Finding, place: &Place, path: Option<&[u8]>) -> bool {
+        let entry = &self.entry;
+        if !entry.rules.is_empty() && !entry.rules.contains(&finding.rule) {
+            return false;
+        }
+        if !self.prints.is_empty() && !self.prints.contains(&finding.fingerprint) {
+            return false;
+        }
+        if let Some(set) = &self.paths
+            && !path.is_some_and(|path| set.is_match(String::from_utf8_lossy(path).as_ref()))
+        {
+            return false;
+        }
+        let any = |regexes: &[Regex], text: &[u8]| regexes.iter().any(|r| r.is_match(text));
+        if !self.path_regexes.is_empty() && !path.is_some_and(|path| any(&self.path_regexes, path))
+        {
+            return false;
+        }
+        if !entry.commits.is_empty() {
+            let id = place.commit.map(|id| id.to_string()).unwrap_or_default();
+            let named =
+                |prefix: &String| prefix.len() >= 7 && id.starts_with(&prefix.to_ascii_lowercase());
+            if !entry.commits.iter().any(named) {
+                return false;
+            }
+        }
+        let secret = finding.credential.secret.expose();
+        if !self.stopwords.is_empty() {
+            let lower = secret.to_ascii_lowercase();
+            let holds = |word: &Vec<u8>| memchr::memmem::find(&lower, word).is_some();
+            if !self.stopwords.iter().any(holds) {
+                return false;
+            }
+        }
+        if self.regexes.is_empty() {
+            return true;
+        }
+        match entry.target {
+            Target::Secret => any(&self.regexes, secret),
+            Target::Match => {
+                let encoded = place.snippet.encoded.as_ref();
+                any(&self.regexes, encoded.map_or(secret, |text| text.expose()))
+            }
+            Target::Line => any(&self.regexes, place.snippet.text.expose()),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "suppress_tests.rs"]
+mod tests;

@@ -1,0 +1,341 @@
+//! What a team accepts: comments with owner and day, `.keysweepignore`, CODEOWNERS; and what of it does nothing any more.
+
+use serde_json::{Value, json};
+
+use crate::support::repo::Repo;
+use crate::support::{Tree, fake};
+
+fn line(seed: u64) -> String {
+    format!("TOKEN={}\n", fake::github_pat(seed))
+}
+
+fn reasons(run: &crate::support::Run) -> Vec<String> {
+    let all = run.findings().into_iter();
+    all.filter_map(|f| f["suppressed"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn a_line_of_the_ignore_file_is_a_fingerprint_or_a_glob() {
+    let tree = Tree::new()
+        .with("a/one.env", line(1))
+        .with("b/two.env", line(2));
+    let found = tree.scan(&[]).ends_with(1).findings();
+    let print = found[0]["fingerprint"].as_str().unwrap().to_owned();
+    tree.write(
+        ".keysweepignore",
+        format!("# ours\n{print}  # owner=pay expires=2999-01-31 a sandbox key\n"),
+    );
+    let run = tree.scan(&["--show-suppressed"]).ends_with(1);
+    assert_eq!(
+        reasons(&run),
+        ["suppressed by .keysweepignore:2 (owner pay, until 2999-01-31: a sandbox key)"]
+    );
+    assert_eq!(tree.scan(&[]).ends_with(1).paths(), ["b/two.env"]);
+    tree.write(".keysweepignore", format!("{print}\nb\n"));
+    tree.scan(&[]).ends_with(0);
+    // The same from a folder below, and for a file alone.
+    assert_eq!(tree.scan(&["b"]).ends_with(1).paths(), ["two.env"]);
+    tree.repository();
+    tree.scan(&["b"]).ends_with(0);
+    tree.scan(&["b/two.env"]).ends_with(0);
+    tree.scan(&["a", "b/two.env"]).ends_with(0);
+}
+
+#[test]
+fn an_ignore_file_below_holds_there_alone() {
+    let tree = Tree::new()
+        .with("a/x/one.env", line(1))
+        .with("b/x/one.env", line(2))
+        .with("a/.keysweepignore", "x/*.env\n");
+    assert_eq!(tree.scan(&[]).ends_with(1).paths(), ["b/x/one.env"]);
+}
+
+#[test]
+fn a_bad_line_is_an_error_with_its_place() {
+    let tree = Tree::new().with("a/one.env", line(1));
+    for (text, part) in [
+        (
+            "ok\n0123456789abcdef0123456789abcdef01234567\n",
+            "32 hexadecimal digits",
+        ),
+        ("ok\n*.env # expires=tomorrow\n", "expires=2027-01-31"),
+        ("ok\na[\n", "no glob"),
+    ] {
+        tree.write("a/.keysweepignore", text);
+        let run = tree.scan(&[]).ends_with(2);
+        assert!(
+            run.err.contains("a/.keysweepignore:2: ") && run.err.contains(part),
+            "{}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn what_has_expired_does_not_suppress_and_is_named() {
+    let tree = Tree::new()
+        .with("a.env", line(1))
+        .with(
+            "b.env",
+            format!(
+                "{} # keysweep:allow expires=2020-12-31 old\n",
+                line(2).trim()
+            ),
+        )
+        .with(".keysweepignore", "a.env # expires=2021-01-31\n");
+    let run = tree.run(&["scan"]).ends_with(1);
+    assert!(
+        run.out.contains(".keysweepignore:1 expired on 2021-01-31"),
+        "{}",
+        run.out
+    );
+    assert!(
+        run.out.contains("`keysweep:allow` expired on 2020-12-31"),
+        "{}",
+        run.out
+    );
+    let found = tree.scan(&[]).ends_with(1).findings();
+    let named = |at: usize| {
+        found[at]["places"][0]["expired_suppression"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert!(named(0).starts_with(".keysweepignore:1") && named(1).contains("2020-12-31"));
+}
+
+#[test]
+fn comments_name_rule_owner_day_and_reason() {
+    let token = fake::github_pat(1);
+    let tree = Tree::new().with(
+        "a.py",
+        format!("t = '{token}'  # keysweep:allow=github-pat-classic owner=ann expires=2999-12-31 a sample\n"),
+    );
+    let run = tree.scan(&["--show-suppressed"]).ends_with(0);
+    assert_eq!(
+        reasons(&run),
+        ["suppressed by `keysweep:allow` (owner ann, until 2999-12-31: a sample)"]
+    );
+    tree.write(
+        "a.py",
+        format!("t = '{token}'  # keysweep:allow=npm-token\n"),
+    );
+    tree.scan(&[]).ends_with(1);
+    tree.write(
+        "a.py",
+        format!("# keysweep:allow=github-pat-classic owner=ann\nt = '{token}'\n"),
+    );
+    tree.scan(&[]).ends_with(0);
+    // A day that cannot be read accepts nothing, and is told.
+    tree.write(
+        "a.py",
+        format!("t = '{token}'  # keysweep:allow expires=31.12.2999\n"),
+    );
+    let run = tree.run(&["scan"]).ends_with(1);
+    assert!(run.out.contains("expires=2027-01-31"), "{}", run.out);
+    // What stands behind the mark never shows a secret.
+    tree.write(
+        "a.py",
+        format!(
+            "# keysweep:allow was {}\nt = '{token}'\n",
+            fake::npm_token(3)
+        ),
+    );
+    let run = tree.scan(&["--show-suppressed"]);
+    run.hides(&token);
+    run.hides(&fake::npm_token(3));
+}
+
+#[test]
+fn unused_suppressions_are_named() {
+    let token = fake::github_pat(1);
+    let tree = Tree::new()
+        .with(
+            "a.py",
+            format!("t = '{token}'  # keysweep:allow\n# keysweep:allow\nx = 1\n"),
+        )
+        .with(
+            "b.py",
+            format!("t = '{token}'  # keysweep:allow=npm-token\n"),
+        )
+        .with("c/.keysweepignore", "none\n")
+        .with(".keysweepignore", "b.py\nd.py\ne.py # expires=2020-01-01\n");
+    let run = tree.scan(&["--report-unused-suppressions"]).ends_with(0);
+    let idle: Vec<(String, u64, String)> = run
+        .records("unused_suppression")
+        .iter()
+        .map(|r| {
+            let text = |key: &str| r[key].as_str().unwrap().to_owned();
+            (text("path"), r["line"].as_u64().unwrap(), text("reason"))
+        })
+        .collect();
+    let nothing = "suppresses nothing";
+    let expected = [
+        (".keysweepignore", 2, nothing),
+        (".keysweepignore", 3, "expired on 2020-01-01"),
+        ("a.py", 2, nothing),
+        ("b.py", 1, nothing),
+        ("c/.keysweepignore", 1, nothing),
+    ];
+    let expected = expected.map(|(path, line, reason)| (path.to_owned(), line, reason.to_owned()));
+    assert_eq!(idle, expected);
+    let text = tree.run(&["scan", "--report-unused-suppressions"]);
+    assert!(
+        text.out.contains("5 suppressions do nothing:"),
+        "{}",
+        text.out
+    );
+    // A part of a project cannot tell.
+    tree.repository();
+    let run = tree
+        .scan(&["c", "--report-unused-suppressions"])
+        .ends_with(2);
+    assert!(run.err.contains("whole project"), "{}", run.err);
+    assert!(tree.scan(&[]).records("unused_suppression").is_empty());
+}
+
+#[test]
+fn staged_changes_and_ranges_obey_the_ignore_file() {
+    let repo = Repo::new();
+    repo.commit_file("readme", "nothing\n");
+    repo.write("a.env", line(1));
+    repo.git(&["add", "-A"]);
+    assert_eq!(repo.keysweep(&["--staged"]).code, 1);
+    repo.write(".keysweepignore", "/a.env # owner=ann\n");
+    repo.git(&["add", "-A"]);
+    assert_eq!(repo.keysweep(&["--staged"]).code, 0);
+    // From a folder below, too.
+    repo.write("sub/x", "x");
+    assert_eq!(repo.keysweep_in("work/sub", &["--staged"]).code, 0);
+    repo.commit("a");
+    assert_eq!(repo.keysweep(&["--range", "HEAD~1..HEAD"]).code, 0);
+    assert_eq!(repo.keysweep(&[]).code, 0);
+    repo.remove(".keysweepignore");
+    assert_eq!(repo.keysweep(&[]).code, 1);
+}
+
+#[test]
+fn a_mark_in_head_covers_the_past() {
+    let repo = Repo::new();
+    repo.commit_file("old.env", line(1));
+    repo.commit_file("old.env", format!("# moved\n{}", line(1)));
+    assert_eq!(repo.keysweep(&[]).code, 1);
+    repo.remove("old.env");
+    let base = repo.id("HEAD");
+    let marked = format!("{}  # keysweep:allow owner=ann\n", line(1).trim());
+    repo.commit_file("new.env", &marked);
+    for cached in [&["--no-cache"][..], &[], &[]] {
+        let run = repo.keysweep(cached);
+        assert_eq!(run.code, 0, "{}", run.out);
+    }
+    assert_eq!(repo.keysweep(&["--no-inline-allow"]).code, 1);
+    // Where HEAD holds it without a mark as well, it counts.
+    repo.commit_file("other.env", line(1));
+    assert_eq!(repo.keysweep(&[]).code, 1);
+    assert_eq!(
+        repo.keysweep(&["--range", &format!("{base}..HEAD")]).code,
+        1
+    );
+}
+
+#[test]
+fn a_mark_at_the_end_of_a_range_covers_the_range() {
+    let repo = Repo::new();
+    repo.commit_file("readme", "nothing\n");
+    let base = repo.id("HEAD");
+    let range = format!("{base}..HEAD");
+    repo.commit_file("a.env", line(1));
+    repo.commit_file("b.env", line(2));
+    assert_eq!(repo.keysweep(&["--range", &range]).findings().len(), 2);
+    repo.commit_file("a.env", format!("{}  # keysweep:allow\n", line(1).trim()));
+    assert_eq!(repo.keysweep(&["--range", &range]).paths(), ["b.env"]);
+    repo.git(&["mv", "b.env", "c.env"]);
+    repo.commit_file("c.env", format!("# keysweep:allow\n{}", line(2)));
+    assert_eq!(repo.keysweep(&["--range", &range]).code, 0);
+    repo.commit_file("d.env", line(2));
+    assert_eq!(repo.keysweep(&["--range", &range]).code, 1);
+}
+
+#[test]
+fn owners_come_from_codeowners() {
+    let tree = Tree::new()
+        .with("src/a.env", line(1))
+        .with("docs/b.env", line(1))
+        .with("none.env", line(2))
+        .with("CODEOWNERS", "* @wrong\n")
+        .with(
+            ".github/CODEOWNERS",
+            "*.env @all\n/src/ @org/back ann@example.org\nnone.env\n",
+        );
+    tree.repository();
+    let found = tree.scan(&[]).ends_with(1).findings();
+    let of = |path: &str| -> Value {
+        found.iter().find(|f| f["path"] == path).unwrap()["owners"].clone()
+    };
+    assert_eq!(
+        of("docs/b.env"),
+        json!(["@all", "@org/back", "ann@example.org"])
+    );
+    assert_eq!(of("none.env"), Value::Null);
+    assert_eq!(
+        tree.scan(&["src"]).findings()[0]["owners"],
+        json!(["@org/back", "ann@example.org"])
+    );
+    let text = tree.run(&["scan", "src"]);
+    assert!(
+        text.out.contains("owners:  @org/back, ann@example.org"),
+        "{}",
+        text.out
+    );
+    let sarif = tree.run(&["scan", "src", "--format", "sarif"]);
+    let sarif: Value = serde_json::from_str(&sarif.out).unwrap();
+    let owners = &sarif["runs"][0]["results"][0]["properties"]["owners"];
+    assert_eq!(owners, &json!(["@org/back", "ann@example.org"]));
+}
+
+#[test]
+fn history_has_owners_too() {
+    let repo = Repo::new();
+    repo.commit_file("src/a.env", line(1));
+    repo.commit_file("CODEOWNERS", "src/ @back\n");
+    assert_eq!(
+        repo.keysweep(&[]).only_finding()["owners"],
+        json!(["@back"])
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_pipes_and_huge_files_are_not_obeyed() {
+    use std::os::unix::fs::symlink;
+    let outside = Tree::new()
+        .with("all", "*\n")
+        .with("github/CODEOWNERS", "* @evil\n");
+    let tree = Tree::new().with("a/one.env", line(1));
+    symlink(
+        outside.path().join("all"),
+        tree.path().join(".keysweepignore"),
+    )
+    .unwrap();
+    symlink(outside.path().join("github"), tree.path().join(".github")).unwrap();
+    let pipe = |name: &str| {
+        let made = std::process::Command::new("mkfifo")
+            .arg(tree.path().join(name))
+            .status();
+        assert!(made.unwrap().success());
+    };
+    pipe("a/.keysweepignore");
+    pipe("CODEOWNERS");
+    pipe("keysweep-baseline.txt");
+    let found = tree.scan(&[]).ends_with(1).only_finding();
+    assert_eq!(found.get("owners"), None);
+    std::fs::remove_file(tree.path().join(".keysweepignore")).unwrap();
+    tree.write(".keysweepignore", "x\n".repeat(1 << 20));
+    let run = tree.scan(&[]).ends_with(2);
+    assert!(
+        run.err.contains(".keysweepignore: larger than 1 MB"),
+        "{}",
+        run.err
+    );
+}
