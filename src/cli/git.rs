@@ -63,10 +63,8 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
     };
     let outcome = scanned.outcome;
-    let project = Project {
-        whole: is_whole,
-        ..Project::of_repository(scanned.work_tree.as_deref())
-    };
+    let mut project = Project::of_repository(scanned.work_tree.as_deref());
+    project.whole = is_whole;
     if shared.verbose > 0 {
         for note in &outcome.notes {
             let _ = writeln!(io::stderr(), "keysweep: {note}");
