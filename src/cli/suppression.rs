@@ -302,9 +302,7 @@ fn project_file(root: &Path, path: &str, most: u64) -> anyhow::Result<Option<Vec
     let content = match open_regular(&full, false) {
         Ok(content) => content,
         Err(OpenError::Special) => return Ok(None),
-        Err(OpenError::Io(e)) if e.kind() == std::io::ErrorKind::PermissionDenied => {
-            return Err(e).context(path.to_owned());
-        }
+        // What may not be read is a gap of the scan already.
         Err(OpenError::Io(_)) => return Ok(None),
     };
     if content.length > most {

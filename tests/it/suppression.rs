@@ -12,6 +12,7 @@ fn line(seed: u64) -> String {
 fn reasons(run: &crate::support::Run) -> Vec<String> {
     let all = run.findings().into_iter();
     all.filter_map(|f| f["suppressed"].as_str().map(str::to_owned))
+        .filter(|reason| reason.starts_with("suppressed by"))
         .collect()
 }
 
