@@ -47,14 +47,26 @@ pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the report.
+/// Where a report goes.
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(&Report<'_>) -> anyhow::Result<()>;
+
+/// Writes a report in the format and to the place that the user wants.
+pub(crate) fn write(report: &Report<'_>, shared: &Shared) -> anyhow::Result<()> {
+    let reporter = report::by_name(&shared.format).context("no such report format")?;
+    let mut out = console::report_writer(shared)?;
+    reporter.write(report, &mut *out)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Hands the report of a run over, and judges the run.
 pub(crate) fn run(
     engine: &Engine,
     mut results: Results,
     args: &CommonArgs,
     shared: &Shared,
+    sink: Sink<'_>,
 ) -> anyhow::Result<Exit> {
-    let reporter = report::by_name(&shared.format).context("no such report format")?;
     let least = Confidence::from(args.min_confidence);
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
     let collected = &results.collected;
@@ -85,9 +97,7 @@ pub(crate) fn run(
             hyperlinks: false,
         },
     };
-    let mut out = console::report_writer(shared)?;
-    reporter.write(&report, &mut *out)?;
-    out.flush()?;
+    sink(&report)?;
     Ok(verdict(args, &collected.findings, &results.summary))
 }
 

@@ -10,7 +10,7 @@ use keysweep::history::{
     Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
 use keysweep::model::{Gap, Oid};
-use keysweep::pack::Db;
+use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
     Options, PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
@@ -18,7 +18,7 @@ use keysweep::scan::{
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
-use super::finish::{self, Results};
+use super::finish::{self, Results, Sink};
 use super::progress::Progress;
 
 /// Bytes for objects, and for what is known of trees.
@@ -36,6 +36,15 @@ pub(crate) struct Scanned {
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    run_into(args, shared, &mut |report| finish::write(report, shared))
+}
+
+/// The same, with the report handed over.
+pub(crate) fn run_into(
+    args: &GitArgs,
+    shared: &Shared,
+    sink: Sink<'_>,
+) -> anyhow::Result<Exit> {
     finish::check(shared)?;
     let engine = super::scan::engine(&args.common.selection)?;
     let started = Instant::now();
@@ -53,7 +62,14 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
             (scanned, args.repo.display().to_string())
         }
     };
-    let outcome = scanned.outcome;
+    let mut outcome = scanned.outcome;
+    if let Some(within) = super::scan::globs(&args.within)? {
+        // The texts of commits and tags lie nowhere, so they count everywhere.
+        outcome.matches.retain(|m| {
+            let path = String::from_utf8_lossy(&m.place.path);
+            path.is_empty() || within.is_match(&*path)
+        });
+    }
     if shared.verbose > 0 {
         for note in &outcome.notes {
             let _ = writeln!(io::stderr(), "keysweep: {note}");
@@ -68,7 +84,7 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         revision: scanned.revision,
         branch: scanned.branch,
     };
-    finish::run(&engine, results, &args.common, shared)
+    finish::run(&engine, results, &args.common, shared, sink)
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.
@@ -268,14 +284,15 @@ fn all_tips(refs: &Refs) -> Vec<Tip> {
 
 fn branches(revisions: &Revisions<'_>, names: &[String]) -> anyhow::Result<Vec<Tip>> {
     let tip = |name: &String| {
-        let target = revisions.commit(name)?;
+        let commit = revisions.commit(name)?;
         let full = ["", "refs/", "refs/heads/", "refs/tags/", "refs/remotes/"];
         let full = full.map(|prefix| format!("{prefix}{name}"));
         let mut tips = revisions.refs.tips.iter();
         let known = tips.find(|tip| full.contains(&tip.name));
         Ok(Tip {
             name: known.map_or_else(|| name.clone(), |tip| tip.name.clone()),
-            target,
+            // An annotated tag has a text of its own.
+            target: known.map_or(commit, |tip| tip.target),
         })
     };
     names.iter().map(tip).collect()
@@ -299,14 +316,20 @@ fn added(
         .collect();
     gaps.extend(repo.gaps.iter().cloned());
     let mut additions = Vec::new();
+    let mut tag = None;
     if let Some(text) = &args.range {
-        let (base, tip) = ends(text, repo, &db, refs)?;
-        let added = range(&db, &repo.shallow, &base, tip)?;
+        let ends = ends(text, &args.not, repo, &db, refs)?;
+        let added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
+        tag = ends.tag;
         gaps.extend(added.gaps);
         additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
             commit: Some(commit.id),
             changes: commit.changes,
             removed: commit.removed,
+        }));
+        additions.extend(tag.map(|tag| Addition {
+            commit: Some(tag),
+            ..Addition::default()
         }));
     } else {
         let staged = staged(repo, &db, refs.head)?;
@@ -326,21 +349,43 @@ fn added(
         salt: PUBLISHED_SALT.to_vec(),
     };
     let mut outcome = scan_added(engine, &db, &additions, &options, progress.observer());
+    outcome.summary.commits -= u64::from(tag.is_some());
     outcome.summary.gaps.extend(gaps);
     Ok(outcome)
 }
 
-/// The commits that a range leaves out, and the one that it ends with.
-fn ends(text: &str, repo: &Repo, db: &Db, refs: &Refs) -> anyhow::Result<(Vec<Oid>, Oid)> {
+/// What a range means.
+pub(crate) struct Ends {
+    /// What is left out, with all that it reaches.
+    pub(crate) base: Vec<Oid>,
+    /// The commit that the range ends with.
+    pub(crate) tip: Oid,
+    /// The annotated tag by which that commit was named.
+    pub(crate) tag: Option<Oid>,
+}
+
+/// Looks the ends of a range up.
+pub(crate) fn ends(
+    text: &str,
+    not: &[String],
+    repo: &Repo,
+    db: &Db,
+    refs: &Refs,
+) -> anyhow::Result<Ends> {
     let written = parse_range(text)?;
     let revisions = Revisions { repo, db, refs };
-    let tip = revisions.commit(written.tip)?;
-    let base = written
-        .base
-        .map(|base| revisions.commit(base))
-        .transpose()?;
+    let named = revisions.object(written.tip)?;
+    let is_tag = matches!(db.header(&named), Ok(Some((Kind::Tag, _))));
     // For `A...B` as for `A..B` what A reaches is left out: a pull request adds what the target has not.
-    Ok((base.into_iter().collect(), tip))
+    let base = written.base.into_iter();
+    let base = base.chain(not.iter().map(String::as_str));
+    Ok(Ends {
+        base: base
+            .map(|base| revisions.commit(base))
+            .collect::<Result<_, _>>()?,
+        tip: revisions.commit(written.tip)?,
+        tag: is_tag.then_some(named),
+    })
 }
 
 /// Files of the working tree that differ from the index.
@@ -392,7 +437,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 }
 
 /// What the user and the environment vouch for.
-fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let list = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES");
     Trust {

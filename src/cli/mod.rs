@@ -1,6 +1,7 @@
 //! The command line: arguments → library calls → reports and exit codes.
 
 mod args;
+mod ci;
 #[cfg(feature = "online")]
 mod clone;
 mod console;
@@ -86,6 +87,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
+        Some(Command::Ci(ci)) => ci::run(&ci, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();

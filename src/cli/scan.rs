@@ -18,7 +18,7 @@ use keysweep::source::TreeOptions;
 use super::args::{GitArgs, ScanArgs, SelectionArgs, Shared};
 use super::exit::Exit;
 use super::explain;
-use super::finish::{self, Results};
+use super::finish::{self, Results, Sink};
 use super::git;
 use super::progress::Progress;
 
@@ -35,6 +35,15 @@ pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    run_into(args, shared, &mut |report| finish::write(report, shared))
+}
+
+/// The same, with the report handed over.
+pub(crate) fn run_into(
+    args: &ScanArgs,
+    shared: &Shared,
+    sink: Sink<'_>,
+) -> anyhow::Result<Exit> {
     let engine = engine(&args.common.selection)?;
     if let Some(place) = &args.explain {
         return explain::run(&engine, place, args, shared);
@@ -83,7 +92,7 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
         revision,
         branch,
     };
-    finish::run(&engine, results, &args.common, shared)
+    finish::run(&engine, results, &args.common, shared, sink)
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {
@@ -159,7 +168,8 @@ fn pipe(path: &Path) -> Option<io::Result<Box<dyn io::Read>>> {
     None
 }
 
-fn globs(patterns: &[String]) -> anyhow::Result<Option<GlobSet>> {
+/// The globs of `--include` and its kin; `None` where there is none.
+pub(crate) fn globs(patterns: &[String]) -> anyhow::Result<Option<GlobSet>> {
     if patterns.is_empty() {
         return Ok(None);
     }

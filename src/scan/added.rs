@@ -8,13 +8,13 @@ use super::join::{Located, place};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::history::{Change, Mailmap, details, files_below};
-use crate::model::{Fingerprint, Gap, History, Observer, Oid, Skip, SkipKind};
+use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind};
 use crate::pack::{Db, Kind};
 
 /// What one commit adds.
 #[derive(Debug, Clone, Default)]
 pub struct Addition {
-    /// The commit; `None` for one that is not made yet.
+    /// The commit; `None` for one that is not made yet. An annotated tag, for its own text.
     pub commit: Option<Oid>,
     /// Versions of files that none of its parents has at the same path.
     pub changes: Vec<Change>,
@@ -264,9 +264,10 @@ impl Scan<'_> {
         Ok(Some(located(engine, bytes, content, settings)))
     }
 
-    /// What a commit's own text holds.
-    fn text(&mut self, commit: Oid) -> Vec<BlobMatch> {
-        let found = self.object(commit, b"");
+    /// What the own text of a commit or of an annotated tag holds.
+    fn text(&mut self, id: Oid) -> Vec<BlobMatch> {
+        let found = self.object(id, b"");
+        let is_tag = matches!(self.db.header(&id), Ok(Some((Kind::Tag, _))));
         let (rules, settings) = (self.engine.rules(), &self.options.settings);
         let all = found.iter();
         all.filter_map(|one| {
@@ -278,9 +279,13 @@ impl Scan<'_> {
                 settings,
             )?;
             m.place.path.clear();
-            m.place.origin = crate::model::Origin::Commit;
-            m.place.blob = Some(commit);
-            m.place.commit = Some(commit);
+            m.place.origin = if is_tag {
+                Origin::Tag
+            } else {
+                Origin::Commit
+            };
+            m.place.blob = Some(id);
+            m.place.commit = (!is_tag).then_some(id);
             Some(m)
         })
         .collect()
