@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod ci;
 mod history;
 mod history_hostile;
 mod hook;

@@ -115,6 +115,7 @@ fn outputs(told: &Told, exit: Exit) -> String {
 fn summary(told: &Told, exit: Exit) -> String {
     let mut text = String::new();
     match (&told.trouble, told.findings) {
+        (Some(_), None) => text.push_str("### keysweep could not scan\n\n"),
         (Some(_), _) => text.push_str("### keysweep could not scan all of it\n\n"),
         (None, _) if told.incomplete => text.push_str("### keysweep could not read all of it\n\n"),
         (None, Some(0)) => text.push_str("### keysweep: nothing found\n\n"),
