@@ -8,6 +8,7 @@ mod event;
 mod github;
 mod plan;
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use keysweep::model::SkipKind;
-use keysweep::report::{self, Report, printable};
+use keysweep::report::{self, Report, Reporter, printable};
 
 use super::args::{CommonArgs, GitArgs, ScanArgs, Shared};
 use super::exit::Exit;
@@ -201,9 +202,11 @@ fn perform(
         }
     }
     let folder = reports(args, service)?;
-    let mut sink = |report: &Report<'_>| {
-        finish::write(report, shared)?;
-        told.receive(report, service, folder.as_deref())
+    let reporter = Listening {
+        inner: report::by_name(&shared.format).context("no such report format")?,
+        service,
+        folder: folder.as_deref(),
+        told: RefCell::new(told),
     };
     let git = |range: Option<String>, not: Vec<String>, branch: Vec<String>| GitArgs {
         range,
@@ -214,16 +217,17 @@ fn perform(
     };
     let exit = match plan {
         Plan::Nothing(_) => {
+            let told = reporter.told.into_inner();
             told.nothing = true;
             told.findings = Some(0);
             return Ok(Exit::Clean);
         }
-        Plan::Range {
-            text, not, notes: _, ..
-        } => git::run_into(&git(Some(text), not, Vec::new()), shared, &mut sink)?,
+        Plan::Range { text, not, .. } => {
+            git::run_with(&reporter, &git(Some(text), not, Vec::new()), shared)?
+        }
         Plan::History { of } => {
             let branch = of.into_iter().collect();
-            git::run_into(&git(None, Vec::new(), branch), shared, &mut sink)?
+            git::run_with(&reporter, &git(None, Vec::new(), branch), shared)?
         }
         Plan::Tree => {
             let tree = ScanArgs {
@@ -231,9 +235,10 @@ fn perform(
                 common: common.clone(),
                 ..ScanArgs::whole(args.repo.clone(), false)
             };
-            scan::run_into(&tree, shared, &mut sink)?
+            scan::run_with(&reporter, &tree, shared)?
         }
     };
+    let told = reporter.told.into_inner();
     if exit == Exit::Trouble && told.trouble.is_none() {
         told.trouble = Some(if told.incomplete {
             "something could not be scanned; the report says what and why".to_owned()
@@ -286,6 +291,23 @@ fn reports(args: &CiArgs, service: Service) -> anyhow::Result<Option<PathBuf>> {
         );
     }
     Ok(Some(folder))
+}
+
+/// Writes the report that the user wants, and takes from it what else is to be told.
+struct Listening<'t> {
+    inner: Box<dyn Reporter>,
+    service: Service,
+    folder: Option<&'t Path>,
+    told: RefCell<&'t mut Told>,
+}
+
+impl Reporter for Listening<'_> {
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        self.inner.write(report, out)?;
+        let mut told = self.told.borrow_mut();
+        told.receive(report, self.service, self.folder)
+            .map_err(|error| io::Error::other(format!("{error:#}")))
+    }
 }
 
 impl Told {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use keysweep::model::{Confidence, Finding, Severity, Summary};
-use keysweep::report::{self, Redactor, Report};
+use keysweep::report::{self, Redactor, Report, Reporter};
 use keysweep::scan::{Collected, Engine, Settings};
 
 use super::args::{CommonArgs, Shared};
@@ -47,25 +47,24 @@ pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where a report goes.
-pub(crate) type Sink<'s> = &'s mut dyn FnMut(&Report<'_>) -> anyhow::Result<()>;
-
-/// Writes a report in the format and to the place that the user wants.
-pub(crate) fn write(report: &Report<'_>, shared: &Shared) -> anyhow::Result<()> {
+/// Writes the report.
+pub(crate) fn run(
+    engine: &Engine,
+    results: Results,
+    args: &CommonArgs,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
     let reporter = report::by_name(&shared.format).context("no such report format")?;
-    let mut out = console::report_writer(shared)?;
-    reporter.write(report, &mut *out)?;
-    out.flush()?;
-    Ok(())
+    run_with(&*reporter, engine, results, args, shared)
 }
 
-/// Hands the report of a run over, and judges the run.
-pub(crate) fn run(
+/// The same with a reporter of the caller's.
+pub(crate) fn run_with(
+    reporter: &dyn Reporter,
     engine: &Engine,
     mut results: Results,
     args: &CommonArgs,
     shared: &Shared,
-    sink: Sink<'_>,
 ) -> anyhow::Result<Exit> {
     let least = Confidence::from(args.min_confidence);
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
@@ -97,11 +96,14 @@ pub(crate) fn run(
             hyperlinks: false,
         },
     };
-    sink(&report)?;
+    let mut out = console::report_writer(shared)?;
+    reporter.write(&report, &mut *out)?;
+    out.flush()?;
     Ok(verdict(args, &collected.findings, &results.summary))
 }
 
-fn verdict(args: &CommonArgs, findings: &[Finding], summary: &Summary) -> Exit {
+/// How the run ends.
+pub(crate) fn verdict(args: &CommonArgs, findings: &[Finding], summary: &Summary) -> Exit {
     if summary.cancelled {
         return Exit::Interrupted;
     }

@@ -11,6 +11,7 @@ use keysweep::history::{
 };
 use keysweep::model::{Gap, Oid};
 use keysweep::pack::{Db, Kind};
+use keysweep::report::{Reporter, by_name};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
     Options, PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
@@ -18,7 +19,7 @@ use keysweep::scan::{
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
-use super::finish::{self, Results, Sink};
+use super::finish::{self, Results};
 use super::progress::Progress;
 
 /// Bytes for objects, and for what is known of trees.
@@ -36,14 +37,15 @@ pub(crate) struct Scanned {
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    run_into(args, shared, &mut |report| finish::write(report, shared))
+    let reporter = by_name(&shared.format).context("no such report format")?;
+    run_with(&*reporter, args, shared)
 }
 
-/// The same, with the report handed over.
-pub(crate) fn run_into(
+/// The same with a reporter of the caller's.
+pub(crate) fn run_with(
+    reporter: &dyn Reporter,
     args: &GitArgs,
     shared: &Shared,
-    sink: Sink<'_>,
 ) -> anyhow::Result<Exit> {
     finish::check(shared)?;
     let engine = super::scan::engine(&args.common.selection)?;
@@ -84,7 +86,7 @@ pub(crate) fn run_into(
         revision: scanned.revision,
         branch: scanned.branch,
     };
-    finish::run(&engine, results, &args.common, shared, sink)
+    finish::run_with(reporter, &engine, results, &args.common, shared)
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.
@@ -316,21 +318,20 @@ fn added(
         .collect();
     gaps.extend(repo.gaps.iter().cloned());
     let mut additions = Vec::new();
-    let mut tag = None;
     if let Some(text) = &args.range {
         let ends = ends(text, &args.not, repo, &db, refs)?;
         let added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
-        tag = ends.tag;
         gaps.extend(added.gaps);
         additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
             commit: Some(commit.id),
             changes: commit.changes,
             removed: commit.removed,
+            tags: Vec::new(),
         }));
-        additions.extend(tag.map(|tag| Addition {
-            commit: Some(tag),
+        additions.push(Addition {
+            tags: ends.tag.into_iter().collect(),
             ..Addition::default()
-        }));
+        });
     } else {
         let staged = staged(repo, &db, refs.head)?;
         gaps.extend(staged.gaps);
@@ -338,6 +339,7 @@ fn added(
             commit: None,
             changes: staged.changes,
             removed: staged.removed,
+            tags: Vec::new(),
         });
     }
     let options = AddedOptions {
@@ -349,7 +351,6 @@ fn added(
         salt: PUBLISHED_SALT.to_vec(),
     };
     let mut outcome = scan_added(engine, &db, &additions, &options, progress.observer());
-    outcome.summary.commits -= u64::from(tag.is_some());
     outcome.summary.gaps.extend(gaps);
     Ok(outcome)
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use keysweep::model::Gap;
+use keysweep::report::{Reporter, by_name};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge_with,
@@ -18,7 +19,7 @@ use keysweep::source::TreeOptions;
 use super::args::{GitArgs, ScanArgs, SelectionArgs, Shared};
 use super::exit::Exit;
 use super::explain;
-use super::finish::{self, Results, Sink};
+use super::finish::{self, Results};
 use super::git;
 use super::progress::Progress;
 
@@ -35,14 +36,15 @@ pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    run_into(args, shared, &mut |report| finish::write(report, shared))
+    let reporter = by_name(&shared.format).context("no such report format")?;
+    run_with(&*reporter, args, shared)
 }
 
-/// The same, with the report handed over.
-pub(crate) fn run_into(
+/// The same with a reporter of the caller's.
+pub(crate) fn run_with(
+    reporter: &dyn Reporter,
     args: &ScanArgs,
     shared: &Shared,
-    sink: Sink<'_>,
 ) -> anyhow::Result<Exit> {
     let engine = engine(&args.common.selection)?;
     if let Some(place) = &args.explain {
@@ -92,7 +94,7 @@ pub(crate) fn run_into(
         revision,
         branch,
     };
-    finish::run(&engine, results, &args.common, shared, sink)
+    finish::run_with(reporter, &engine, results, &args.common, shared)
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {

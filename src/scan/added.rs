@@ -14,12 +14,14 @@ use crate::pack::{Db, Kind};
 /// What one commit adds.
 #[derive(Debug, Clone, Default)]
 pub struct Addition {
-    /// The commit; `None` for one that is not made yet. An annotated tag, for its own text.
+    /// The commit; `None` for one that is not made yet.
     pub commit: Option<Oid>,
     /// Versions of files that none of its parents has at the same path.
     pub changes: Vec<Change>,
     /// Files and folders that a parent has and it has not any more: what moved from there is nothing new.
     pub removed: Vec<Oid>,
+    /// Tag objects that come with it: their messages and taggers are scanned.
+    pub tags: Vec<Oid>,
 }
 
 /// How additions are scanned.
@@ -123,7 +125,12 @@ impl Scan<'_> {
         if let Some(commit) = addition.commit
             && self.options.metadata
         {
-            matches.extend(self.text(commit));
+            matches.extend(self.text(commit, Origin::Commit));
+        }
+        if self.options.metadata {
+            for tag in &addition.tags {
+                matches.extend(self.text(*tag, Origin::Tag));
+            }
         }
         if matches.is_empty() {
             return Default::default();
@@ -264,10 +271,9 @@ impl Scan<'_> {
         Ok(Some(located(engine, bytes, content, settings)))
     }
 
-    /// What the own text of a commit or of an annotated tag holds.
-    fn text(&mut self, id: Oid) -> Vec<BlobMatch> {
+    /// What a commit's or a tag's own text holds.
+    fn text(&mut self, id: Oid, origin: Origin) -> Vec<BlobMatch> {
         let found = self.object(id, b"");
-        let is_tag = matches!(self.db.header(&id), Ok(Some((Kind::Tag, _))));
         let (rules, settings) = (self.engine.rules(), &self.options.settings);
         let all = found.iter();
         all.filter_map(|one| {
@@ -279,13 +285,9 @@ impl Scan<'_> {
                 settings,
             )?;
             m.place.path.clear();
-            m.place.origin = if is_tag {
-                Origin::Tag
-            } else {
-                Origin::Commit
-            };
+            m.place.origin = origin;
             m.place.blob = Some(id);
-            m.place.commit = (!is_tag).then_some(id);
+            m.place.commit = Some(id).filter(|_| origin == Origin::Commit);
             Some(m)
         })
         .collect()

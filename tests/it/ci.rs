@@ -111,9 +111,7 @@ fn filled(
     };
     if let Some(name) = expression.strip_prefix("inputs.") {
         let value = inputs.get(name);
-        return value
-            .unwrap_or_else(|| panic!("no input `{name}`"))
-            .clone();
+        return value.unwrap_or_else(|| panic!("no input `{name}`")).clone();
     }
     outputs.get(expression).cloned().unwrap_or_default()
 }
@@ -256,7 +254,8 @@ impl Job {
         for name in ["temp", "bin"] {
             fs::create_dir_all(job.origin.beside(name)).unwrap();
         }
-        job.origin.git(&["config", "uploadpack.allowFilter", "true"]);
+        job.origin
+            .git(&["config", "uploadpack.allowFilter", "true"]);
         let program = env!("CARGO_BIN_EXE_keysweep");
         symlink(program, job.origin.beside("bin/keysweep")).unwrap();
         job
@@ -298,7 +297,10 @@ impl Job {
         let own_spec = format!("+{reference}:{own}");
         fetch.push(&own_spec);
         if options.iter().all(|option| !option.starts_with("--depth")) {
-            fetch.extend(["+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*"]);
+            fetch.extend([
+                "+refs/heads/*:refs/remotes/origin/*",
+                "+refs/tags/*:refs/tags/*",
+            ]);
         }
         self.git(&fetch);
         self.git(&["checkout", "-q", "--detach", &own]);
@@ -520,7 +522,8 @@ fn a_partial_clone_that_lacks_files_fails() {
     let job = request().fetch(MERGE, &["--filter=blob:none"]);
     let ran = job.run("pull_request", &request_event(&job, false));
     assert_eq!(ran.outputs["status"], "incomplete", "{ran:#?}");
-    ran.says("without `filter` and `sparse-checkout`").ends_with(2);
+    ran.says("without `filter` and `sparse-checkout`")
+        .ends_with(2);
 }
 
 #[test]
@@ -542,7 +545,10 @@ fn the_target_event_is_refused_until_the_commits_are_there_as_data() {
         .ends_with(2);
 
     // The step that it proposes.
-    let step = ran.log.lines().find_map(|l| l.trim().strip_prefix("- run: "));
+    let step = ran
+        .log
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("- run: "));
     fs::write(job.origin.beside("temp/fetch.sh"), step.unwrap()).unwrap();
     let fetched = Command::new("bash")
         .arg(job.origin.beside("temp/fetch.sh"))
@@ -783,7 +789,9 @@ fn a_range_by_hand_counts_whatever_the_event_says() {
     let ran = range("origin/main..origin/topic");
     assert!(ran.log.contains("2 commits"), "{ran:#?}");
     ran.ends_with(1);
-    range("HEAD..HEAD").says("both ends are commit").ends_with(2);
+    range("HEAD..HEAD")
+        .says("both ends are commit")
+        .ends_with(2);
     range("origin/topic..origin/main~1")
         .says("wrong way round")
         .ends_with(2);
@@ -907,7 +915,11 @@ fn a_damaged_repository_is_red() {
     let ran = job.run("pull_request", &request_event(&job, false));
     assert_eq!(ran.outputs["status"], "incomplete", "{ran:#?}");
     assert!(ran.summary.contains("could not scan all of it"), "{ran:#?}");
-    assert!(ran.commands.iter().any(|c| c.starts_with("::error title=keysweep::")));
+    assert!(
+        ran.commands
+            .iter()
+            .any(|c| c.starts_with("::error title=keysweep::"))
+    );
     ran.ends_with(2);
 }
 
@@ -965,7 +977,11 @@ fn findings_are_annotated() {
         ran.commands.iter().any(|c| c.starts_with(expected)),
         "{ran:#?}"
     );
-    assert!(ran.summary.contains("github-pat-classic"), "{}", ran.summary);
+    assert!(
+        ran.summary.contains("github-pat-classic"),
+        "{}",
+        ran.summary
+    );
 }
 
 #[test]
@@ -985,7 +1001,13 @@ fn reports_do_not_go_through_links_of_the_scanned_tree() {
     fs::write(&precious, "mine").unwrap();
     let run = |folder: &str| {
         Command::new(env!("CARGO_BIN_EXE_keysweep"))
-            .args(["ci", "--range", "origin/main..origin/topic", "--reports", folder])
+            .args([
+                "ci",
+                "--range",
+                "origin/main..origin/topic",
+                "--reports",
+                folder,
+            ])
             .current_dir(&job.folder)
             .env_clear()
             .output()
@@ -1009,7 +1031,12 @@ fn reports_do_not_go_through_links_of_the_scanned_tree() {
 fn secrets_are_not_shown_on_request_either() {
     let job = request().checkout(MERGE);
     let run = Command::new(env!("CARGO_BIN_EXE_keysweep"))
-        .args(["ci", "--range", "origin/main..origin/topic", "--show-secrets"])
+        .args([
+            "ci",
+            "--range",
+            "origin/main..origin/topic",
+            "--show-secrets",
+        ])
         .current_dir(&job.folder)
         .env_clear()
         .output()
@@ -1048,7 +1075,10 @@ fn a_program_is_named_found_or_built() {
     job.run("pull_request", &event(&job)).ends_with(1);
     let built = fs::read_to_string(job.origin.beside("temp/built")).unwrap();
     let built: Vec<&str> = built.lines().collect();
-    assert_eq!(Path::new(built[0]), repository_file("").canonicalize().unwrap());
+    assert_eq!(
+        Path::new(built[0]),
+        repository_file("").canonicalize().unwrap()
+    );
     assert_eq!(built[1..5], ["install", "--locked", "--force", "--path"]);
 }
 

@@ -109,8 +109,9 @@ const MOST: u64 = 64 << 20;
 pub(super) fn read(service: Service) -> anyhow::Result<Event> {
     match service {
         Service::GitHub => {
-            let name = variable("GITHUB_EVENT_NAME")
-                .context("GITHUB_EVENT_NAME is not set: which event started the run is not known")?;
+            let name = variable("GITHUB_EVENT_NAME").context(
+                "GITHUB_EVENT_NAME is not set: which event started the run is not known",
+            )?;
             let path = variable("GITHUB_EVENT_PATH")
                 .context("GITHUB_EVENT_PATH is not set: what the event says is not known")?;
             let mut bytes = Vec::new();
@@ -210,9 +211,7 @@ fn github(name: &str, event: &Value) -> anyhow::Result<Event> {
             run
         }
         "schedule" => Event::of("schedule", Change::Everything),
-        "workflow_dispatch" | "repository_dispatch" => {
-            Event::of("run by hand", Change::Everything)
-        }
+        "workflow_dispatch" | "repository_dispatch" => Event::of("run by hand", Change::Everything),
         other => {
             let mut unknown = Event::of(format!("event {other}"), Change::Everything);
             unknown.notes.push(
@@ -227,7 +226,9 @@ fn github(name: &str, event: &Value) -> anyhow::Result<Event> {
 fn request(name: &str, event: &Value) -> anyhow::Result<Event> {
     let base = id_at(event, "/pull_request/base/sha")?;
     let head = id_at(event, "/pull_request/head/sha")?;
-    let number = event.pointer("/pull_request/number").and_then(Value::as_u64);
+    let number = event
+        .pointer("/pull_request/number")
+        .and_then(Value::as_u64);
     let target = text(event, "/pull_request/base/ref").unwrap_or("its target");
     let home = text(event, "/pull_request/base/repo/full_name");
     // `null` where the fork is gone.

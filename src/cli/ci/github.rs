@@ -113,43 +113,38 @@ fn outputs(told: &Told, exit: Exit) -> String {
 
 /// The job's summary.
 fn summary(told: &Told, exit: Exit) -> String {
-    let mut text = String::new();
-    match (&told.trouble, told.findings) {
-        (Some(_), None) => text.push_str("### keysweep could not scan\n\n"),
-        (Some(_), _) => text.push_str("### keysweep could not scan all of it\n\n"),
-        (None, _) if told.incomplete => text.push_str("### keysweep could not read all of it\n\n"),
-        (None, Some(0)) => text.push_str("### keysweep: nothing found\n\n"),
-        (None, Some(1)) => text.push_str("### keysweep: 1 finding\n\n"),
-        (None, count) => {
-            let count = count.unwrap_or_default();
-            text.push_str(&format!("### keysweep: {count} findings\n\n"));
-        }
+    let heading = match (&told.trouble, told.findings) {
+        (Some(_), None) => "could not scan".to_owned(),
+        (Some(_), _) => "could not scan all of it".to_owned(),
+        (None, _) if told.incomplete => "could not read all of it".to_owned(),
+        (None, Some(0) | None) => "nothing found".to_owned(),
+        (None, Some(1)) => "1 finding".to_owned(),
+        (None, Some(count)) => format!("{count} findings"),
+    };
+    let mut parts = vec![format!("### keysweep: {heading}")];
+    parts.extend(told.about.iter().map(|line| inert(line)));
+    let trouble = told.trouble.iter();
+    parts.extend(trouble.map(|trouble| format!("<pre>{}</pre>", inert(trouble))));
+    if !told.markdown.is_empty() {
+        let report = String::from_utf8_lossy(&told.markdown);
+        parts.push(report.trim_end().to_owned());
     }
-    for line in &told.about {
-        text.push_str(&format!("{}\n\n", inert(line)));
-    }
-    if let Some(trouble) = &told.trouble {
-        text.push_str(&format!("<pre>{}</pre>\n\n", inert(trouble)));
-    }
-    text.push_str(&String::from_utf8_lossy(&told.markdown));
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text.push_str(&format!("\nExit code {}\n", exit.code()));
-    text
+    parts.push(format!("Exit code {}\n", exit.code()));
+    parts.join("\n\n")
 }
 
 /// A text in which Markdown and HTML see letters alone.
 fn inert(text: &str) -> String {
-    let is_plain = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " \n.,;:-/()".contains(c);
-    text.chars().fold(String::new(), |mut out, c| {
+    let is_plain =
+        |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || " \n.,;:-/()".contains(c);
+    let shown = |c: char| {
         if is_plain(c) {
-            out.push(c);
+            c.to_string()
         } else {
-            out.push_str(&format!("&#{};", u32::from(c)));
+            format!("&#{};", u32::from(c))
         }
-        out
-    })
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The text up to a size, whole lines of it, and a word on the rest.

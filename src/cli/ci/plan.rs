@@ -46,6 +46,11 @@ impl Plan {
                 text, count, notes, ..
             } => {
                 let plural = if *count == 1 { "" } else { "s" };
+                let text: String = text
+                    .split("..")
+                    .map(shortened)
+                    .collect::<Vec<_>>()
+                    .join("..");
                 let mut words = format!("{count} commit{plural}, {text}");
                 for note in notes {
                     let _ = write!(words, "; {note}");
@@ -57,6 +62,12 @@ impl Plan {
             Self::Tree => "the checked-out files, without history".to_owned(),
         }
     }
+}
+
+/// An end of a range; of an id its beginning, as git's own messages have it.
+fn shortened(end: &str) -> &str {
+    let is_id = end.len() == 40 && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_id { &end[..10] } else { end }
 }
 
 /// A repository that is looked into.
@@ -116,11 +127,9 @@ impl Clone {
             .ok()
     }
 
-    /// The commits between, after a look whether all of them are there.
-    fn between(&self, base: Vec<Oid>, tip: &str, notes: Vec<String>) -> anyhow::Result<Plan> {
-        let not: Vec<String> = base.iter().map(Oid::to_string).collect();
-        let all = ends(tip, &not, &self.repo, &self.db, &self.refs)?;
-        let added = commits_of(&self.db, &self.repo.shallow, &all.base, all.tip)?;
+    /// What commits add, where the clone has all that it takes to tell.
+    fn added(&self, base: &[Oid], tip: Oid) -> anyhow::Result<usize> {
+        let added = commits_of(&self.db, &self.repo.shallow, base, tip)?;
         if let Some(cut) = added.commits.iter().find(|commit| commit.cut) {
             bail!(
                 "this clone is shallow: what commit {} adds cannot be told, since its parents are left out{}",
@@ -128,20 +137,27 @@ impl Clone {
                 whole(self.service)
             );
         }
-        let count = added.commits.len();
+        Ok(added.commits.len())
+    }
+
+    /// The commits that a tip has and no base.
+    fn between(&self, base: &[Oid], tip: &str, notes: Vec<String>) -> anyhow::Result<Plan> {
+        let mut not: Vec<String> = base.iter().map(Oid::to_string).collect();
+        let all = ends(tip, &not, &self.repo, &self.db, &self.refs)?;
+        let count = self.added(&all.base, all.tip)?;
         if count == 0 && all.tag.is_none() {
             return Ok(Plan::Nothing(
                 "all of its commits were there before".to_owned(),
             ));
         }
-        let mut not = not.into_iter();
-        let text = match not.next() {
-            Some(first) => format!("{first}..{tip}"),
-            None => tip.to_owned(),
+        let text = if not.is_empty() {
+            tip.to_owned()
+        } else {
+            format!("{}..{tip}", not.remove(0))
         };
         Ok(Plan::Range {
             text,
-            not: not.collect(),
+            not,
             count,
             notes,
         })
@@ -232,7 +248,7 @@ fn request(clone: &Clone, base: &[Oid], head: Oid, privileged: bool) -> anyhow::
         };
         return Err(clone.missing(base, "the request's base"));
     }
-    clone.between(known, &head.to_string(), Vec::new())
+    clone.between(&known, &head.to_string(), Vec::new())
 }
 
 fn push(
@@ -274,11 +290,10 @@ fn push(
             }
             base.push(main);
         }
-        Some(_) => {}
         None if base.is_empty() => notes.push("all of its history".to_owned()),
-        None => {}
+        Some(_) | None => {}
     }
-    clone.between(base, &tip, notes)
+    clone.between(&base, &tip, notes)
 }
 
 /// The range that somebody wrote.
@@ -297,23 +312,16 @@ pub(super) fn range(folder: &Path, text: &str, service: Service) -> anyhow::Resu
             all.tip
         );
     }
-    let added = commits_of(&clone.db, &clone.repo.shallow, &all.base, all.tip)?;
-    if added.commits.is_empty() {
+    let count = clone.added(&all.base, all.tip)?;
+    if count == 0 {
         bail!(
             "range {text}: its end is part of its beginning, so nothing would be scanned; are the ends the wrong way round?"
-        );
-    }
-    if let Some(cut) = added.commits.iter().find(|commit| commit.cut) {
-        bail!(
-            "this clone is shallow: what commit {} adds cannot be told, since its parents are left out{}",
-            cut.id,
-            whole(service)
         );
     }
     Ok(Plan::Range {
         text: text.to_owned(),
         not: Vec::new(),
-        count: added.commits.len(),
+        count,
         notes: Vec::new(),
     })
 }
@@ -337,7 +345,9 @@ pub(super) fn promised(count: u64, service: Service) -> String {
         Service::GitLab => "GIT_CLONE_EXTRA_FLAGS without --filter",
         _ => "actions/checkout without `filter` and `sparse-checkout`",
     };
-    format!("{count} object{plural} not in this partial clone, and keysweep fetches nothing: use {mend}")
+    format!(
+        "{count} object{plural} not in this partial clone, and keysweep fetches nothing: use {mend}"
+    )
 }
 
 /// The change that brings the whole history.
