@@ -203,7 +203,7 @@ fn perform(
     }
     let folder = reports(args, service)?;
     let reporter = Listening {
-        inner: report::by_name(&shared.format).context("no such report format")?,
+        inner: finish::reporter(shared)?,
         service,
         folder: folder.as_deref(),
         told: RefCell::new(told),

@@ -43,22 +43,16 @@ impl CommonArgs {
 
 /// Complains of a wrong format before anything is scanned.
 pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
-    report::by_name(&shared.format).context("no such report format")?;
+    reporter(shared)?;
     Ok(())
 }
 
-/// Writes the report.
-pub(crate) fn run(
-    engine: &Engine,
-    results: Results,
-    args: &CommonArgs,
-    shared: &Shared,
-) -> anyhow::Result<Exit> {
-    let reporter = report::by_name(&shared.format).context("no such report format")?;
-    run_with(&*reporter, engine, results, args, shared)
+/// The reporter that the user wants.
+pub(crate) fn reporter(shared: &Shared) -> anyhow::Result<Box<dyn Reporter>> {
+    report::by_name(&shared.format).context("no such report format")
 }
 
-/// The same with a reporter of the caller's.
+/// Writes the report and judges the run.
 pub(crate) fn run_with(
     reporter: &dyn Reporter,
     engine: &Engine,

@@ -11,7 +11,7 @@ use keysweep::history::{
 };
 use keysweep::model::{Gap, Oid};
 use keysweep::pack::{Db, Kind};
-use keysweep::report::{Reporter, by_name};
+use keysweep::report::Reporter;
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
     Options, PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
@@ -37,8 +37,7 @@ pub(crate) struct Scanned {
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    let reporter = by_name(&shared.format).context("no such report format")?;
-    run_with(&*reporter, args, shared)
+    run_with(&*finish::reporter(shared)?, args, shared)
 }
 
 /// The same with a reporter of the caller's.

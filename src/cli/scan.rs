@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use keysweep::model::Gap;
-use keysweep::report::{Reporter, by_name};
+use keysweep::report::Reporter;
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge_with,
@@ -36,8 +36,7 @@ pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    let reporter = by_name(&shared.format).context("no such report format")?;
-    run_with(&*reporter, args, shared)
+    run_with(&*finish::reporter(shared)?, args, shared)
 }
 
 /// The same with a reporter of the caller's.

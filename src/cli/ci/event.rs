@@ -306,18 +306,18 @@ fn gitlab() -> anyhow::Result<Event> {
         return Ok(request);
     }
     if source == "push" {
-        let (reference, tag) = match variable("CI_COMMIT_TAG") {
-            Some(tag) => (format!("refs/tags/{tag}"), true),
-            None => {
-                let name = variable("CI_COMMIT_BRANCH")
-                    .or_else(|| variable("CI_COMMIT_REF_NAME"))
-                    .context("neither CI_COMMIT_BRANCH nor CI_COMMIT_TAG is set")?;
-                (format!("refs/heads/{name}"), false)
-            }
+        let tag = variable("CI_COMMIT_TAG").map(|tag| format!("refs/tags/{tag}"));
+        let is_tag = tag.is_some();
+        let branch = || {
+            let name = variable("CI_COMMIT_BRANCH").or_else(|| variable("CI_COMMIT_REF_NAME"));
+            name.map(|name| format!("refs/heads/{name}"))
         };
+        let reference = tag
+            .or_else(branch)
+            .context("neither CI_COMMIT_BRANCH nor CI_COMMIT_TAG is set")?;
         let before = variable("CI_COMMIT_BEFORE_SHA").unwrap_or_else(|| "0".repeat(40));
         let mut event = pushed(&reference, &before, &commit, variable("CI_DEFAULT_BRANCH"))?;
-        if tag && let Change::Push { before, .. } = &mut event.change {
+        if is_tag && let Change::Push { before, .. } = &mut event.change {
             // GitLab gives the commit; by its name, the tag's own text is there, too.
             *before = None;
         }
