@@ -56,7 +56,7 @@ impl Action {
             if depth(line) == 0 && !bare.is_empty() && !bare.starts_with('#') {
                 section = line.split(':').next().unwrap();
             } else if section != "runs" && depth(line) == 2 {
-                name = bare.trim_end_matches(':').to_owned();
+                bare.trim_end_matches(':').clone_into(&mut name);
             } else if section == "inputs"
                 && let Some(value) = bare.strip_prefix("default: ")
             {
@@ -75,7 +75,7 @@ impl Action {
                 && let Some(step) = action.steps.last_mut()
             {
                 if let Some(id) = bare.strip_prefix("id: ") {
-                    step.id = id.to_owned();
+                    id.clone_into(&mut step.id);
                 } else if bare == "env:" {
                     while let Some(line) = lines.next_if(|next| depth(next) > depth(line)) {
                         let (key, value) = line.trim().split_once(": ").unwrap();

@@ -369,9 +369,8 @@ fn first(service: Service) -> &'static str {
 }
 
 const WHOLE_GITHUB: &str = "
-keysweep fetches nothing itself. Let the step before bring the whole history:
+keysweep fetches nothing itself. Give the step before that uses actions/checkout:
 
-      - uses: actions/checkout@v4
         with:
           fetch-depth: 0
           persist-credentials: false
@@ -380,7 +379,7 @@ keysweep fetches nothing itself. Let the step before bring the whole history:
 const FIRST_GITHUB: &str = "
 A step before must check the repository out; where it does so into another folder (`path`), name that in the input `repository`:
 
-      - uses: actions/checkout@v4
+      - uses: actions/checkout@v7
         with:
           fetch-depth: 0
           persist-credentials: false
