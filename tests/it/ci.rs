@@ -1061,7 +1061,10 @@ fn a_program_is_named_found_or_built() {
     job = job.with("binary", "no-such-program");
     let ran = job.run("pull_request", &event(&job));
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("`binary` names no program"), "{ran:#?}");
+    assert!(
+        ran.err.contains("the input binary names no program"),
+        "{ran:#?}"
+    );
 
     // Another version on the PATH does not do: the action's own source is built, in its own folder.
     script(&bin.join("keysweep"), "echo keysweep 0.0.1");
