@@ -202,11 +202,14 @@ fn perform(
         }
     }
     let folder = reports(args, service)?;
-    let reporter = Listening {
-        inner: finish::reporter(shared)?,
-        service,
-        folder: folder.as_deref(),
-        told: RefCell::new(told),
+    let told = RefCell::new(told);
+    let wrap = |inner| -> Box<dyn Reporter + '_> {
+        Box::new(Listening {
+            inner,
+            service,
+            folder: folder.as_deref(),
+            told: &told,
+        })
     };
     let git = |range: Option<String>, not: Vec<String>, branch: Vec<String>| GitArgs {
         range,
@@ -217,17 +220,17 @@ fn perform(
     };
     let exit = match plan {
         Plan::Nothing(_) => {
-            let told = reporter.told.into_inner();
+            let told = told.into_inner();
             told.nothing = true;
             told.findings = Some(0);
             return Ok(Exit::Clean);
         }
         Plan::Range { text, not, .. } => {
-            git::run_with(&reporter, &git(Some(text), not, Vec::new()), shared)?
+            git::run_with(&git(Some(text), not, Vec::new()), shared, &wrap)?
         }
         Plan::History { of } => {
             let branch = of.into_iter().collect();
-            git::run_with(&reporter, &git(None, Vec::new(), branch), shared)?
+            git::run_with(&git(None, Vec::new(), branch), shared, &wrap)?
         }
         Plan::Tree => {
             let tree = ScanArgs {
@@ -235,10 +238,10 @@ fn perform(
                 common: common.clone(),
                 ..ScanArgs::whole(args.repo.clone(), false)
             };
-            scan::run_with(&reporter, &tree, shared)?
+            scan::run_with(&tree, shared, &wrap)?
         }
     };
-    let told = reporter.told.into_inner();
+    let told = told.into_inner();
     if exit == Exit::Trouble && told.trouble.is_none() {
         told.trouble = Some(if told.incomplete {
             "something could not be scanned; the report says what and why".to_owned()
@@ -294,14 +297,14 @@ fn reports(args: &CiArgs, service: Service) -> anyhow::Result<Option<PathBuf>> {
 }
 
 /// Writes the report that the user wants, and takes from it what else is to be told.
-struct Listening<'t> {
+struct Listening<'l, 't> {
     inner: Box<dyn Reporter>,
     service: Service,
-    folder: Option<&'t Path>,
-    told: RefCell<&'t mut Told>,
+    folder: Option<&'l Path>,
+    told: &'l RefCell<&'t mut Told>,
 }
 
-impl Reporter for Listening<'_> {
+impl Reporter for Listening<'_, '_> {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         self.inner.write(report, out)?;
         let mut told = self.told.borrow_mut();

@@ -47,6 +47,9 @@ pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Puts a reporter of the caller's around the one that the user wants.
+pub(crate) type Wrap<'w> = &'w dyn Fn(Box<dyn Reporter>) -> Box<dyn Reporter + 'w>;
+
 /// The reporter that the user wants.
 pub(crate) fn reporter(shared: &Shared) -> anyhow::Result<Box<dyn Reporter>> {
     report::by_name(&shared.format).context("no such report format")

@@ -11,7 +11,6 @@ use keysweep::history::{
 };
 use keysweep::model::{Gap, Oid};
 use keysweep::pack::{Db, Kind};
-use keysweep::report::Reporter;
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
     Options, PUBLISHED_SALT, Since, audit, merge_with, scan_added, scan_tree,
@@ -19,7 +18,7 @@ use keysweep::scan::{
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
-use super::finish::{self, Results};
+use super::finish::{self, Results, Wrap};
 use super::progress::Progress;
 
 /// Bytes for objects, and for what is known of trees.
@@ -37,15 +36,11 @@ pub(crate) struct Scanned {
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    run_with(&*finish::reporter(shared)?, args, shared)
+    run_with(args, shared, &|reporter| reporter)
 }
 
 /// The same with a reporter of the caller's.
-pub(crate) fn run_with(
-    reporter: &dyn Reporter,
-    args: &GitArgs,
-    shared: &Shared,
-) -> anyhow::Result<Exit> {
+pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyhow::Result<Exit> {
     finish::check(shared)?;
     let engine = super::scan::engine(&args.common.selection)?;
     let started = Instant::now();
@@ -85,7 +80,8 @@ pub(crate) fn run_with(
         revision: scanned.revision,
         branch: scanned.branch,
     };
-    finish::run_with(reporter, &engine, results, &args.common, shared)
+    let reporter = wrap(finish::reporter(shared)?);
+    finish::run_with(&*reporter, &engine, results, &args.common, shared)
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.

@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use keysweep::model::Gap;
-use keysweep::report::Reporter;
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, PUBLISHED_SALT, Scratch, merge_with,
@@ -19,7 +18,7 @@ use keysweep::source::TreeOptions;
 use super::args::{GitArgs, ScanArgs, SelectionArgs, Shared};
 use super::exit::Exit;
 use super::explain;
-use super::finish::{self, Results};
+use super::finish::{self, Results, Wrap};
 use super::git;
 use super::progress::Progress;
 
@@ -36,15 +35,11 @@ pub(crate) fn engine(selection: &SelectionArgs) -> anyhow::Result<Engine> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    run_with(&*finish::reporter(shared)?, args, shared)
+    run_with(args, shared, &|reporter| reporter)
 }
 
 /// The same with a reporter of the caller's.
-pub(crate) fn run_with(
-    reporter: &dyn Reporter,
-    args: &ScanArgs,
-    shared: &Shared,
-) -> anyhow::Result<Exit> {
+pub(crate) fn run_with(args: &ScanArgs, shared: &Shared, wrap: Wrap<'_>) -> anyhow::Result<Exit> {
     let engine = engine(&args.common.selection)?;
     if let Some(place) = &args.explain {
         return explain::run(&engine, place, args, shared);
@@ -93,7 +88,8 @@ pub(crate) fn run_with(
         revision,
         branch,
     };
-    finish::run_with(reporter, &engine, results, &args.common, shared)
+    let reporter = wrap(finish::reporter(shared)?);
+    finish::run_with(&*reporter, &engine, results, &args.common, shared)
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {

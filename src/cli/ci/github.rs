@@ -47,7 +47,10 @@ impl Guard {
 pub(super) fn tell(told: &Told, exit: Exit) -> anyhow::Result<()> {
     let mut out = io::stdout();
     out.write_all(&told.annotations)?;
-    if let Some(trouble) = &told.trouble {
+    let own = b"::error title=keysweep::";
+    if let Some(trouble) = &told.trouble
+        && !told.annotations.starts_with(own)
+    {
         let first = trouble.lines().next().unwrap_or_default();
         writeln!(out, "::error title=keysweep::{}", data(first))?;
     }
@@ -116,12 +119,15 @@ fn summary(told: &Told, exit: Exit) -> String {
     let heading = match (&told.trouble, told.findings) {
         (Some(_), None) => "could not scan".to_owned(),
         (Some(_), _) => "could not scan all of it".to_owned(),
-        (None, _) if told.incomplete => "could not read all of it".to_owned(),
-        (None, Some(0) | None) => "nothing found".to_owned(),
         (None, Some(1)) => "1 finding".to_owned(),
-        (None, Some(count)) => format!("{count} findings"),
+        (None, Some(count)) if count > 0 => format!("{count} findings"),
+        (None, _) => "nothing found".to_owned(),
     };
-    let mut parts = vec![format!("### keysweep: {heading}")];
+    let mut parts = Vec::new();
+    // The report has a heading of its own.
+    if told.trouble.is_some() || told.markdown.is_empty() {
+        parts.push(format!("### keysweep: {heading}"));
+    }
     parts.extend(told.about.iter().map(|line| inert(line)));
     let trouble = told.trouble.iter();
     parts.extend(trouble.map(|trouble| format!("<pre>{}</pre>", inert(trouble))));
