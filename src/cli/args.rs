@@ -74,6 +74,8 @@ pub(crate) enum Command {
     /// Accept what is there today, so that only new findings fail
     #[command(subcommand)]
     Baseline(super::baseline::BaselineCommand),
+    /// Scan what the event of a CI service adds: a pull request, a push, a merge queue's group
+    Ci(Box<super::ci::CiArgs>),
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -158,6 +160,14 @@ pub(crate) struct GitArgs {
         help_heading = "What is scanned"
     )]
     pub(crate) range: Option<String>,
+    /// Leave out of the range what this commit reaches, too (repeatable)
+    #[arg(
+        long,
+        value_name = "REV",
+        requires = "range",
+        help_heading = "What is scanned"
+    )]
+    pub(crate) not: Vec<String>,
     /// Only secrets that came in since: a commit, a date, or such as '2 weeks ago'
     #[arg(
         long,
@@ -184,6 +194,9 @@ pub(crate) struct GitArgs {
     /// How packs are scanned: along their deltas, or each object whole (slow, to compare)
     #[arg(long, value_enum, default_value_t = PackEngine::Delta, value_name = "ENGINE", help_heading = "What is scanned")]
     pub(crate) engine: PackEngine,
+    /// Globs of the paths that are reported; all without one.
+    #[arg(skip)]
+    pub(crate) within: Vec<String>,
 
     #[command(flatten)]
     pub(crate) common: CommonArgs,

@@ -15,13 +15,20 @@ pub(crate) enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// The number that the caller of the program sees.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Clean => 0,
+            Self::Findings(code) => code,
+            Self::Trouble => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        match exit {
-            Exit::Clean => Self::SUCCESS,
-            Exit::Findings(code) => Self::from(code),
-            Exit::Trouble => Self::from(2),
-            Exit::Interrupted => Self::from(130),
-        }
+        Self::from(exit.code())
     }
 }

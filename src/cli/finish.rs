@@ -48,19 +48,26 @@ impl CommonArgs {
 
 /// Complains of a wrong format before anything is scanned.
 pub(crate) fn check(shared: &Shared) -> anyhow::Result<()> {
-    report::by_name(&shared.format).context("no such report format")?;
+    reporter(shared)?;
     Ok(())
 }
 
-/// Writes the report.
+/// Puts a reporter of the caller's around the one that the user wants.
+pub(crate) type Wrap<'w> = &'w dyn Fn(Box<dyn Reporter>) -> Box<dyn Reporter + 'w>;
+
+/// The reporter that the user wants.
+pub(crate) fn reporter(shared: &Shared) -> anyhow::Result<Box<dyn Reporter>> {
+    report::by_name(&shared.format).context("no such report format")
+}
+
+/// Writes the report and judges the run.
 pub(crate) fn run(
     engine: &Engine,
     results: Results,
     args: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
-    let reporter = report::by_name(&shared.format).context("no such report format")?;
-    run_with(&*reporter, engine, results, args, shared)
+    run_with(&*reporter(shared)?, engine, results, args, shared)
 }
 
 /// The same with a reporter of the caller's.

@@ -7,11 +7,12 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, bail};
 
+use keysweep::config::globs;
 use keysweep::history::{
     Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
 use keysweep::model::{Gap, Oid};
-use keysweep::pack::Db;
+use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
     Options, Since, audit, merge_with, scan_added, scan_tree,
@@ -19,7 +20,7 @@ use keysweep::scan::{
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
 use super::exit::Exit;
-use super::finish::{self, Results};
+use super::finish::{self, Results, Wrap};
 use super::progress::Progress;
 use super::project;
 use super::suppression::{self, Layout};
@@ -41,6 +42,11 @@ pub(crate) struct Scanned {
 
 /// Runs the command.
 pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    run_with(args, shared, &|reporter| reporter)
+}
+
+/// The same with a reporter of the caller's.
+pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyhow::Result<Exit> {
     let (args, shared) = &project::of_git(args, shared)?;
     let project = &args.common.project;
     finish::check(shared)?;
@@ -69,7 +75,14 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let mut outcome = scanned.outcome;
     project.account(engine.rules(), &mut outcome.summary, shared);
     let mut layout = Layout::of_repository(scanned.work_tree.as_deref());
-    layout.whole = is_whole;
+    layout.whole = is_whole && args.within.is_empty();
+    if let Some(within) = globs(&args.within)? {
+        // The texts of commits and tags lie nowhere, so they count everywhere.
+        outcome.matches.retain(|m| {
+            let path = String::from_utf8_lossy(&m.place.path);
+            path.is_empty() || within.is_match(&*path)
+        });
+    }
     if shared.verbose > 0 {
         for note in &outcome.notes {
             let _ = writeln!(io::stderr(), "keysweep: {note}");
@@ -85,7 +98,8 @@ pub(crate) fn run(args: &GitArgs, shared: &Shared) -> anyhow::Result<Exit> {
         branch: scanned.branch,
         layout,
     };
-    finish::run(&engine, results, &args.common, shared)
+    let reporter = wrap(finish::reporter(shared)?);
+    finish::run_with(&*reporter, &engine, results, &args.common, shared)
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.
@@ -290,14 +304,15 @@ fn all_tips(refs: &Refs) -> Vec<Tip> {
 
 fn branches(revisions: &Revisions<'_>, names: &[String]) -> anyhow::Result<Vec<Tip>> {
     let tip = |name: &String| {
-        let target = revisions.commit(name)?;
+        let commit = revisions.commit(name)?;
         let full = ["", "refs/", "refs/heads/", "refs/tags/", "refs/remotes/"];
         let full = full.map(|prefix| format!("{prefix}{name}"));
         let mut tips = revisions.refs.tips.iter();
         let known = tips.find(|tip| full.contains(&tip.name));
         Ok(Tip {
             name: known.map_or_else(|| name.clone(), |tip| tip.name.clone()),
-            target,
+            // An annotated tag has a text of its own.
+            target: known.map_or(commit, |tip| tip.target),
         })
     };
     names.iter().map(tip).collect()
@@ -322,8 +337,8 @@ fn added(
     gaps.extend(repo.gaps.iter().cloned());
     let mut additions = Vec::new();
     if let Some(text) = &args.range {
-        let (base, tip) = ends(text, repo, &db, refs)?;
-        let added = range(&db, &repo.shallow, &base, tip)?;
+        let ends = ends(text, &args.not, repo, &db, refs)?;
+        let added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
         gaps.extend(added.gaps);
         additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
             commit: Some(commit.id),
@@ -331,6 +346,10 @@ fn added(
             removed: commit.removed,
             tags: Vec::new(),
         }));
+        additions.push(Addition {
+            tags: ends.tag.into_iter().collect(),
+            ..Addition::default()
+        });
     } else {
         let staged = staged(repo, &db, refs.head)?;
         gaps.extend(staged.gaps);
@@ -359,17 +378,38 @@ fn added(
     Ok(outcome)
 }
 
-/// The commits that a range leaves out, and the one that it ends with.
-fn ends(text: &str, repo: &Repo, db: &Db, refs: &Refs) -> anyhow::Result<(Vec<Oid>, Oid)> {
+/// What a range means.
+pub(crate) struct Ends {
+    /// What is left out, with all that it reaches.
+    pub(crate) base: Vec<Oid>,
+    /// The commit that the range ends with.
+    pub(crate) tip: Oid,
+    /// The annotated tag by which that commit was named.
+    pub(crate) tag: Option<Oid>,
+}
+
+/// Looks the ends of a range up.
+pub(crate) fn ends(
+    text: &str,
+    not: &[String],
+    repo: &Repo,
+    db: &Db,
+    refs: &Refs,
+) -> anyhow::Result<Ends> {
     let written = parse_range(text)?;
     let revisions = Revisions { repo, db, refs };
-    let tip = revisions.commit(written.tip)?;
-    let base = written
-        .base
-        .map(|base| revisions.commit(base))
-        .transpose()?;
+    let named = revisions.object(written.tip)?;
+    let is_tag = matches!(db.header(&named), Ok(Some((Kind::Tag, _))));
     // For `A...B` as for `A..B` what A reaches is left out: a pull request adds what the target has not.
-    Ok((base.into_iter().collect(), tip))
+    let base = written.base.into_iter();
+    let base = base.chain(not.iter().map(String::as_str));
+    Ok(Ends {
+        base: base
+            .map(|base| revisions.commit(base))
+            .collect::<Result<_, _>>()?,
+        tip: revisions.commit(written.tip)?,
+        tag: is_tag.then_some(named),
+    })
 }
 
 /// Files of the working tree that differ from the index.

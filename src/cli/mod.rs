@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod ci;
 #[cfg(feature = "online")]
 mod clone;
 mod config;
@@ -97,6 +98,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Hook(command)) => hook::run(command, &shared),
         Some(Command::Baseline(command)) => baseline::run(command, &shared),
+        Some(Command::Ci(ci)) => ci::run(&ci, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Config(command)) => config::run(command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),

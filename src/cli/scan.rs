@@ -18,7 +18,7 @@ use keysweep::source::TreeOptions;
 use super::args::{CommonArgs, GitArgs, ScanArgs, Shared};
 use super::exit::Exit;
 use super::explain;
-use super::finish::{self, Results};
+use super::finish::{self, Results, Wrap};
 use super::git;
 use super::progress::Progress;
 use super::project;
@@ -40,6 +40,11 @@ pub(crate) fn engine(common: &CommonArgs) -> anyhow::Result<Engine> {
 
 /// Runs the command.
 pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    run_with(args, shared, &|reporter| reporter)
+}
+
+/// The same with a reporter of the caller's.
+pub(crate) fn run_with(args: &ScanArgs, shared: &Shared, wrap: Wrap<'_>) -> anyhow::Result<Exit> {
     let (args, shared) = &project::of_scan(args, shared)?;
     let engine = engine(&args.common)?;
     if let Some(place) = &args.explain {
@@ -47,7 +52,8 @@ pub(crate) fn run(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
     }
     finish::check(shared)?;
     let results = collect(&engine, args, shared)?;
-    finish::run(&engine, results, &args.common, shared)
+    let reporter = wrap(finish::reporter(shared)?);
+    finish::run_with(&*reporter, &engine, results, &args.common, shared)
 }
 
 /// Scans, and joins what is found.

@@ -11,7 +11,10 @@
 // With pipes, links, owners and scripts: what these look at is not there on other systems.
 #[cfg(unix)]
 mod baseline;
+#[cfg(unix)]
 mod cache;
+#[cfg(unix)]
+mod ci;
 mod config;
 #[cfg(unix)]
 mod history;
