@@ -12,6 +12,8 @@ use super::sarif::code_point_columns;
 use super::{Report, Reporter, by_severity, counted, file_place, history, named, printable, words};
 use crate::model::{Finding, Origin, Place, Severity};
 
+/// What annotations about the run are called.
+const TITLE: &str = "keysweep";
 /// Annotations of one kind that a step shows.
 const SHOWN: usize = 10;
 /// Findings without an annotation that the log names.
@@ -36,7 +38,7 @@ impl Reporter for Github {
                 let more = report.summary.gaps.len() - GAPS;
                 let _ = write!(message, "\nand {} more", super::grouped(more as u64));
             }
-            writeln!(out, "::error title=keysweep::{}", data(&message))?;
+            writeln!(out, "::error title={TITLE}::{}", data(&message))?;
             left[0] -= 1;
         }
         let mut others = Vec::new();
@@ -263,9 +265,8 @@ mod tests {
         let text = written(&all, &sample::summary());
         let count = |start: &str| text.lines().filter(|l| l.starts_with(start)).count();
         assert_eq!((count("::error "), count("::warning ")), (10, 10));
-        assert!(text.starts_with(
-            "::error title=keysweep::incomplete: 1 thing could not be scanned%0Alocked/ghp_…"
-        ));
+        let gaps = "::incomplete: 1 thing could not be scanned%0Alocked/ghp_…";
+        assert!(text.starts_with(&format!("::error title={TITLE}{gaps}")));
         assert_eq!(text.matches("(critical)::").count(), 9);
         assert_eq!(count("keysweep: high "), 9);
         let last = text.lines().last().unwrap_or_default();
