@@ -379,7 +379,7 @@ fn own_rules(root: &Table<'_>) -> Option<At<RuleFile>> {
 fn within_bounds(source: &Source<'_>, tables: &[(Table<'_>, Range<usize>)]) -> bool {
     let mut literals = 0;
     for (index, (table, span)) in tables.iter().enumerate() {
-        let value = |key: &str| table.table.get(key).map(|value| value.get_ref());
+        let value = |key: &str| table.table.get(key).map(toml::Spanned::get_ref);
         literals += value("literals")
             .and_then(DeValue::as_array)
             .map_or(0, |l| l.len());

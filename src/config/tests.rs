@@ -1,4 +1,9 @@
 //! Files as people write them, and as they should not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    reason = "a test that panics has failed, which is what it is for"
+)]
 
 use std::path::Path;
 

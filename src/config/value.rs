@@ -44,6 +44,7 @@ impl<'s> Source<'s> {
 }
 
 /// A table of the file.
+#[expect(clippy::struct_field_names, reason = "the table of the reader")]
 pub(super) struct Table<'s> {
     pub(super) source: &'s Source<'s>,
     /// What errors call it, such as `[scan]`.
@@ -130,7 +131,7 @@ impl<'s> Table<'s> {
         self.value(key, &wanted, |value| {
             let number = integer(value)?;
             Some(match number {
-                Some(number) if range.contains(&number) => Ok(number),
+                Ok(number) if range.contains(&number) => Ok(number),
                 _ => Err(format!("is out of range; write {wanted}")),
             })
         })
@@ -142,16 +143,17 @@ impl<'s> Table<'s> {
         let wanted = format!("one of {}", quoted(&names));
         self.value(key, &wanted, |value| {
             let text = value.as_str()?;
-            Some(match words.iter().find(|(name, _)| *name == text) {
-                Some((_, meaning)) => Ok(*meaning),
-                None => {
+            Some(
+                if let Some((_, meaning)) = words.iter().find(|(name, _)| *name == text) {
+                    Ok(*meaning)
+                } else {
                     let shown: String = text.chars().take(60).collect();
                     let hint = nearest(text, names.iter().copied())
                         .map(|name| format!("; did you mean \"{name}\"?"));
                     let hint = hint.unwrap_or_default();
                     Err(format!("\"{shown}\" is not {wanted}{hint}"))
-                }
-            })
+                },
+            )
         })
     }
 
@@ -244,10 +246,10 @@ impl<'s> Table<'s> {
     }
 }
 
-/// An integer; `Some(None)` for one below 0 or too large.
-pub(super) fn integer(value: &DeValue<'_>) -> Option<Option<u64>> {
+/// An integer, where it is one; an error where it is below 0 or too large.
+pub(super) fn integer(value: &DeValue<'_>) -> Option<Result<u64, ()>> {
     let number = value.as_integer()?;
-    Some(u64::from_str_radix(number.as_str(), number.radix()).ok())
+    Some(u64::from_str_radix(number.as_str(), number.radix()).map_err(drop))
 }
 
 fn quoted(words: &[&str]) -> String {
