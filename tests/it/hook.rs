@@ -1,4 +1,5 @@
 //! Hooks on real repositories: git runs them, and what they say and stop is looked at.
+#![cfg(unix)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ impl Said {
     }
 }
 
-fn said(output: Output) -> Said {
+fn said(output: &Output) -> Said {
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     assert!(!text.contains("panicked"), "{text}");
@@ -107,7 +108,7 @@ impl Site {
 
     fn git_in(&self, folder: &Path, arguments: &[&str]) -> Said {
         let mut command = self.command(Path::new("git"), folder);
-        said(command.args(arguments).output().unwrap())
+        said(&command.args(arguments).output().unwrap())
     }
 
     fn git(&self, arguments: &[&str]) -> Said {
@@ -116,7 +117,7 @@ impl Site {
 
     fn run_in(&self, folder: &Path, arguments: &[&str]) -> Said {
         let mut command = self.command(&keysweep(), folder);
-        said(command.args(arguments).output().unwrap())
+        said(&command.args(arguments).output().unwrap())
     }
 
     fn run(&self, arguments: &[&str]) -> Said {
@@ -422,7 +423,7 @@ fn a_hook_that_cannot_look_does_not_pass() {
     command
         .args(["hook", "run", "pre-commit"])
         .env("GIT_INDEX_FILE", ".git/no-such-index");
-    said(command.output().unwrap()).fails(2, &["no such index"]);
+    said(&command.output().unwrap()).fails(2, &["no such index"]);
 
     // The staged content is gone.
     let id = site.repo.git(&["rev-parse", ":a.txt"]);
@@ -440,7 +441,7 @@ fn a_hook_that_cannot_look_does_not_pass() {
     fs::write(&hook, text).unwrap();
     let mut command = site.command(Path::new("git"), &site.repo.path());
     command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    let gone = said(command.args(["commit", "-qm", "x"]).output().unwrap());
+    let gone = said(&command.args(["commit", "-qm", "x"]).output().unwrap());
     assert_ne!(gone.code, 0);
     gone.tells(&["keysweep is not installed any more"]);
 }
@@ -585,7 +586,7 @@ fn the_script_linked_by_hand() {
             "KEYSWEEP",
             path.unwrap_or_else(|| "/nowhere/keysweep".into()),
         );
-        said(command.output().unwrap())
+        said(&command.output().unwrap())
     };
     commit(Some(keysweep())).fails(1, &["k.env:1:7", "# keysweep:allow"]);
     let gone = commit(None);
@@ -620,7 +621,7 @@ fn folders_of_hooks_that_the_configuration_names() {
     site.stage("k.env", env(&fake::github_pat(20)));
     let mut command = site.command(Path::new("git"), &site.repo.path());
     command.args(["commit", "-qm", "x"]).env("PATH", path);
-    said(command.output().unwrap()).fails(1, &["k.env:1:7"]);
+    said(&command.output().unwrap()).fails(1, &["k.env:1:7"]);
     site.run(&["hook", "uninstall"]).passes();
     assert!(!hook.exists());
 
@@ -724,7 +725,7 @@ fn husky_runs_it() {
     );
     let mut command = site.command(Path::new("git"), &site.repo.path());
     command.args(["commit", "-qm", "x"]).env("PATH", path);
-    said(command.output().unwrap()).fails(1, &["k.env:1:7"]);
+    said(&command.output().unwrap()).fails(1, &["k.env:1:7"]);
 }
 
 #[test]
@@ -897,9 +898,10 @@ fn the_first_push_brings_everything() {
 #[test]
 fn others_hooks_get_the_refs_too() {
     let site = with_remote();
-    for name in ["pre-push"] {
-        site.foreign(name, "echo \"theirs: $1\"; while read -r line; do echo \"got: $line\"; done; [ ! -e ../stop ]\n");
-    }
+    site.foreign(
+        "pre-push",
+        "echo \"theirs: $1\"; while read -r line; do echo \"got: $line\"; done; [ ! -e ../stop ]\n",
+    );
     site.run(&["hook", "install", "-t", "pre-push"])
         .passes()
         .tells(&["runs after it"]);
@@ -944,7 +946,7 @@ fn lines_that_git_does_not_write_are_refused() {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), line.as_bytes()).unwrap();
-        said(child.wait_with_output().unwrap()).fails(2, &["standard input, line 1", kind]);
+        said(&child.wait_with_output().unwrap()).fails(2, &["standard input, line 1", kind]);
     }
 }
 
@@ -1070,7 +1072,7 @@ fn what_a_hook_framework_says_in_the_environment() {
     let run = |kind: &str, variables: &[(&str, &str)]| {
         let mut command = site.command(&keysweep(), &site.repo.path());
         command.args(["hook", "run", kind]).env("PRE_COMMIT", "1");
-        said(command.envs(variables.iter().copied()).output().unwrap())
+        said(&command.envs(variables.iter().copied()).output().unwrap())
     };
     let bad = unasked(&site, "k.env", env(&fake::github_pat(50)));
     let end = unasked(&site, "k.env", "TOKEN=\n");
