@@ -3,9 +3,11 @@
 //! The engine is a library before it is a program: [`scan::Engine`] scans one byte slice a call,
 //! without files, network, clock or environment. Everything above it hands bytes in or results on.
 
+pub mod config;
 pub mod decode;
 pub mod filter;
 pub mod history;
+pub mod import;
 pub mod model;
 pub mod pack;
 pub mod place;

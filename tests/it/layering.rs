@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("decode", &["model"]),
     ("filter", &["model", "rule"]),
     ("place", &["model", "rule", "filter"]),
+    ("config", &["model"]),
     ("pack", &["model"]),
     ("history", &["model", "pack"]),
     ("source", &["model", "place", "history"]),
@@ -24,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "model", "rule", "decode", "filter", "place", "pack", "history", "source",
         ],
     ),
+    ("import", &["model", "rule", "place", "config"]),
     ("report", &["model", "rule", "scan"]),
     ("cli", &["keysweep"]),
     ("main", &["cli"]),
@@ -31,7 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "lib",
         &[
             "model", "rule", "decode", "filter", "place", "pack", "history", "source", "scan",
-            "report",
+            "report", "config", "import",
         ],
     ),
 ];

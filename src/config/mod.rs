@@ -1,0 +1,5 @@
+//! What a team writes down in keysweep.toml.
+
+mod allow;
+
+pub use allow::{AllowEntry, Target};
