@@ -68,6 +68,9 @@ pub(crate) enum Command {
     /// List, show or test the rules
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Turn another scanner's configuration, ignore file or baseline into a keysweep.toml
+    #[command(subcommand)]
+    Import(super::import::ImportCommand),
     /// Write a completion script for a shell
     Completions {
         /// The shell

@@ -8,6 +8,7 @@ mod exit;
 mod explain;
 mod finish;
 mod git;
+mod import;
 mod progress;
 mod rules;
 mod scan;
@@ -87,6 +88,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Scan(scan)) => scan::run(&scan, &shared),
         Some(Command::Git(git)) => git::run(&git, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
+        Some(Command::Import(command)) => import::run(command, &shared),
         Some(Command::Completions { shell }) => {
             let mut command = Args::command();
             clap_complete::generate(shell, &mut command, "keysweep", &mut io::stdout());

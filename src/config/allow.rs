@@ -1,43 +1,43 @@
-//! `[[allow]]`: what a team accepts.
+//! What a team accepts, as written.
 
 /// What a team accepts: findings that meet all of its criteria.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowEntry {
-    /// Ids of the rules whose findings are meant; every rule's where empty.
+    /// Ids of the rules whose findings are meant; empty for those of every rule.
     pub rules: Vec<String>,
-    /// Globs, relative to the folder of the file that holds the entry.
+    /// Globs of which one matches the path below the file's folder.
     pub paths: Vec<String>,
-    /// Regular expressions on the same path.
+    /// Regular expressions of which one matches that path.
     pub path_regexes: Vec<String>,
-    /// Regular expressions on the target.
+    /// Regular expressions of which one matches the target.
     pub regexes: Vec<String>,
-    /// What the regular expressions look at.
+    /// What the regular expressions are tried on.
     pub target: Target,
     /// Words of which the secret holds one, whatever its case.
     pub stopwords: Vec<String>,
-    /// Prefixes of the id of the commit that introduced the place, of 7 digits at least.
+    /// Beginnings of ids of commits that brought the place.
     pub commits: Vec<String>,
-    /// Fingerprints of 32 hexadecimal digits.
+    /// Fingerprints, 32 hexadecimal digits each.
     pub fingerprints: Vec<String>,
-    /// Who answers for the entry.
+    /// Who answers for it.
     pub owner: Option<String>,
     /// Why it is accepted.
     pub reason: Option<String>,
-    /// The last day on which it counts.
+    /// The last day on which it holds.
     pub expires: Option<jiff::civil::Date>,
-    /// The file that it is written in, relative to the project's root.
+    /// Where it is written: the file, relative to the project's root.
     pub file: String,
-    /// The line, from 1.
+    /// Its line there, from 1.
     pub line: u32,
 }
 
-/// What the regular expressions of an entry look at.
+/// What the regular expressions of an [`AllowEntry`] are tried on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Target {
     /// The secret.
     #[default]
     Secret,
-    /// The encoded text, or the secret where it stands in plain.
+    /// The encoded text that holds it; where it stands in plain, the secret.
     Match,
     /// The line.
     Line,

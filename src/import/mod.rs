@@ -163,3 +163,15 @@ fn this_path(path: &str, entry: &mut AllowEntry) {
         entry.path_regexes.push(format!("^{}$", ::regex::escape(path)));
     }
 }
+
+/// An entry for what stands in this file alone, to be completed.
+#[must_use]
+pub fn only_in(path: &str, written_in: &str) -> AllowEntry {
+    let mut entry = AllowEntry {
+        file: written_in.to_owned(),
+        line: 1,
+        ..AllowEntry::default()
+    };
+    this_path(path, &mut entry);
+    entry
+}

@@ -19,6 +19,8 @@ const MAX_DEPTH: u32 = 60;
 const MAX_SET: usize = 64;
 /// What one compiled pattern may take, as for every rule.
 const COMPILED_LIMIT: usize = 1 << 20;
+/// What one regular expression of an allow-list may take.
+const ALLOW_LIMIT: usize = 256 << 10;
 
 /// Bounds that are tried in place of none: of one character, of a group.
 const BOUNDS: [(u32, u32); 6] = [(512, 32), (256, 16), (128, 8), (64, 6), (40, 4), (24, 3)];
@@ -40,11 +42,14 @@ pub(super) struct RulePattern {
 pub(super) fn plain(text: &str) -> Result<String, String> {
     let normal = normal(text)?;
     hir(&normal)?;
-    regex_automata::meta::Regex::builder()
-        .syntax(syntax())
-        .configure(regex_automata::meta::Config::new().nfa_size_limit(Some(COMPILED_LIMIT)))
-        .build(&normal)
-        .map_err(|_| "it takes more than 1 MB when compiled".to_owned())?;
+    if normal.len() > 8_192 {
+        return Err("it is longer than 8 KB".to_owned());
+    }
+    ::regex::bytes::RegexBuilder::new(&normal)
+        .unicode(false)
+        .size_limit(ALLOW_LIMIT)
+        .build()
+        .map_err(|_| "it takes more than 256 KB when compiled".to_owned())?;
     Ok(normal)
 }
 
@@ -874,4 +879,74 @@ pub(super) fn glob_text(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(text: &str, group: usize, keywords: &[&str]) -> RulePattern {
+        let keywords: Vec<String> = keywords.iter().map(|k| (*k).to_owned()).collect();
+        rule(text, group, &keywords).unwrap()
+    }
+
+    #[test]
+    fn syntax_of_go_is_read_as_go_reads_it() {
+        for (go, fits, not) in [
+            (r"[a-zA-Z0-9-_]x", "-x", "+x"),
+            (r"[\w-.]x", ".x", "+x"),
+            (r"[[(]x", "[x", "{x"),
+            (r"[a&&b]x", "&x", "cx"),
+            (r"[]a]x", "]x", "bx"),
+            (r"\Qa.b\E", "a.b", "axb"),
+            (r"\<a\>", "<a>", "a"),
+            (r"a{x}", "a{x}", "a"),
+            (r"a{,3}", "a{,3}", "aaa"),
+            (r"[\s|']b", "|b", "xb"),
+            (r"\x60\x{41}", "`A", "`B"),
+            (r"[[:alpha:]_]x", "qx", "1x"),
+            (r"[!$-&\(-9]x", "%x", "!"),
+            (r"(?i)a(?-i)b", "Ab", "AB"),
+        ] {
+            let regex = ::regex::bytes::Regex::new(&format!("^(?:{})$", plain(go).unwrap())).unwrap();
+            assert!(regex.is_match(fits.as_bytes()), "{go} {fits}");
+            assert!(!regex.is_match(not.as_bytes()), "{go} {not}");
+        }
+        for bad in [r"a(?=b)", r"(?<!x)a", r"(a)\1", r"a\B", r"\p{Greek}", r"[\pL]", "(", "[a", r"a\"] {
+            assert!(plain(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn rules_get_bounds_literals_and_a_secret() {
+        let found = converted(r"acme_[a-z]+", 0, &["acme_"]);
+        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,512})");
+        assert_eq!((found.literals, found.ignore_case), (vec!["acme_".to_owned()], true));
+        let found = converted(r"(?i)(?:key|pin)\s*=\s*(\d{8})", 1, &[]);
+        assert!(found.pattern.contains(r"(?<secret>\d{8})"));
+        assert_eq!(found.literals, ["key", "pin"]);
+        assert!(found.ignore_case);
+        // The keyword stands elsewhere in the file; the pattern has a text of its own.
+        let found = converted(r"dp\.pt\.[a-z0-9]{43}", 0, &["doppler"]);
+        assert_eq!((found.literals, found.ignore_case), (vec!["dp.pt.".to_owned()], false));
+        assert!(found.changes[0].contains("need not hold"), "{:?}", found.changes);
+        let found = converted(r"\bacme[0-9]{9}\b", 0, &[]);
+        assert!(!found.pattern.contains(r"\b"));
+        assert!(rule(r"[0-9a-f]{32}", 0, &["acme".to_owned()]).is_err());
+        assert!(rule(r"acme([0-9]{9})", 2, &[]).is_err());
+        // Of groups that exclude each other none can be named beforehand.
+        let found = converted(r"acme(?:(a{9})|(b{9}))", 0, &[]);
+        assert!(found.pattern.starts_with("(?<secret>acme"));
+    }
+
+    #[test]
+    fn paths_become_globs() {
+        let exact = |text: &str| globs(text).unwrap();
+        assert_eq!(exact(r"vendor/"), (vec!["*vendor/*".to_owned()], true));
+        assert_eq!(exact(r"\.(env|ya?ml)$").0, ["*.env", "*.yaml", "*.yml"]);
+        assert_eq!(exact(r"^src/.*\.py$"), (vec!["src/*.py".to_owned()], true));
+        assert!(!exact(r"^name$").1);
+        assert!(!exact(r"[a-z]+\.go$").1);
+        assert!(globs(r"a^b$c").is_err());
+    }
 }

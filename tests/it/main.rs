@@ -13,6 +13,7 @@ mod history;
 mod history_hostile;
 mod hook;
 mod hostile;
+mod import;
 mod layering;
 mod properties;
 mod readme;
