@@ -155,7 +155,8 @@ fn write(
             }
         }
     }
-    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let count =
+        |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
     let switches = imported.disabled.len() + imported.enabled.len();
     let globs = imported.exclude.len() + imported.include.len();
     let mut parts = vec![
@@ -204,7 +205,9 @@ fn of_gitleaks(files: Vec<PathBuf>, keep_defaults: bool) -> anyhow::Result<Impor
     for path in &files {
         let (text, name) = (text(path)?, name(path));
         let is_report = text.trim_start().starts_with(['[', '{'])
-            && path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+            && path
+                .extension()
+                .is_some_and(|e| e.eq_ignore_ascii_case("json"));
         let part = if is_report {
             gitleaks::read_report(&text, &name)?
         } else if path.file_name().is_some_and(|n| n == ".gitleaksignore") {
@@ -225,9 +228,12 @@ fn of_gitleaks(files: Vec<PathBuf>, keep_defaults: bool) -> anyhow::Result<Impor
 /// The text of a file that a configuration extends: below its own folder, or below this one.
 fn inside(config: &Path, other: &str) -> Result<String, String> {
     let other = Path::new(other);
-    let leads_out = other
-        .components()
-        .any(|c| !matches!(c, Component::Normal(_) | Component::CurDir | Component::ParentDir));
+    let leads_out = other.components().any(|c| {
+        !matches!(
+            c,
+            Component::Normal(_) | Component::CurDir | Component::ParentDir
+        )
+    });
     if leads_out {
         return Err(format!(
             "`{}` is no relative path; import that file by itself",
@@ -284,7 +290,8 @@ fn of_detect_secrets(file: &Path) -> anyhow::Result<(Imported, Option<String>)> 
         ..Options::default()
     };
     let outcome = scan_tree(&engine, &inputs, &options, &());
-    let bytes = hex(&salt).context("fingerprint_salt of keysweep.toml is not 32 hexadecimal digits")?;
+    let bytes =
+        hex(&salt).context("fingerprint_salt of keysweep.toml is not 32 hexadecimal digits")?;
     let found = merge(engine.rules(), outcome.matches, &bytes);
     let mut accepted: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
     for finding in &found.findings {
@@ -304,7 +311,9 @@ fn of_detect_secrets(file: &Path) -> anyhow::Result<(Imported, Option<String>)> 
         imported.allows.push(AllowEntry {
             rules,
             fingerprints: all.into_iter().map(|(_, print)| print).collect(),
-            reason: Some(format!("accepted in the baseline of detect-secrets, in {path}")),
+            reason: Some(format!(
+                "accepted in the baseline of detect-secrets, in {path}"
+            )),
             ..import::only_in(&path, &name(file))
         });
     }
@@ -377,7 +386,10 @@ fn text(path: &Path) -> anyhow::Result<String> {
         .with_context(named)?;
     bytes.truncate(read);
     if bytes.len() > MAX_TEXT {
-        bail!("{}: it has more than {MAX_TEXT} bytes; is it the right file?", named());
+        bail!(
+            "{}: it has more than {MAX_TEXT} bytes; is it the right file?",
+            named()
+        );
     }
     let text = String::from_utf8(bytes).with_context(|| format!("{}: it is not UTF-8", named()))?;
     Ok(text.trim_start_matches('\u{feff}').to_owned())

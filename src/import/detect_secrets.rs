@@ -125,8 +125,14 @@ impl Baseline {
             })
             .collect();
         if let Some(old) = raw.exclude {
-            filters.push(("regex.should_exclude_file".to_owned(), old.files.into_iter().collect()));
-            filters.push(("regex.should_exclude_line".to_owned(), old.lines.into_iter().collect()));
+            filters.push((
+                "regex.should_exclude_file".to_owned(),
+                old.files.into_iter().collect(),
+            ));
+            filters.push((
+                "regex.should_exclude_line".to_owned(),
+                old.lines.into_iter().collect(),
+            ));
         }
         for (filter, patterns) in filters {
             let line = at(&filter);
@@ -189,22 +195,18 @@ impl Baseline {
 
     /// Whether the baseline accepts one of these texts in a file. The texts are forms of one secret: what we call the
     /// secret, and what detect-secrets may have called it.
-    pub fn accepts<'t>(
-        &mut self,
-        path: &str,
-        mut texts: impl Iterator<Item = &'t [u8]>,
-    ) -> bool {
+    pub fn accepts<'t>(&mut self, path: &str, texts: impl Iterator<Item = &'t [u8]>) -> bool {
         let Some(rows) = self.results.get_mut(path) else {
             return false;
         };
         let mut any = false;
-        texts.by_ref().for_each(|text| {
+        for text in texts {
             let hash: [u8; 20] = Sha1::digest(text).into();
             for row in rows.iter_mut().filter(|r| r.hash == hash) {
                 row.found = true;
                 any = true;
             }
-        });
+        }
         any
     }
 
@@ -214,7 +216,11 @@ impl Baseline {
         let results = std::mem::take(&mut self.results);
         for (path, rows) in results {
             for row in rows.into_iter().filter(|r| !r.found) {
-                let place = if row.line == 0 { path.clone() } else { format!("{path}:{}", row.line) };
+                let place = if row.line == 0 {
+                    path.clone()
+                } else {
+                    format!("{path}:{}", row.line)
+                };
                 self.note(
                     row.at,
                     Kind::Remark,
@@ -243,7 +249,10 @@ impl Baseline {
                 self.note(
                     at(&plugin.name),
                     Kind::Lost,
-                    format!("plugin `{}` is code of your own ({path}); write its kind as a [[rule]]", plugin.name),
+                    format!(
+                        "plugin `{}` is code of your own ({path}); write its kind as a [[rule]]",
+                        plugin.name
+                    ),
                 );
             }
         }
@@ -326,7 +335,10 @@ pub fn forms<'t>(line: &'t [u8], secret: &'t [u8]) -> Vec<&'t [u8]> {
     let mut all = vec![secret];
     let trimmed = |text: &'t [u8]| {
         let from = text.iter().position(|b| *b != b'-').unwrap_or(text.len());
-        let to = text.iter().rposition(|b| *b != b'-').map_or(from, |i| i + 1);
+        let to = text
+            .iter()
+            .rposition(|b| *b != b'-')
+            .map_or(from, |i| i + 1);
         text.get(from..to).unwrap_or_default()
     };
     let first = secret.split(|b| *b == b'\n').next().unwrap_or_default();
@@ -336,7 +348,12 @@ pub fn forms<'t>(line: &'t [u8], secret: &'t [u8]) -> Vec<&'t [u8]> {
             && (memchr::memmem::find(secret, part).is_some_and(|_| part.len() >= 4)
                 || memchr::memmem::find(part, secret).is_some())
     };
-    for marks in [&b"\"'`"[..], b" \t\"'`,;()[]{}<>", b" \t\"'`,;()[]{}<>=:", b" \t\"'`,;()[]{}<>=:@/"] {
+    for marks in [
+        &b"\"'`"[..],
+        b" \t\"'`,;()[]{}<>",
+        b" \t\"'`,;()[]{}<>=:",
+        b" \t\"'`,;()[]{}<>=:@/",
+    ] {
         for part in line.split(|b| marks.contains(b)) {
             let part = part.trim_ascii();
             if all.len() < MOST && overlaps(part) && !all.contains(&part) {

@@ -361,7 +361,7 @@ impl File {
             own.description = own.description.take().or(rule.description);
             own.regex = own.regex.take().or(rule.regex);
             own.path = own.path.take().or(rule.path);
-            own.entropy = own.entropy.filter(|e| *e != 0.0).or(rule.entropy);
+            own.entropy = own.entropy.or(rule.entropy);
             if own.group == 0 {
                 own.group = rule.group;
             }
@@ -455,13 +455,18 @@ impl Rule {
         if rule.id.text.is_empty() {
             // Files of old versions have no ids; the description was the name.
             let Some(name) = &rule.description else {
-                return Err(reader.error(line, "a rule has neither id nor description; give it an id"));
+                return Err(
+                    reader.error(line, "a rule has neither id nor description; give it an id")
+                );
             };
             rule.id.text = slug(name);
             reader.note(
                 line,
                 Kind::Changed,
-                &format!("the rule has no id; it is called `{}` by its description", rule.id.text),
+                &format!(
+                    "the rule has no id; it is called `{}` by its description",
+                    rule.id.text
+                ),
             );
         }
         Ok(rule)
@@ -469,10 +474,7 @@ impl Rule {
 }
 
 impl Allow {
-    fn of(
-        reader: &mut Reader<'_>,
-        table: &Spanned<DeValue<'_>>,
-    ) -> Result<Option<Self>, Error> {
+    fn of(reader: &mut Reader<'_>, table: &Spanned<DeValue<'_>>) -> Result<Option<Self>, Error> {
         let line = reader.line(table);
         let mut allow = Self {
             file: reader.name.to_owned(),
@@ -491,7 +493,10 @@ impl Allow {
             match key.as_str() {
                 "description" => allow.description = reader.texts(value)?.pop().map(|t| t.text),
                 "condition" => {
-                    let word = reader.texts(value)?.pop().map(|t| t.text.to_ascii_uppercase());
+                    let word = reader
+                        .texts(value)?
+                        .pop()
+                        .map(|t| t.text.to_ascii_uppercase());
                     allow.all = match word.as_deref() {
                         Some("AND" | "&&") => true,
                         None | Some("" | "OR" | "||") => false,
@@ -501,7 +506,11 @@ impl Allow {
                     };
                 }
                 "regextarget" => {
-                    let word = reader.texts(value)?.pop().map(|t| t.text).unwrap_or_default();
+                    let word = reader
+                        .texts(value)?
+                        .pop()
+                        .map(|t| t.text)
+                        .unwrap_or_default();
                     if !matches!(word.as_str(), "" | "secret" | "match" | "line") {
                         return Err(
                             reader.error(line, "regexTarget is none of secret, match and line")
@@ -527,9 +536,14 @@ impl Allow {
                 _ => reader.unknown(line, "the allow-list", &key),
             }
         }
-        let empty = [&allow.commits, &allow.paths, &allow.regexes, &allow.stopwords]
-            .iter()
-            .all(|l| l.is_empty());
+        let empty = [
+            &allow.commits,
+            &allow.paths,
+            &allow.regexes,
+            &allow.stopwords,
+        ]
+        .iter()
+        .all(|l| l.is_empty());
         if empty {
             reader.note(
                 line,
@@ -565,7 +579,10 @@ impl<'t, 'i> Keys<'t, 'i> {
     }
 
     fn get(&self, name: &str) -> Option<&'t Spanned<DeValue<'i>>> {
-        self.all.iter().find(|(key, _)| key == name).map(|(_, v)| *v)
+        self.all
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, v)| *v)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -726,10 +743,10 @@ impl Translation {
                 self.allow(allow, &ids);
             }
         }
-        let (name, line) = match file.rules.first() {
-            Some(rule) => (rule.id.file.clone(), rule.id.line),
-            None => return,
+        let Some(first) = file.rules.first() else {
+            return;
         };
+        let (name, line) = (first.id.file.clone(), first.id.line);
         if !self.default && !self.imported.rules.is_empty() {
             self.note(
                 (&name, line),
@@ -924,7 +941,10 @@ impl Translation {
                     self.note(
                         (&required.file, required.line),
                         Kind::Changed,
-                        format!("rule `{}`: required: it names no withinLines; {FAR} are allowed here", rule.id.text),
+                        format!(
+                            "rule `{}`: required: it names no withinLines; {FAR} are allowed here",
+                            rule.id.text
+                        ),
                     );
                 }
                 if let Some(imported) = self.imported.rules.iter_mut().find(|r| r.id == *own) {

@@ -149,7 +149,11 @@ fn slug(id: &str) -> String {
         }
     }
     let out = out.trim_end_matches('-');
-    if out.is_empty() { "imported".to_owned() } else { out.to_owned() }
+    if out.is_empty() {
+        "imported".to_owned()
+    } else {
+        out.to_owned()
+    }
 }
 
 /// Criteria for one path and no other.
@@ -160,7 +164,9 @@ fn this_path(path: &str, entry: &mut AllowEntry) {
         entry.paths.push(regex::glob_text(path));
     } else {
         // A glob without a slash would mean that name in every folder.
-        entry.path_regexes.push(format!("^{}$", ::regex::escape(path)));
+        entry
+            .path_regexes
+            .push(format!("^{}$", ::regex::escape(path)));
     }
 }
 

@@ -302,7 +302,10 @@ mod tests {
             assert!(rules.index_of(id).is_some(), "{id}");
         }
         for prefix in DETECT_SECRETS.iter().flat_map(|(_, p)| *p) {
-            let found = rules.rules().iter().any(|r| r.spec().id.starts_with(prefix));
+            let found = rules
+                .rules()
+                .iter()
+                .any(|r| r.spec().id.starts_with(prefix));
             assert!(found, "{prefix}");
         }
         assert_eq!(gitleaks("github-pat"), Some(&["github-pat-classic"][..]));

@@ -198,7 +198,10 @@ fn normal(text: &str) -> Result<String, String> {
                             .to_owned(),
                     );
                 }
-                if ["?P=", "?P>", "?>", "?(", "?#"].iter().any(|l| chars.sees(l)) {
+                if ["?P=", "?P>", "?>", "?(", "?#"]
+                    .iter()
+                    .any(|l| chars.sees(l))
+                {
                     return Err("this kind of group is not in the language".to_owned());
                 }
                 out.push('(');
@@ -220,7 +223,9 @@ impl Chars {
     }
 
     fn sees(&self, text: &str) -> bool {
-        text.chars().enumerate().all(|(i, c)| self.peek(i) == Some(c))
+        text.chars()
+            .enumerate()
+            .all(|(i, c)| self.peek(i) == Some(c))
     }
 }
 
@@ -236,7 +241,11 @@ impl Iterator for Chars {
 
 /// Length of `3}`, `3,}` or `3,9}` behind a brace; anything else is a brace and no count.
 fn repeat(chars: &Chars) -> Option<usize> {
-    let digits = |from: usize| (from..).take_while(|i| chars.peek(*i).is_some_and(|c| c.is_ascii_digit())).count();
+    let digits = |from: usize| {
+        (from..)
+            .take_while(|i| chars.peek(*i).is_some_and(|c| c.is_ascii_digit()))
+            .count()
+    };
     let mut at = digits(0);
     if at == 0 || at > 5 {
         return None;
@@ -281,7 +290,9 @@ fn escape(chars: &mut Chars, out: &mut String) -> Result<(), String> {
             out.push(c);
         }
         Some('p' | 'P') => {
-            return Err("classes of Unicode are not in the language, which works on bytes".to_owned());
+            return Err(
+                "classes of Unicode are not in the language, which works on bytes".to_owned(),
+            );
         }
         Some(_) => {
             let c = character(chars)?;
@@ -296,7 +307,8 @@ fn character(chars: &mut Chars) -> Result<char, String> {
     let Some(c) = chars.next() else {
         return Err("it ends with a backslash".to_owned());
     };
-    let from = |code: u32| char::from_u32(code).ok_or_else(|| "an escape names no character".to_owned());
+    let from =
+        |code: u32| char::from_u32(code).ok_or_else(|| "an escape names no character".to_owned());
     Ok(match c {
         'n' => '\n',
         't' => '\t',
@@ -336,7 +348,8 @@ fn character(chars: &mut Chars) -> Result<char, String> {
 /// A character as itself.
 fn literal(c: char, out: &mut String) {
     match c {
-        '<' | '>' | '_' | '"' | '\'' | '/' | ' ' | '=' | '@' | ':' | ';' | ',' | '`' | '%' | '!' => {
+        '<' | '>' | '_' | '"' | '\'' | '/' | ' ' | '=' | '@' | ':' | ';' | ',' | '`' | '%'
+        | '!' => {
             out.push(c);
         }
         c if c.is_ascii_alphanumeric() || !c.is_ascii() => out.push(c),
@@ -367,7 +380,8 @@ fn class(chars: &mut Chars, out: &mut String) -> Result<(), String> {
         }
         first = false;
         if c == '[' && chars.peek(0) == Some(':') {
-            let end = (0..16).find(|i| chars.peek(*i) == Some(':') && chars.peek(i + 1) == Some(']') && *i > 0);
+            let end = (0..16)
+                .find(|i| chars.peek(*i) == Some(':') && chars.peek(i + 1) == Some(']') && *i > 0);
             if let Some(end) = end {
                 out.push('[');
                 for _ in 0..end + 2 {
@@ -386,7 +400,8 @@ fn class(chars: &mut Chars, out: &mut String) -> Result<(), String> {
                 }
                 Some('p' | 'P') => {
                     return Err(
-                        "classes of Unicode are not in the language, which works on bytes".to_owned(),
+                        "classes of Unicode are not in the language, which works on bytes"
+                            .to_owned(),
                     );
                 }
                 _ => character(chars)?,
@@ -396,8 +411,8 @@ fn class(chars: &mut Chars, out: &mut String) -> Result<(), String> {
         };
         literal(low, out);
         let range = chars.peek(0) == Some('-') && chars.peek(1).is_some_and(|c| c != ']');
-        let class_follows = chars.peek(1) == Some('\\')
-            && chars.peek(2).is_some_and(|c| "dDsSwWpP".contains(c));
+        let class_follows =
+            chars.peek(1) == Some('\\') && chars.peek(2).is_some_and(|c| "dDsSwWpP".contains(c));
         if range && !class_follows {
             chars.next();
             let c = chars.next().ok_or(OPEN)?;
@@ -605,12 +620,15 @@ fn choose(
         literals.sort();
         literals.dedup();
         if literals.len() <= MAX_SET && proven(pattern, &literals, true) {
-            return Ok((wanted.iter().fold(Vec::new(), |mut list, w| {
-                if !list.contains(w) {
-                    list.push(w.clone());
-                }
-                list
-            }), true));
+            return Ok((
+                wanted.iter().fold(Vec::new(), |mut list, w| {
+                    if !list.contains(w) {
+                        list.push(w.clone());
+                    }
+                    list
+                }),
+                true,
+            ));
         }
     }
     for fold in [false, true] {
@@ -633,7 +651,11 @@ fn choose(
 fn proven(pattern: &str, literals: &[String], ignore_case: bool) -> bool {
     let text = format!(
         "provider = \"Custom\"\n[[rule]]\nid = \"x\"\nname = \"x\"\nseverity = \"high\"\nconfidence = \"medium\"\nliterals = [{}]\nignore_case = {ignore_case}\npattern = {}\n",
-        literals.iter().map(|l| super::write::string(l)).collect::<Vec<_>>().join(", "),
+        literals
+            .iter()
+            .map(|l| super::write::string(l))
+            .collect::<Vec<_>>()
+            .join(", "),
         super::write::string(pattern)
     );
     crate::rule::parse("import", &text).is_ok()
@@ -762,7 +784,11 @@ impl Need {
 }
 
 fn folded(byte: u8, fold: bool) -> u8 {
-    if fold { byte.to_ascii_lowercase() } else { byte }
+    if fold {
+        byte.to_ascii_lowercase()
+    } else {
+        byte
+    }
 }
 
 /// Each text of one behind each of the other, where they stay few.
@@ -822,7 +848,11 @@ fn glob(hir: &Hir, exact: &mut bool) -> Vec<String> {
             let simple = |b: &u8| b.is_ascii_alphanumeric() || b"._/ ".contains(b);
             if bytes.len() <= 12 && bytes.iter().all(simple) {
                 let inner: String = bytes.iter().map(|b| char::from(*b)).collect();
-                return vec![if inner.len() == 1 { inner } else { format!("[{inner}]") }];
+                return vec![if inner.len() == 1 {
+                    inner
+                } else {
+                    format!("[{inner}]")
+                }];
             }
             *exact &= bytes.len() >= 255;
             vec!["?".to_owned()]
@@ -908,11 +938,22 @@ mod tests {
             (r"[!$-&\(-9]x", "%x", "!"),
             (r"(?i)a(?-i)b", "Ab", "AB"),
         ] {
-            let regex = ::regex::bytes::Regex::new(&format!("^(?:{})$", plain(go).unwrap())).unwrap();
+            let regex =
+                ::regex::bytes::Regex::new(&format!("^(?:{})$", plain(go).unwrap())).unwrap();
             assert!(regex.is_match(fits.as_bytes()), "{go} {fits}");
             assert!(!regex.is_match(not.as_bytes()), "{go} {not}");
         }
-        for bad in [r"a(?=b)", r"(?<!x)a", r"(a)\1", r"a\B", r"\p{Greek}", r"[\pL]", "(", "[a", r"a\"] {
+        for bad in [
+            r"a(?=b)",
+            r"(?<!x)a",
+            r"(a)\1",
+            r"a\B",
+            r"\p{Greek}",
+            r"[\pL]",
+            "(",
+            "[a",
+            r"a\",
+        ] {
             assert!(plain(bad).is_err(), "{bad}");
         }
     }
@@ -921,15 +962,25 @@ mod tests {
     fn rules_get_bounds_literals_and_a_secret() {
         let found = converted(r"acme_[a-z]+", 0, &["acme_"]);
         assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,512})");
-        assert_eq!((found.literals, found.ignore_case), (vec!["acme_".to_owned()], true));
+        assert_eq!(
+            (found.literals, found.ignore_case),
+            (vec!["acme_".to_owned()], true)
+        );
         let found = converted(r"(?i)(?:key|pin)\s*=\s*(\d{8})", 1, &[]);
         assert!(found.pattern.contains(r"(?<secret>\d{8})"));
         assert_eq!(found.literals, ["key", "pin"]);
         assert!(found.ignore_case);
         // The keyword stands elsewhere in the file; the pattern has a text of its own.
         let found = converted(r"dp\.pt\.[a-z0-9]{43}", 0, &["doppler"]);
-        assert_eq!((found.literals, found.ignore_case), (vec!["dp.pt.".to_owned()], false));
-        assert!(found.changes[0].contains("need not hold"), "{:?}", found.changes);
+        assert_eq!(
+            (found.literals, found.ignore_case),
+            (vec!["dp.pt.".to_owned()], false)
+        );
+        assert!(
+            found.changes[0].contains("need not hold"),
+            "{:?}",
+            found.changes
+        );
         let found = converted(r"\bacme[0-9]{9}\b", 0, &[]);
         assert!(!found.pattern.contains(r"\b"));
         assert!(rule(r"[0-9a-f]{32}", 0, &["acme".to_owned()]).is_err());

@@ -23,8 +23,9 @@ pub fn read_exclude(text: &str, name: &str) -> Result<Imported, Error> {
             file: name.to_owned(),
             line,
             kind: Kind::Changed,
-            text: "no glob says the same: the paths are scanned, and what is found there is accepted"
-                .to_owned(),
+            text:
+                "no glob says the same: the paths are scanned, and what is found there is accepted"
+                    .to_owned(),
         });
         imported.allows.push(AllowEntry {
             path_regexes: vec![kept],
@@ -120,7 +121,7 @@ pub fn read_detectors(include: &str, exclude: &str) -> Result<Imported, Error> {
             let found: Vec<String> = rules
                 .rules()
                 .iter()
-                .map(|r| r.spec())
+                .map(crate::rule::Rule::spec)
                 .filter(|s| {
                     let provider = plain(&s.provider);
                     let id = plain(&s.id);

@@ -22,7 +22,10 @@ pub fn config(imported: &Imported, salt: Option<&str>, rule_file: Option<&str>) 
     }
     if !imported.include.is_empty() || !imported.exclude.is_empty() {
         out.push_str("\n[scan]\n");
-        for (key, globs) in [("include", &imported.include), ("exclude", &imported.exclude)] {
+        for (key, globs) in [
+            ("include", &imported.include),
+            ("exclude", &imported.exclude),
+        ] {
             if !globs.is_empty() {
                 let _ = writeln!(out, "{key} = {}", list(&sorted(globs)));
             }
@@ -34,7 +37,10 @@ pub fn config(imported: &Imported, salt: Option<&str>, rule_file: Option<&str>) 
         if let Some(file) = files {
             let _ = writeln!(out, "files = {}", list(&[file.to_owned()]));
         }
-        for (key, ids) in [("enable", &imported.enabled), ("disable", &imported.disabled)] {
+        for (key, ids) in [
+            ("enable", &imported.enabled),
+            ("disable", &imported.disabled),
+        ] {
             if !ids.is_empty() {
                 let _ = writeln!(out, "{key} = {}", list(&sorted(ids)));
             }
@@ -84,7 +90,12 @@ fn notes(out: &mut String, notes: &[Note]) {
 }
 
 fn entry(out: &mut String, allow: &AllowEntry) {
-    let _ = writeln!(out, "\n[[allow]]   # {}:{}", comment(&allow.file), allow.line);
+    let _ = writeln!(
+        out,
+        "\n[[allow]]   # {}:{}",
+        comment(&allow.file),
+        allow.line
+    );
     let several = |out: &mut String, key: &str, values: &[String]| match values {
         [] => {}
         [one] => {

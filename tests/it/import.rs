@@ -140,12 +140,20 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
             .collect()
     };
     let own = of("acme-token");
-    assert!(own.iter().any(|a| strings(a, "path_regex") == ["^fixtures/"]
-        && strings(a, "stopword") == ["zzz"]));
-    assert!(own.iter().any(|a| strings(a, "regex") == ["acme_0+"]
-        && a["target"].as_str() == Some("line")));
+    assert!(
+        own.iter().any(
+            |a| strings(a, "path_regex") == ["^fixtures/"] && strings(a, "stopword") == ["zzz"]
+        )
+    );
+    assert!(
+        own.iter()
+            .any(|a| strings(a, "regex") == ["acme_0+"] && a["target"].as_str() == Some("line"))
+    );
     assert!(own.iter().any(|a| strings(a, "commit").len() == 1));
-    assert!(own.iter().any(|a| strings(a, "rule").contains(&"slack-webhook".to_owned())));
+    assert!(
+        own.iter()
+            .any(|a| strings(a, "rule").contains(&"slack-webhook".to_owned()))
+    );
     assert!(!of("generic-password").is_empty());
     let global: Vec<_> = allows.iter().filter(|a| !a.contains_key("rule")).collect();
     assert_eq!(global.len(), 2, "{}", run.out);
@@ -164,7 +172,10 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
     ] {
         says(&run, note);
     }
-    let line = 1 + RULES.lines().position(|l| l.contains("acme(?=_x)")).unwrap();
+    let line = 1 + RULES
+        .lines()
+        .position(|l| l.contains("acme(?=_x)"))
+        .unwrap();
     says(&run, &format!(".gitleaks.toml:{line}: not carried over"));
     tree.run(&["import", "gitleaks", "--strict"]).ends_with(2);
 }
@@ -179,11 +190,26 @@ fn imported_rules_load_and_find_what_they_found_there() {
         .with("c.txt", "vault_pin: \"48120377\"\n")
         .with("d.txt", format!("{token}\nacmesecret-qwertzuiopas\n"))
         .with("e.txt", "acmesecret-qwertzuiopas\n");
-    tree.run(&["import", "gitleaks", "--rules-output", "own.toml", "--output", "keysweep.toml"])
-        .ends_with(0);
+    tree.run(&[
+        "import",
+        "gitleaks",
+        "--rules-output",
+        "own.toml",
+        "--output",
+        "keysweep.toml",
+    ])
+    .ends_with(0);
     tree.run(&["rules", "test", "own.toml"]).ends_with(0);
     let run = tree
-        .scan(&["--rules", "own.toml", "--no-builtin-rules", "--include", "*.txt", "--include", "*.yml"])
+        .scan(&[
+            "--rules",
+            "own.toml",
+            "--no-builtin-rules",
+            "--include",
+            "*.txt",
+            "--include",
+            "*.yml",
+        ])
         .ends_with(1);
     run.hides(&token);
     let mut found: Vec<(String, String, u64)> = run
@@ -191,13 +217,18 @@ fn imported_rules_load_and_find_what_they_found_there() {
         .iter()
         .flat_map(|f| {
             let rule = f["rule"].as_str().unwrap().to_owned();
-            f["places"].as_array().unwrap().iter().map(move |p| {
-                (
-                    rule.clone(),
-                    p["path"].as_str().unwrap().to_owned(),
-                    p["line"].as_u64().unwrap(),
-                )
-            }).collect::<Vec<_>>()
+            f["places"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(move |p| {
+                    (
+                        rule.clone(),
+                        p["path"].as_str().unwrap().to_owned(),
+                        p["line"].as_u64().unwrap(),
+                    )
+                })
+                .collect::<Vec<_>>()
         })
         .collect();
     found.sort();
@@ -229,12 +260,18 @@ fn default_rules_written_out_are_replaced_by_ours() {
     let run = tree.run(&["import", "gitleaks"]).ends_with(0);
     let file = written(&run);
     assert!(tables(&file, "rule").is_empty());
-    assert_eq!(strings(&tables(&file, "allow")[0], "rule"), ["github-pat-classic"]);
+    assert_eq!(
+        strings(&tables(&file, "allow")[0], "rule"),
+        ["github-pat-classic"]
+    );
     says(&run, "keysweep's own take its place");
     let run = tree
         .run(&["import", "gitleaks", "--keep-default-rules"])
         .ends_with(0);
-    assert_eq!(tables(&written(&run), "rule")[0]["id"].as_str(), Some("github-pat"));
+    assert_eq!(
+        tables(&written(&run), "rule")[0]["id"].as_str(),
+        Some("github-pat")
+    );
 }
 
 #[test]
@@ -244,14 +281,29 @@ fn extensions_are_followed_in_the_tree_alone() {
     };
     let outside = Tree::new().with("out.toml", rule("outside", ""));
     let tree = Tree::new()
-        .with("a.toml", rule("one", "[extend]\npath = \"cfg/b.toml\"\ndisabledRules = [\"gone\"]"))
-        .with("cfg/b.toml", rule("two", "[extend]\npath = \"cfg/c.toml\"") + &rule("gone", ""))
-        .with("cfg/c.toml", rule("three", "[extend]\npath = \"cfg/d.toml\""))
+        .with(
+            "a.toml",
+            rule(
+                "one",
+                "[extend]\npath = \"cfg/b.toml\"\ndisabledRules = [\"gone\"]",
+            ),
+        )
+        .with(
+            "cfg/b.toml",
+            rule("two", "[extend]\npath = \"cfg/c.toml\"") + &rule("gone", ""),
+        )
+        .with(
+            "cfg/c.toml",
+            rule("three", "[extend]\npath = \"cfg/d.toml\""),
+        )
         .with("cfg/d.toml", rule("four", ""))
         .with("up.toml", "[extend]\npath = \"../out.toml\"\n")
         .with(
             "far.toml",
-            format!("[extend]\npath = \"{}\"\n", outside.path().join("out.toml").display()),
+            format!(
+                "[extend]\npath = \"{}\"\n",
+                outside.path().join("out.toml").display()
+            ),
         );
     let run = tree.run(&["import", "gitleaks", "a.toml"]).ends_with(0);
     let mut ids: Vec<_> = tables(&written(&run), "rule")
@@ -268,9 +320,15 @@ fn extensions_are_followed_in_the_tree_alone() {
     }
     #[cfg(unix)]
     {
-        std::os::unix::fs::symlink(outside.path().join("out.toml"), tree.path().join("link.toml")).unwrap();
+        std::os::unix::fs::symlink(
+            outside.path().join("out.toml"),
+            tree.path().join("link.toml"),
+        )
+        .unwrap();
         tree.write("linked.toml", "[extend]\npath = \"link.toml\"\n");
-        let run = tree.run(&["import", "gitleaks", "linked.toml"]).ends_with(0);
+        let run = tree
+            .run(&["import", "gitleaks", "linked.toml"])
+            .ends_with(0);
         assert!(tables(&written(&run), "rule").is_empty(), "{}", run.out);
         says(&run, "outside of the tree");
     }
@@ -300,7 +358,9 @@ fn an_ignore_file_becomes_entries_without_line_numbers() {
         "[{{\"RuleID\":\"github-pat\",\"File\":\"a/b.py\",\"StartLine\":4,\"Commit\":\"{commit}\"}}]"
     );
     tree.write("gitleaks-report.json", report);
-    let run = tree.run(&["import", "gitleaks", "gitleaks-report.json"]).ends_with(0);
+    let run = tree
+        .run(&["import", "gitleaks", "gitleaks-report.json"])
+        .ends_with(0);
     let allows = tables(&written(&run), "allow");
     assert_eq!(strings(&allows[0], "path"), ["a/b.py"]);
     assert_eq!(strings(&allows[0], "commit"), [commit]);
@@ -310,11 +370,16 @@ fn an_ignore_file_becomes_entries_without_line_numbers() {
 fn a_baseline_of_detect_secrets_is_matched_to_the_tree() {
     use sha1::{Digest, Sha1};
     let hash = |text: &str| -> String {
-        Sha1::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+        Sha1::digest(text.as_bytes())
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect()
     };
-    let (accepted, real) = (fake::github_pat(), fake::github_pat_of("real"));
+    let (accepted, real) = (fake::github_pat(1), fake::github_pat(2));
     let row = |hash: &str, more: &str| {
-        format!("{{\"type\": \"GitHub Token\", \"filename\": \"x\",\n \"hashed_secret\": \"{hash}\", \"line_number\": 1{more}}}")
+        format!(
+            "{{\"type\": \"GitHub Token\", \"filename\": \"x\",\n \"hashed_secret\": \"{hash}\", \"line_number\": 1{more}}}"
+        )
     };
     let baseline = format!(
         "{{\"version\": \"1.5.0\", \"plugins_used\": [{{\"name\": \"KeywordDetector\"}}, {{\"name\": \"Own\", \"path\": \"file://own.py\"}}],\n\
@@ -328,7 +393,10 @@ fn a_baseline_of_detect_secrets_is_matched_to_the_tree() {
     );
     let tree = Tree::new()
         .with(".secrets.baseline", &baseline)
-        .with("src/app.py", format!("a = \"{accepted}\"\nb = \"{real}\"\n"))
+        .with(
+            "src/app.py",
+            format!("a = \"{accepted}\"\nb = \"{real}\"\n"),
+        )
         .with("b.env", "nothing = here\n");
     let run = tree.run(&["import", "detect-secrets"]).ends_with(0);
     run.hides(&accepted);
@@ -346,7 +414,10 @@ fn a_baseline_of_detect_secrets_is_matched_to_the_tree() {
     says(&run, "plugin `Own` is code of your own");
 
     // A salt that is there is used again, so the fingerprint stays.
-    tree.write("keysweep.toml", "fingerprint_salt = \"00112233445566778899aabbccddeeff\"\n");
+    tree.write(
+        "keysweep.toml",
+        "fingerprint_salt = \"00112233445566778899aabbccddeeff\"\n",
+    );
     let prints = || {
         let run = tree.run(&["import", "detect-secrets"]).ends_with(0);
         let file = written(&run);
@@ -362,21 +433,36 @@ fn a_baseline_of_detect_secrets_is_matched_to_the_tree() {
 #[test]
 fn trufflehogs_paths_and_detectors_are_carried_over() {
     let tree = Tree::new()
-        .with("exclude.txt", "# ours\nvendor/\n\\.lock$\n(^|/)[a-z]+_test\\.go$\nx(?=y)\n")
+        .with(
+            "exclude.txt",
+            "# ours\nvendor/\n\\.lock$\n(^|/)[a-z]+_test\\.go$\nx(?=y)\n",
+        )
         .with("include.txt", "^src/.*\\.py$\n");
     let run = tree
         .run(&[
-            "import", "trufflehog", "exclude.txt", "--include-paths", "include.txt",
-            "--exclude-detectors", "stripe, github.v1,17,nosuch",
+            "import",
+            "trufflehog",
+            "exclude.txt",
+            "--include-paths",
+            "include.txt",
+            "--exclude-detectors",
+            "stripe, github.v1,17,nosuch",
         ])
         .ends_with(0);
     let file = written(&run);
     let scan = file["scan"].as_table().unwrap();
     assert_eq!(strings(scan, "exclude"), ["*.lock", "*vendor/*"]);
     assert_eq!(strings(scan, "include"), ["src/*.py"]);
-    assert_eq!(strings(&tables(&file, "allow")[0], "path_regex"), ["(^|/)[a-z]+_test\\.go$"]);
+    assert_eq!(
+        strings(&tables(&file, "allow")[0], "path_regex"),
+        ["(^|/)[a-z]+_test\\.go$"]
+    );
     let disabled = strings(file["rules"].as_table().unwrap(), "disable");
-    assert!(disabled.iter().all(|id| id.starts_with("stripe-") || id.starts_with("github-")));
+    assert!(
+        disabled
+            .iter()
+            .all(|id| id.starts_with("stripe-") || id.starts_with("github-"))
+    );
     assert!(disabled.len() > 10, "{disabled:?}");
     says(&run, "exclude.txt:5: not carried over");
     says(&run, "`nosuch`: keysweep has no rule");
@@ -387,7 +473,11 @@ fn trufflehogs_paths_and_detectors_are_carried_over() {
 #[test]
 fn hostile_files_get_an_answer() {
     let tree = Tree::new();
-    let nested = format!("[[rules]]\nid = \"a\"\nregex = '''{}a{}'''\n", "(".repeat(4000), ")".repeat(4000));
+    let nested = format!(
+        "[[rules]]\nid = \"a\"\nregex = '''{}a{}'''\n",
+        "(".repeat(4000),
+        ")".repeat(4000)
+    );
     let power = format!(
         "[[rules]]\nid = \"b\"\nregex = '''{}abcd{}'''\n",
         "(?:".repeat(12),
@@ -404,12 +494,21 @@ fn hostile_files_get_an_answer() {
         (nested.as_str(), 0),
         (power.as_str(), 0),
         ("[[rules]]\nid = \"c\"\nregex = '''abc[]'''", 0),
-        ("[[rules]]\nid = \"d\"\nregex = '''[a-'''\n[[rules]]\nid = \"e\"\nregex = '''abc\\'''", 0),
+        (
+            "[[rules]]\nid = \"d\"\nregex = '''[a-'''\n[[rules]]\nid = \"e\"\nregex = '''abc\\'''",
+            0,
+        ),
     ];
     for (text, code) in cases {
         tree.write("bad.toml", text);
         let run = tree.run(&["import", "gitleaks", "bad.toml"]);
-        assert_eq!(run.code, code, "{}\n{}", &text[..text.len().min(80)], run.err);
+        assert_eq!(
+            run.code,
+            code,
+            "{}\n{}",
+            &text[..text.len().min(80)],
+            run.err
+        );
         assert!(run.err.contains("bad.toml:"), "{}", run.err);
         assert!(!run.err.contains('\u{1b}'), "{}", run.err);
         if code == 0 {
