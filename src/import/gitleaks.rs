@@ -208,6 +208,7 @@ fn accepted(rule: &str) -> Vec<String> {
 // --- the file as written ----------------------------------------------------------------------
 
 /// A text and where it is written.
+#[expect(clippy::struct_field_names, reason = "what it is")]
 #[derive(Clone)]
 struct Text {
     text: String,
@@ -970,7 +971,7 @@ impl Translation {
         if !taken(&own) {
             return own;
         }
-        (2_u32..)
+        (2_u32..=100_000)
             .map(|n| format!("{own}-{n}"))
             .find(|id| !taken(id))
             .unwrap_or(own)

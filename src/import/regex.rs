@@ -23,7 +23,15 @@ const COMPILED_LIMIT: usize = 1 << 20;
 const ALLOW_LIMIT: usize = 256 << 10;
 
 /// Bounds that are tried in place of none: of one character, of a group.
-const BOUNDS: [(u32, u32); 6] = [(512, 32), (256, 16), (128, 8), (64, 6), (40, 4), (24, 3)];
+const BOUNDS: [(u32, u32); 7] = [
+    (1024, 32),
+    (512, 32),
+    (256, 16),
+    (128, 8),
+    (64, 6),
+    (40, 4),
+    (24, 3),
+];
 
 /// A rule's pattern in our language.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,7 +250,7 @@ impl Iterator for Chars {
 /// Length of `3}`, `3,}` or `3,9}` behind a brace; anything else is a brace and no count.
 fn repeat(chars: &Chars) -> Option<usize> {
     let digits = |from: usize| {
-        (from..)
+        (from..from + 8)
             .take_while(|i| chars.peek(*i).is_some_and(|c| c.is_ascii_digit()))
             .count()
     };
@@ -631,8 +639,12 @@ fn choose(
             ));
         }
     }
-    for fold in [false, true] {
-        if let Some(literals) = needed(hir, fold)
+    let (exact, folded) = (needed(hir, false), needed(hir, true));
+    // Every way to write a word is many literals; one that ignores case is better.
+    let spelled = |exact: &[String]| folded.as_ref().is_some_and(|f| f.len() < exact.len());
+    let exact = exact.filter(|e| !spelled(e));
+    for (literals, fold) in [(exact, false), (folded.clone(), true)] {
+        if let Some(literals) = literals
             && proven(pattern, &literals, fold)
         {
             return Ok((literals, fold));
@@ -878,7 +890,9 @@ fn glob(hir: &Hir, exact: &mut bool) -> Vec<String> {
                 let next = glob(sub, exact);
                 if all.len() * next.len() > MAX_SET {
                     *exact = false;
-                    all.iter_mut().for_each(|a| a.push('*'));
+                    for one in &mut all {
+                        one.push('*');
+                    }
                     continue;
                 }
                 all = all
@@ -961,7 +975,7 @@ mod tests {
     #[test]
     fn rules_get_bounds_literals_and_a_secret() {
         let found = converted(r"acme_[a-z]+", 0, &["acme_"]);
-        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,512})");
+        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,1024})");
         assert_eq!(
             (found.literals, found.ignore_case),
             (vec!["acme_".to_owned()], true)

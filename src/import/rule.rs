@@ -1,5 +1,7 @@
 //! A rule of somebody else's in our form.
 
+use std::fmt::Write;
+
 use super::write::{list, string};
 use crate::rule::{FileError, RuleFile};
 
@@ -57,12 +59,12 @@ impl ImportedRule {
         if self.ignore_case {
             out.push_str("ignore_case = true\n");
         }
-        out.push_str(&format!("pattern = {}\n", string(&self.pattern)));
+        let _ = writeln!(out, "pattern = {}", string(&self.pattern));
         if let Some(bits) = self.entropy {
-            out.push_str(&format!("entropy = {bits:?}\n"));
+            let _ = writeln!(out, "entropy = {bits:.2}");
         }
         if !self.only.is_empty() {
-            out.push_str(&format!("paths = {{ only = {} }}\n", list(&self.only)));
+            let _ = writeln!(out, "paths = {{ only = {} }}", list(&self.only));
         }
         if !self.near.is_empty() {
             let near: Vec<String> = self
@@ -77,7 +79,7 @@ impl ImportedRule {
                     )
                 })
                 .collect();
-            out.push_str(&format!("near = [{}]\n", near.join(", ")));
+            let _ = writeln!(out, "near = [{}]", near.join(", "));
         }
         out.push_str("placeholder = false   # as there; without this line examples and `xxxx` are left out\n");
         out
