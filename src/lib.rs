@@ -7,6 +7,7 @@ pub mod config;
 pub mod decode;
 pub mod filter;
 pub mod history;
+pub mod import;
 pub mod model;
 pub mod pack;
 pub mod place;

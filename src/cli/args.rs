@@ -87,6 +87,9 @@ pub(crate) enum Command {
     Config(super::config::ConfigCommand),
     /// Write a commented keysweep.toml, and what runs keysweep for a project
     Init(super::init::InitArgs),
+    /// Turn another scanner's configuration, ignore file or baseline into a keysweep.toml
+    #[command(subcommand)]
+    Import(super::import::ImportCommand),
     /// Write a completion script for a shell
     Completions {
         /// The shell

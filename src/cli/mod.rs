@@ -12,6 +12,7 @@ mod explain;
 mod finish;
 mod git;
 mod hook;
+mod import;
 mod init;
 mod pages;
 mod progress;
@@ -101,6 +102,7 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Ci(ci)) => ci::run(&ci, &shared),
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Config(command)) => config::run(command, &shared),
+        Some(Command::Import(command)) => import::run(command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
         Some(Command::Completions { shell }) => pages::completions(shell, &shared),

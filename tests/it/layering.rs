@@ -25,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "model", "rule", "config", "decode", "filter", "place", "pack", "history", "source",
         ],
     ),
+    ("import", &["model", "rule", "place", "config"]),
     ("report", &["model", "rule", "scan"]),
     ("cli", &["keysweep"]),
     ("main", &["cli"]),
@@ -32,7 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "lib",
         &[
             "model", "rule", "config", "decode", "filter", "place", "pack", "history", "source",
-            "scan", "report",
+            "scan", "import", "report",
         ],
     ),
 ];

@@ -24,6 +24,7 @@ mod history_hostile;
 mod hook;
 #[cfg(unix)]
 mod hostile;
+mod import;
 mod layering;
 mod properties;
 #[cfg(unix)]
