@@ -182,7 +182,7 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
                     }
                     other => {
                         let number = integer(other)?;
-                        Some(number.ok_or_else(|| "is no size: write 0 or more bytes".to_owned()))
+                        Some(number.map_err(|()| "is no size: write 0 or more bytes".to_owned()))
                     }
                 },
             ),
