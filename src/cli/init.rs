@@ -165,11 +165,12 @@ fn salt() -> String {
     hash.update(since.map_or(0, |since| since.as_nanos()).to_le_bytes());
     hash.update(std::process::id().to_le_bytes());
     let digest = hash.finalize();
-    digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut text = String::with_capacity(32);
+    for byte in digest.iter().take(16) {
+        use std::fmt::Write as _;
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The new file.
@@ -339,6 +340,12 @@ keysweep:
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::format_collect,
+        reason = "a test that panics has failed, which is what it is for"
+    )]
+
     use super::*;
     use keysweep::config::ConfigFile;
 
