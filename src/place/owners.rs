@@ -105,7 +105,7 @@ fn words(line: &str) -> Vec<String> {
             '\\' => word.extend(chars.next()),
             '#' if word.is_empty() => break,
             c if c.is_whitespace() => {
-                words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty()))
+                words.extend(Some(std::mem::take(&mut word)).filter(|w| !w.is_empty()));
             }
             c => word.push(c),
         }
@@ -136,7 +136,7 @@ fn forms(pattern: &str) -> Vec<String> {
     let below = format!("{base}/**");
     if pattern.ends_with('/') {
         vec![below]
-    } else if rooted && inside.ends_with("/*") || inside == "*" && rooted {
+    } else if rooted && (inside.ends_with("/*") || inside == "*") {
         vec![base]
     } else {
         vec![base, below]

@@ -192,17 +192,14 @@ pub fn apply(
         suppressions.accepted(&mut finding, today, &mut applied.used);
         let counting = finding.places.iter().filter(|p| p.dropped.is_none());
         let score = counting.map(|p| p.score).reduce(f32::max);
-        match score {
-            Some(score) => {
-                finding.score = score;
-                // Those that count come first, in the order that they have.
-                finding.places.sort_by_key(|p| p.dropped.is_some());
-                applied.kept.push(finding);
-            }
-            None => {
-                moved = true;
-                applied.dropped.push(finding);
-            }
+        if let Some(score) = score {
+            finding.score = score;
+            // Those that count come first, in the order that they have.
+            finding.places.sort_by_key(|p| p.dropped.is_some());
+            applied.kept.push(finding);
+        } else {
+            moved = true;
+            applied.dropped.push(finding);
         }
     }
     let key = |f: &Finding| {
@@ -322,6 +319,10 @@ impl Suppressions {
 
 impl Compiled {
     /// What of a path is below the folder; `None` where the scope does not hold.
+    #[expect(
+        clippy::option_option,
+        reason = "a scope at the root holds for what has no path, too"
+    )]
     fn inside<'p>(&self, path: Option<&'p [u8]>) -> Option<Option<&'p [u8]>> {
         if self.folder.is_empty() {
             return Some(path);
@@ -359,9 +360,9 @@ impl Matcher {
                     "`{path}` is no glob; write one such as `docs/**` or `*.pem`"
                 ))
             })?;
-            forms.into_iter().for_each(|form| {
+            for form in forms {
                 set.add(form);
-            });
+            }
         }
         let set = set.build();
         let set = set.map_err(|e| error(format!("the globs are too large: {e}")))?;
