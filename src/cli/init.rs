@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
 use keysweep::config::NAME;
-use keysweep::report::{FORMATS, printable};
+use keysweep::report::printable;
 
 use super::args::Shared;
 use super::console::say;
@@ -263,78 +263,62 @@ fn write_workflow(root: &Path, service: Service, shared: &Shared) -> anyhow::Res
 fn github_workflow() -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
-        r#"# Looks for exposed keys: in a pull request in what it adds, else in the whole tree and its history.
+        r#"# Looks for exposed keys in what a pull request or a push adds, and in the whole history once a week.
 name: keysweep
 
 on:
-  push:
-    branches: ["**"]
   pull_request:
+  merge_group:
+  push:
+    branches: [main]
+  schedule:
+    - cron: "17 4 * * 1"
   workflow_dispatch:
 
-permissions:
-  contents: read
+permissions: {{}}
 
 jobs:
   keysweep:
     runs-on: ubuntu-latest
+    permissions:
+      contents: read
     steps:
       - uses: actions/checkout@v5
         with:
-          fetch-depth: 0 # the history is scanned, too
+          fetch-depth: 0 # what is new shows only beside what was there
           persist-credentials: false
       - name: Install keysweep
         run: cargo install --locked --version {version} keysweep
       - name: Scan
-        env:
-          EVENT: ${{{{ github.event_name }}}}
-          BASE: ${{{{ github.event.pull_request.base.sha }}}}
-          # Of a fork's pull request neither keysweep.toml nor marks in comments count.
-          KEYSWEEP_NO_REPO_CONFIG: ${{{{ github.event.pull_request.head.repo.fork == true }}}}
-        run: |
-          marks=()
-          if [[ $KEYSWEEP_NO_REPO_CONFIG == true ]]; then marks=(--no-inline-allow); fi
-          if [[ $EVENT == pull_request ]]; then
-            keysweep git --range "$BASE..HEAD" "${{marks[@]}}"
-          else
-            keysweep scan . --history
-          fi
+        run: keysweep ci
 "#
     )
 }
 
 fn gitlab_job() -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let report = FORMATS.contains(&"gitlab");
-    let (switches, artifacts) = if report {
-        (
-            " --format gitlab --output gl-secret-detection-report.json",
-            "  artifacts:\n    when: always\n    reports:\n      secret_detection: gl-secret-detection-report.json\n",
-        )
-    } else {
-        ("", "")
-    };
     format!(
-        r#"# Looks for exposed keys: in a merge request in what it adds, else in the whole tree and its history.
+        r#"# Looks for exposed keys in what a merge request or a push adds, and in the whole history on a schedule.
 keysweep:
   stage: test
   image: rust:1
   variables:
-    GIT_DEPTH: "0" # the history is scanned, too
+    GIT_DEPTH: "0" # what is new shows only beside what was there
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
-    - if: $CI_COMMIT_BRANCH && $CI_OPEN_MERGE_REQUESTS
+    - if: $CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH && $CI_OPEN_MERGE_REQUESTS
       when: never
-    - if: $CI_COMMIT_BRANCH
+    - when: on_success
   script:
     - cargo install --locked --version {version} keysweep
-    - |
-      if [ -n "$CI_MERGE_REQUEST_DIFF_BASE_SHA" ]; then
-        keysweep git --range "$CI_MERGE_REQUEST_DIFF_BASE_SHA..HEAD"{switches}
-      else
-        keysweep scan . --history{switches}
-      fi
-{artifacts}"#
+    - keysweep ci
+  artifacts:
+    when: always
+    paths:
+      - keysweep-reports/
+    reports:
+      secret_detection: keysweep-reports/gl-secret-detection-report.json
+"#
     )
 }
 
