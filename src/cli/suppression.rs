@@ -296,10 +296,9 @@ fn project_file(root: &Path, path: &str, most: u64) -> anyhow::Result<Option<Vec
             return Ok(None);
         }
     }
-    let content = match open_regular(&full, false) {
-        Ok(content) => content,
-        // What may not be read is a gap of the scan already.
-        Err(_) => return Ok(None),
+    // What may not be read is a gap of the scan already.
+    let Ok(content) = open_regular(&full, false) else {
+        return Ok(None);
     };
     if content.length > most {
         bail!(
