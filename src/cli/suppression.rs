@@ -14,7 +14,7 @@ use keysweep::place::baseline::{self, Baseline};
 use keysweep::place::ignore_file;
 use keysweep::place::owners::{self, Owners};
 use keysweep::place::suppress::{self, Scope, Suppressions};
-use keysweep::source::{OpenError, open_regular};
+use keysweep::source::open_regular;
 
 use super::args::CommonArgs;
 use super::finish::Results;
@@ -148,7 +148,7 @@ fn is_own(_: &Path) -> bool {
 
 /// A path's bytes, with `/`.
 fn slashed(path: &Path) -> Vec<u8> {
-    let names: Vec<&[u8]> = path.iter().map(|name| name.as_encoded_bytes()).collect();
+    let names: Vec<&[u8]> = path.iter().map(std::ffi::OsStr::as_encoded_bytes).collect();
     names.join(&b'/')
 }
 
@@ -228,7 +228,7 @@ pub(crate) fn apply(
         summary.idle = suppressions.idle(&applied.used, whole, today());
         let marks = std::mem::take(&mut summary.marks);
         let all = applied.kept.iter().chain(&applied.dropped);
-        summary.idle.extend(idle_marks(marks, all));
+        summary.idle.extend(idle_marks(&marks, all));
         summary.sort();
     }
     let any = !applied.kept.is_empty() || !applied.dropped.is_empty();
@@ -248,7 +248,7 @@ pub(crate) fn apply(
 }
 
 /// Comments at which nothing is suppressed, or that are over.
-fn idle_marks<'f>(marks: Vec<MarkAt>, findings: impl Iterator<Item = &'f Finding>) -> Vec<Idle> {
+fn idle_marks<'f>(marks: &[MarkAt], findings: impl Iterator<Item = &'f Finding>) -> Vec<Idle> {
     let mut used: BTreeMap<(&[u8], u32), BTreeSet<&str>> = BTreeMap::new();
     for finding in findings {
         for place in &finding.places {
@@ -268,7 +268,7 @@ fn idle_marks<'f>(marks: Vec<MarkAt>, findings: impl Iterator<Item = &'f Finding
         }
     }
     let mut idle = Vec::new();
-    for mark in &marks {
+    for mark in marks {
         let rules = used.get(&(&*mark.path, mark.line));
         let is_used = rules.is_some_and(|rules| {
             mark.rules.is_empty() || mark.rules.iter().any(|rule| rules.contains(&**rule))
@@ -299,11 +299,9 @@ fn project_file(root: &Path, path: &str, most: u64) -> anyhow::Result<Option<Vec
             return Ok(None);
         }
     }
-    let content = match open_regular(&full, false) {
-        Ok(content) => content,
-        Err(OpenError::Special) => return Ok(None),
-        // What may not be read is a gap of the scan already.
-        Err(OpenError::Io(_)) => return Ok(None),
+    // What may not be read is a gap of the scan already.
+    let Ok(content) = open_regular(&full, false) else {
+        return Ok(None);
     };
     if content.length > most {
         bail!(
@@ -426,14 +424,12 @@ pub(crate) fn read_baseline(path: &Path, follow: bool) -> anyhow::Result<Baselin
 
 /// Who owns what, as the project's first CODEOWNERS says.
 fn owners(layout: &Layout) -> Owners {
-    let files = layout.root.iter().flat_map(|root| {
+    let mut files = layout.root.iter().filter_map(|root| {
         let read = |path: &&str| project_file(root, path, owners::MOST_BYTES).ok().flatten();
         owners::FILES.iter().find_map(read)
     });
-    files
-        .map(|bytes| Owners::parse(&bytes))
-        .next()
-        .unwrap_or_default()
+    let first = files.next();
+    first.map_or_else(Owners::default, |bytes| Owners::parse(&bytes))
 }
 
 /// The owners of all files that hold a finding, those of its first place first.
