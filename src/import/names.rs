@@ -290,6 +290,7 @@ const GITLEAKS: &[(&str, &[&str])] = &[
 ];
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod tests {
     use super::*;
 

@@ -740,10 +740,11 @@ impl Need {
                     };
                 }
                 let mut power: Option<Set> = sub.exact.clone();
-                for _ in 1..r.min.min(16) {
+                for _ in 1..r.min.min(8) {
                     power = power.and_then(|p| product(&p, sub.exact.as_ref()?));
                 }
-                let whole = r.max == Some(r.min) && r.min <= 16;
+                // The proof of a literal follows a repetition as far.
+                let whole = r.max == Some(r.min) && r.min <= 8;
                 Self {
                     best: better(better(power.clone(), sub.exact), sub.best),
                     exact: power.filter(|_| whole),
@@ -926,6 +927,7 @@ pub(super) fn glob_text(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod tests {
     use super::*;
 
