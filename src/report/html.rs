@@ -556,7 +556,7 @@ impl<'r> Rows<'r> {
             more_tips: history.more_tips,
             refs: refs(&history.refs),
             more_refs: history.more_refs,
-            introductions: history.introductions,
+            introductions: if is_whole { history.introductions } else { 0 },
             days: is_whole.then_some(history.exposed_days),
         }
     }

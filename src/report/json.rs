@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::redact::{is_cut, is_printable};
 use super::sarif::code_point_columns;
-use super::{Report, Reporter, file_place, history, place_fingerprint, suppressed};
+use super::{Report, Reporter, history, place_fingerprint, suppressed};
 use crate::model::{Commit, Finding, Gap, History, Idle, Oid, Origin, Place, SkipKind};
 
 /// Version of the records.
@@ -186,7 +186,7 @@ struct At {
 }
 
 /// The text of a place's line.
-#[derive(Serialize)]
+#[derive(Serialize, Clone, PartialEq)]
 struct Line {
     snippet: String,
     /// Bytes of the secret in it.
@@ -265,7 +265,7 @@ struct PlaceRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     characters: Option<[u32; 2]>,
     bytes: [u64; 2],
-    /// Where services show the finding here, and not at its first place.
+    /// Where it is not that of the place before.
     #[serde(flatten)]
     line: Option<Line>,
     score: f64,
@@ -285,12 +285,15 @@ struct Places<'r> {
 
 impl Serialize for Places<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let shown = file_place(self.report, self.finding);
-        let mut is_first = true;
+        // The first place's stands in the finding's record.
+        let first = self.report.places(self.finding).next();
+        let mut before = first.map(|place| line(self.report, self.finding, place));
         serializer.collect_seq(self.report.places(self.finding).map(|place| {
-            let has_line = !std::mem::take(&mut is_first)
-                && shown.is_some_and(|shown| std::ptr::eq(shown, place))
-                && place.origin == Origin::Content;
+            let own = line(self.report, self.finding, place);
+            let is_new = before.as_ref() != Some(&own);
+            if is_new {
+                before = Some(own.clone());
+            }
             let characters = code_point_columns(place);
             PlaceRow {
                 commit: place.commit.as_ref().map(Oid::to_string),
@@ -299,7 +302,7 @@ impl Serialize for Places<'_> {
                 at: at(self.report, place),
                 characters: (characters != (place.start.column, place.end.column))
                     .then(|| characters.into()),
-                line: has_line.then(|| line(self.report, self.finding, place)),
+                line: is_new.then_some(own),
                 bytes: [place.span.start, place.span.end],
                 score: hundredths(place.score),
                 decoded_from: decodings(place),

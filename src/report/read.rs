@@ -322,7 +322,7 @@ struct FindingRecord {
     suppressed: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone)]
 struct LineRecord {
     snippet: Option<String>,
     snippet_secret: Option<[usize; 2]>,
@@ -495,12 +495,19 @@ impl FindingRecord {
         let secret = secret(&self.secret, self.redacted.as_deref());
         let history = self.history();
         let mut first = Some(self.line);
+        let mut before: Option<LineRecord> = None;
         let places = self
             .places
             .into_iter()
             .map(|place| {
-                let line = first.take().filter(|line| line.snippet.is_some());
-                place.place(&secret, &self.secret, line)
+                // What is not said is as at the place before.
+                let own = if place.text.snippet.is_some() {
+                    Some(place.text.clone())
+                } else {
+                    first.take().filter(|line| line.snippet.is_some())
+                };
+                before = own.or(before.take());
+                place.place(&secret, &self.secret, before.clone())
             })
             .collect();
         Finding {
