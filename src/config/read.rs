@@ -34,6 +34,8 @@ pub fn read(path: &Path, follow: bool) -> Result<Option<String>, String> {
         Ok(meta) if meta.is_file() => {}
         Ok(_) => return special(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // The folder may not be searched: whoever scans it tells of that, and another user's home is nobody's business.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
         Err(error) => return Err(answer(&error)),
     }
     let mut options = OpenOptions::new();

@@ -290,6 +290,13 @@ fn properties(report: &Report<'_>, finding: &Finding) -> PropertyBag {
     if let Some(form) = redacted(report, finding) {
         add("redacted", json!(form));
     }
+    if !finding.owners.is_empty() {
+        let owners = finding.owners.iter();
+        let owners: Vec<String> = owners
+            .map(|owner| report.redactor.redact(owner.as_bytes()))
+            .collect();
+        add("owners", json!(owners));
+    }
     if let Some(history) = &finding.history {
         history_properties(history, &mut add);
         for (key, names, more) in [

@@ -604,13 +604,15 @@ fn init_writes_once_and_what_it_writes_is_right() {
         run.err
     );
     let run = at(&repo, "work", &["init", "--ci", "github", "--hook"]).ends_with(0);
-    assert!(run.err.contains("keysweep hook install"), "{}", run.err);
+    assert!(run.err.contains("pre-commit installed"), "{}", run.err);
+    let hook = String::from_utf8(repo.read(".git/hooks/pre-commit")).unwrap();
+    assert!(hook.contains("hook run pre-commit"), "{hook}");
     assert_eq!(String::from_utf8(repo.read("keysweep.toml")).unwrap(), text);
     let workflow = String::from_utf8(repo.read(".github/workflows/keysweep.yml")).unwrap();
     assert!(workflow.contains("fetch-depth: 0") && workflow.contains("persist-credentials: false"));
     // Nothing of an event is pasted into a script.
-    let script = workflow.split("run: |").nth(1).unwrap();
-    assert!(!script.contains("${{"), "{workflow}");
+    assert!(workflow.contains("run: keysweep ci"), "{workflow}");
+    assert!(!workflow.contains("${{"), "{workflow}");
     at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(0);
     assert_eq!(
         repo.read(".gitlab-ci.yml"),
