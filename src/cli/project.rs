@@ -84,7 +84,7 @@ impl Layer {
 
 /// A value in force, and where it comes from.
 #[derive(Debug, Clone)]
-pub(crate) struct Value {
+pub(crate) struct InForce {
     pub(crate) key: &'static str,
     pub(crate) value: String,
     pub(crate) from: String,
@@ -116,7 +116,7 @@ struct Inner {
     chosen: Vec<String>,
     /// Where files enable rules.
     enabled: BTreeMap<String, String>,
-    values: Vec<Value>,
+    values: Vec<InForce>,
     /// What files of the tree narrow.
     notes: Vec<String>,
 }
@@ -156,7 +156,7 @@ pub(crate) fn of_git(args: &GitArgs, shared: &Shared) -> anyhow::Result<(GitArgs
     // What is no repository is told of later, by those who open it.
     let repo = Repo::discover(&args.repo, &git::trust()).ok();
     let top = repo.and_then(|repo| repo.work_tree);
-    let (common, shared) = of_tree(top, &args.common, shared)?;
+    let (common, shared) = of_tree(top.as_deref(), &args.common, shared)?;
     let args = GitArgs {
         common,
         ..args.clone()
@@ -166,12 +166,13 @@ pub(crate) fn of_git(args: &GitArgs, shared: &Shared) -> anyhow::Result<(GitArgs
 
 /// The same for a command on the repository with a working tree.
 pub(crate) fn of_tree(
-    top: Option<PathBuf>,
+    top: Option<&Path>,
     common: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<(CommonArgs, Shared)> {
     let (mut common, mut shared) = (common.clone(), shared.clone());
-    let mut inner = discover(top.as_slice(), &common.config)?;
+    let tops: Vec<PathBuf> = top.map(Path::to_owned).into_iter().collect();
+    let mut inner = discover(&tops, &common.config)?;
     settle(&mut inner, &mut common, &mut shared, None)?;
     common.project = Project(Some(Arc::new(inner)));
     Ok((common, shared))
@@ -460,12 +461,12 @@ struct Narrow<'a> {
 /// Chooses between flag, environment, files and default, and notes which it was.
 struct Choice<'c> {
     layers: &'c [Layer],
-    values: &'c mut Vec<Value>,
+    values: &'c mut Vec<InForce>,
 }
 
 impl Choice<'_> {
     fn note(&mut self, key: &'static str, value: impl fmt::Display, from: impl Into<String>) {
-        self.values.push(Value {
+        self.values.push(InForce {
             key,
             value: value.to_string(),
             from: from.into(),
@@ -838,7 +839,7 @@ pub(crate) fn rules_of(
 }
 
 /// What files of the scanned tree switch off, for everybody to see.
-fn narrowed(layers: &[Layer], values: &[Value]) -> Vec<String> {
+fn narrowed(layers: &[Layer], values: &[InForce]) -> Vec<String> {
     let mut notes = Vec::new();
     let of_tree = |layer: &&Layer| layer.whose == Whose::Tree;
     let in_force = |key: &str, at: &str| values.iter().any(|v| v.key == key && v.from == at);
@@ -939,7 +940,7 @@ impl Project {
     }
 
     /// The values in force, each with where it comes from.
-    pub(crate) fn values(&self) -> &[Value] {
+    pub(crate) fn values(&self) -> &[InForce] {
         self.0.as_deref().map_or(&[], |inner| &inner.values)
     }
 

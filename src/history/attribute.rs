@@ -15,7 +15,7 @@ use super::ids::Ids;
 use super::objects::{Hit, LooseId, Objects};
 use super::past::Past;
 use super::places::{NO_PATH, Places, ROOT};
-use super::route::{Route, Target};
+use super::route::{Route, Target, Way};
 use super::sets::{EMPTY, Full, Set, Sets};
 use super::trees::Trees;
 use crate::model::Origin;
@@ -271,8 +271,7 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
     let strays = input
         .past
         .map_or_else(Vec::new, |past| strays(&trees, &ids, past));
-    let way = (route.targets, route.chosen, route.order);
-    let mut attribution = work.run(way, input.head, (input.all, input.keep), input.stop);
+    let mut attribution = work.run(route.way, input.head, (input.all, input.keep), input.stop);
     attribution.strays = strays;
     attribution
 }
@@ -335,7 +334,11 @@ struct Work<'w> {
 impl Work<'_> {
     fn run(
         mut self,
-        (targets, chosen, order): (Vec<(Target, Vec<u32>)>, Vec<bool>, Vec<u32>),
+        Way {
+            targets,
+            chosen,
+            order,
+        }: Way,
         head: Option<Oid>,
         (all, keep): (bool, bool),
         stop: &AtomicBool,

@@ -20,13 +20,18 @@ pub(super) enum Target {
 /// The way through the commits.
 pub(super) struct Route {
     pub(super) commits: Commits,
+    pub(super) way: Way,
+    pub(super) missed: Vec<Missed>,
+}
+
+/// Where it begins, and how it goes.
+pub(super) struct Way {
     /// For each tip what it leads to, and the tags with hits on the way, as numbers of hits.
     pub(super) targets: Vec<(Target, Vec<u32>)>,
     /// Which commits count.
     pub(super) chosen: Vec<bool>,
     /// Those that count, parents first.
     pub(super) order: Vec<u32>,
-    pub(super) missed: Vec<Missed>,
 }
 
 /// Most bytes of a tag.
@@ -69,9 +74,11 @@ impl Route {
         }
         Self {
             commits,
-            targets,
-            chosen,
-            order,
+            way: Way {
+                targets,
+                chosen,
+                order,
+            },
             missed,
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
             file.display()
         );
     }
-    let (common, shared) = &project::of_tree(repo.work_tree.clone(), &args.common, shared)?;
+    let (common, shared) = &project::of_tree(repo.work_tree.as_deref(), &args.common, shared)?;
     let (db, errors) = repo.objects();
     let job = Job {
         args,
