@@ -370,6 +370,8 @@ struct Row<'r> {
     parts: Vec<(Cow<'r, str>, String)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     opens: Vec<(Cow<'r, str>, String)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    owners: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<HistoryRow>,
     places: Vec<PlaceRow>,
@@ -529,6 +531,7 @@ impl<'r> Rows<'r> {
             entropy: hundredths(finding.entropy),
             parts: pairs(&finding.credential.parts),
             opens: pairs(&finding.opens),
+            owners: finding.owners.iter().map(|owner| text(owner)).collect(),
             history: finding.history.as_ref().map(|h| self.history(h)),
             more_places: report.places(finding).count() - places.len(),
             places,

@@ -593,6 +593,7 @@
             ...fact('Entropy', `${item.entropy.toFixed(2)} bits a character`),
             ...(item.opens ? item.opens.flatMap(([name, value]) => fact(`Opens: ${name}`, el('code', {}, value))) : []),
             ...others.flatMap(([name, value]) => fact(`Part: ${name}`, el('code', {}, value))),
+            ...(item.owners ? fact('Owners', item.owners.join(', ')) : []),
             ...(item.kind.link ? fact('About this kind', outside(item.kind.link)) : []),
             ...fact('Fingerprint', el('code', { class: 'print' }, item.fingerprint))),
           !item.suppressed && el('div', { class: 'accept' }, el('p', {}, 'Meant to be there? Put this into a comment on its line:'), el('p', {}, el('code', { class: 'print' }, `keysweep:allow ${item.kind.rule}`))))));
