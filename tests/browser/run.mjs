@@ -179,6 +179,8 @@ test('groups by rule, path and author hold all findings', async () => {
   assert.equal(await page.locator('.group').count(), new Set(small.findings.map((one) => one.rule)).size);
   assert.equal(await sums(), small.findings.length);
   await page.locator('.group summary').first().click();
+  // The rows come when the browser tells that the group is open.
+  await page.locator('.group details.row').first().waitFor();
   assert.equal(await rows(page), parseInt(await page.locator('.group .sum').first().textContent(), 10));
   await page.selectOption('#group', 'author');
   assert.equal(await page.locator('.group').count(), new Set(small.findings.map((one) => one.commit.email)).size);
