@@ -18,9 +18,18 @@ if ((await lint(wrong, ".github/workflows/wrong.yml")).length === 0) {
 if (files.length === 0) {
   throw new Error("no files to check");
 }
+// The package is older than these runners and this permission; every other name that it does not know is a mistake.
+const newer = new Set(
+  ["ubuntu-24.04", "ubuntu-24.04-arm", "macos-15", "macos-15-intel", "windows-2025", "windows-11-arm"]
+    .map((label) => `label "${label}" is unknown`)
+    .concat('unknown permission scope "attestations"'),
+);
 let count = 0;
 for (const file of files) {
   for (const { line, column, message, kind } of await lint(await readFile(file, "utf8"), file)) {
+    if (newer.has(message.split(". ", 1)[0])) {
+      continue;
+    }
     console.error(`${file}:${line}:${column}: ${message} [${kind}]`);
     count += 1;
   }
