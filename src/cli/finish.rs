@@ -7,6 +7,7 @@ use anyhow::Context;
 
 use keysweep::model::{Confidence, Finding, Severity, Summary};
 use keysweep::report::{self, Redactor, Report, Reporter};
+use keysweep::rule::RuleSet;
 use keysweep::scan::{Collected, Engine, Settings};
 
 use super::args::{CommonArgs, Shared};
@@ -37,6 +38,14 @@ impl CommonArgs {
             today: suppression::today(),
             list_marks: self.suppression.report_unused_suppressions,
         }
+    }
+
+    /// Whether some of the built-in rules are left out.
+    pub(crate) fn is_reduced(&self) -> bool {
+        let mut selection = self.selection.selection();
+        self.project.choose(&mut selection);
+        let ids = [&selection.enable, &selection.disable, &selection.without];
+        selection.no_builtin || ids.iter().any(|ids| !ids.is_empty()) || self.project.disables()
     }
 
     /// Threads to use.
@@ -83,8 +92,14 @@ pub(crate) fn run_with(
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
     let collected = &results.collected;
     let all = collected.findings.iter().chain(&collected.dropped);
-    let redactor = Redactor::of_run(
+    let whole = if args.is_reduced() && !args.show_secrets {
+        Some(Engine::new(RuleSet::builtin()?)?)
+    } else {
+        None
+    };
+    let redactor = Redactor::of_reduced_run(
         engine,
+        whole.as_ref(),
         all.chain(&hidden),
         &results.summary,
         &results.root,

@@ -14,8 +14,8 @@ use keysweep::history::{
 use keysweep::model::{Gap, Oid};
 use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
-    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, CacheFolder, Engine, Input, Limits,
-    Options, Since, audit, merge_with, scan_added, scan_tree,
+    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, CacheFolder, Engine,
+    Input, Limits, Options, Since, audit, merge_with, scan_added, scan_tree,
 };
 
 use super::args::{GitArgs, PackEngine, ScanArgs, Shared};
@@ -370,7 +370,11 @@ fn added(
     };
     let project = &args.common.project;
     let left_out = project.narrow(repo.work_tree.as_deref(), &mut additions);
-    let mut outcome = scan_added(engine, &db, &additions, &options, progress.observer());
+    let layout = Layout::of_repository(repo.work_tree.as_deref());
+    let accepts =
+        |found: &BlobMatch| suppression::accepts(engine.rules(), &layout, &args.common, found);
+    let observer = progress.observer();
+    let mut outcome = scan_added(engine, &db, &additions, &options, &accepts, observer);
     outcome.summary.gaps.extend(gaps);
     for path in left_out {
         outcome.summary.skip(project::skipped(&path));

@@ -915,6 +915,15 @@ impl Project {
         self.0.as_deref().is_none_or(|inner| inner.looks)
     }
 
+    /// Whether a file that was read disables rules, if only for a folder.
+    pub(crate) fn disables(&self) -> bool {
+        let inner = self.0.as_deref();
+        inner.is_some_and(|inner| {
+            let mut scopes = inner.folders.loaded().into_iter();
+            scopes.any(|scope| !scope.file.rules.disable.is_empty())
+        })
+    }
+
     /// The baseline that the environment or a file names.
     pub(crate) fn baseline(&self) -> Option<&Path> {
         self.0.as_deref()?.baseline.as_deref()
@@ -1055,6 +1064,10 @@ impl Project {
                 let changes = &mut addition.changes;
                 let out = changes.extract_if(.., |change| self.leaves_out(top, &change.path));
                 left_out.extend(out.map(|change| change.path));
+                // What stood where nobody looks was no finding there.
+                addition
+                    .removed
+                    .retain(|gone| !self.leaves_out(top, &gone.path));
             }
         }
         left_out

@@ -14,6 +14,8 @@ use keysweep::place::baseline::{self, Baseline};
 use keysweep::place::ignore_file;
 use keysweep::place::owners::{self, Owners};
 use keysweep::place::suppress::{self, Scope, Suppressions};
+use keysweep::rule::RuleSet;
+use keysweep::scan::{BlobMatch, merge_with};
 use keysweep::source::open_regular;
 
 use super::args::CommonArgs;
@@ -204,14 +206,7 @@ pub(crate) fn apply(
     if let Some(baseline) = &mut baseline {
         baseline.complete(args.project.own_salt())?;
     }
-    let mut scopes = if args.project.is_trusted() {
-        scopes(layout, &findings, unused)?
-    } else {
-        Vec::new()
-    };
-    let allowed = args.project.allowed().into_iter();
-    scopes.extend(allowed.map(|(folder, entries)| Scope { folder, entries }));
-    let suppressions = Suppressions::new(scopes, baseline)?;
+    let suppressions = suppressions(layout, args, &findings, baseline, unused)?;
     let locate = |place: &Place| layout.locate(place);
     let mut applied = suppress::apply(findings, dropped, &suppressions, &locate, today());
     let summary = &mut results.summary;
@@ -245,6 +240,41 @@ pub(crate) fn apply(
     results.collected.findings = applied.kept;
     results.collected.dropped = applied.dropped;
     Ok(())
+}
+
+/// Whether the project's lists accept a match where it stands; a baseline does not count, it goes by the secret alone.
+pub(crate) fn accepts(
+    rules: &RuleSet,
+    layout: &Layout,
+    args: &CommonArgs,
+    found: &BlobMatch,
+) -> bool {
+    let salt = args.project.salt();
+    let findings = merge_with(rules, vec![found.clone()], &BTreeMap::new(), salt).findings;
+    let suppressions = suppressions(layout, args, &findings, None, false);
+    suppressions.is_ok_and(|suppressions| {
+        let locate = |place: &Place| layout.locate(place);
+        let applied = suppress::apply(findings, Vec::new(), &suppressions, &locate, today());
+        applied.kept.is_empty()
+    })
+}
+
+/// The lists that can mean a place of a finding.
+fn suppressions(
+    layout: &Layout,
+    args: &CommonArgs,
+    findings: &[Finding],
+    baseline: Option<Baseline>,
+    all: bool,
+) -> anyhow::Result<Suppressions> {
+    let mut scopes = if args.project.is_trusted() {
+        scopes(layout, findings, all)?
+    } else {
+        Vec::new()
+    };
+    let allowed = args.project.allowed().into_iter();
+    scopes.extend(allowed.map(|(folder, entries)| Scope { folder, entries }));
+    Ok(Suppressions::new(scopes, baseline)?)
 }
 
 /// Comments at which nothing is suppressed, or that are over.

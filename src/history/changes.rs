@@ -22,6 +22,15 @@ pub struct Change {
     pub mode: u32,
 }
 
+/// A file or folder that stood in a compared version and does not stand at its path any more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Removed {
+    /// From the repository's root, with `/`.
+    pub path: Vec<u8>,
+    /// The blob or tree.
+    pub id: Oid,
+}
+
 /// Most bytes of one tree or commit.
 pub(super) const MOST: u64 = 256 << 20;
 /// Most changes of one call, some 200 bytes each: a few made trees in each other have more files than there are atoms.
@@ -111,7 +120,7 @@ pub(super) struct Trees<'d> {
     folders: usize,
     pub(super) gaps: Vec<Gap>,
     /// Files and folders of base trees at whose paths nothing stands any more.
-    pub(super) removed: Vec<Oid>,
+    pub(super) removed: Vec<Removed>,
 }
 
 /// Folders that are to be compared.
@@ -210,7 +219,7 @@ impl<'d> Trees<'d> {
                 same.clear();
                 for cursor in &mut cursors {
                     while let Some(base) = cursor.next_if(|base| base.order(&entry).is_lt()) {
-                        self.removed.push(base.id);
+                        self.removed.push(gone(&frame.prefix, &base));
                     }
                     same.extend(cursor.next_if(|base| base.order(&entry).is_eq()));
                 }
@@ -239,18 +248,26 @@ impl<'d> Trees<'d> {
                 }
             }
             for cursor in cursors {
-                self.removed.extend(cursor.map(|base| base.id));
+                let rest = cursor.map(|base| gone(&frame.prefix, &base));
+                self.removed.extend(rest);
             }
         }
         true
     }
 }
 
-/// The files below a tree, the first so many; a file is itself. What cannot be read has none.
-pub fn files_below(db: &Db, id: Oid, most: usize) -> Vec<Oid> {
-    let (mut files, mut stack) = (Vec::new(), vec![(id, true)]);
+fn gone(prefix: &[u8], entry: &TreeEntry<'_>) -> Removed {
+    Removed {
+        path: [prefix, entry.name].concat(),
+        id: entry.id,
+    }
+}
+
+/// The files below a folder, the first so many; a file is itself. What cannot be read has none.
+pub fn files_below(db: &Db, folder: &Removed, most: usize) -> Vec<Removed> {
+    let (mut files, mut stack) = (Vec::new(), vec![(folder.clone(), true)]);
     let mut steps = 10 * most;
-    while let Some((id, may_be_folder)) = stack.pop() {
+    while let Some((Removed { path, id }, may_be_folder)) = stack.pop() {
         steps = steps.saturating_sub(1);
         if files.len() >= most || steps == 0 {
             break;
@@ -259,12 +276,13 @@ pub fn files_below(db: &Db, id: Oid, most: usize) -> Vec<Oid> {
             .then(|| object(db, id, Kind::Tree).ok())
             .flatten();
         let Some(tree) = tree else {
-            files.push(id);
+            files.push(Removed { path, id });
             continue;
         };
+        let prefix = [&*path, b"/"].concat();
         let entries = Entries(&tree).map_while(Result::ok);
         let entries = entries.filter(|entry| !is_submodule(entry.mode));
-        stack.extend(entries.map(|entry| (entry.id, is_folder(entry.mode))));
+        stack.extend(entries.map(|entry| (gone(&prefix, &entry), is_folder(entry.mode))));
     }
     files
 }

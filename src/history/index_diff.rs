@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use super::changes::{Change, CommitHead, Entries, Trees, is_folder, is_link, is_submodule};
+use super::changes::{
+    Change, CommitHead, Entries, Removed, Trees, is_folder, is_link, is_submodule,
+};
 use super::control::{Links, path_of};
 use super::index::{Entry, Index, modified};
 use super::refs::pseudo_ref;
@@ -19,7 +21,7 @@ pub struct Staged {
     /// By path; several a path where a merge left several versions.
     pub changes: Vec<Change>,
     /// Files and folders of the parents at whose paths the index has nothing; see [`files_below`](super::files_below).
-    pub removed: Vec<Oid>,
+    pub removed: Vec<Removed>,
     /// Entries of `git add -N`, whose content is not in the index.
     pub intent_to_add: usize,
     /// Files with another mode and the same content: executable or not any more.
@@ -220,13 +222,19 @@ impl Comparison<'_> {
             });
             at = end;
         }
+        let first = index.entries.get(folder.start);
+        let prefix = first.and_then(|entry| index.path(entry).get(..folder.depth));
+        let prefix = prefix.unwrap_or_default();
         let rows = bases.iter().flatten();
         let gone = rows.filter(|(name, folder, ..)| !met.contains(&(*name, *folder)));
-        for (_, _, id, mode) in gone {
+        for (name, _, id, mode) in gone {
             if is_submodule(*mode) {
                 self.out.submodules += 1;
             } else {
-                self.out.removed.push(*id);
+                self.out.removed.push(Removed {
+                    path: [prefix, name].concat(),
+                    id: *id,
+                });
             }
         }
     }

@@ -33,7 +33,7 @@ mod sets;
 mod trees;
 
 pub use attribute::{Attribution, Counts, Input, Joined, Missed, Unit, attribute};
-pub use changes::{Change, files_below};
+pub use changes::{Change, Removed, files_below};
 pub use commits::{RawCommit, details, parse};
 pub use error::Error;
 pub use index_diff::{Staged, Unstaged, staged, staged_on, tracked, unstaged};

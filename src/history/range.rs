@@ -3,7 +3,7 @@
 use std::collections::{BinaryHeap, HashMap};
 
 use super::Error;
-use super::changes::{Change, CommitHead, MOST_CHANGES, Trees};
+use super::changes::{Change, CommitHead, MOST_CHANGES, Removed, Trees};
 use crate::model::{Gap, Oid};
 use crate::pack::Db;
 
@@ -24,7 +24,7 @@ pub struct CommitAdds {
     /// Versions of files that no parent has at the same path, by path.
     pub changes: Vec<Change>,
     /// Files and folders of its parents at whose paths it has nothing; see [`files_below`](super::files_below).
-    pub removed: Vec<Oid>,
+    pub removed: Vec<Removed>,
     /// Whether its parents are left out of a shallow clone: all that it holds counts as added.
     pub cut: bool,
 }

@@ -93,6 +93,19 @@ impl Redactor {
         root: &str,
         show_secrets: bool,
     ) -> Self {
+        Self::of_reduced_run(engine, None, findings, summary, root, show_secrets)
+    }
+
+    /// The same for a run without some of the rules: `whole` has all of them, for what stands beside findings.
+    #[must_use]
+    pub fn of_reduced_run<'f>(
+        engine: &Engine,
+        whole: Option<&Engine>,
+        findings: impl IntoIterator<Item = &'f Finding, IntoIter: Clone>,
+        summary: &Summary,
+        root: &str,
+        show_secrets: bool,
+    ) -> Self {
         let mut known = BTreeMap::new();
         if !show_secrets {
             let findings = findings.into_iter();
@@ -112,9 +125,16 @@ impl Redactor {
             names.extend(summary.gaps.iter().map(|gap| gap.path.as_bytes()));
             names.extend(summary.notable.iter().map(|skip| skip.path.as_bytes()));
             names.extend(summary.idle.iter().map(|idle| idle.path.as_bytes()));
+            if let Some(whole) = whole {
+                learn_names(&mut known, whole, names.iter().copied());
+            }
             learn_names(&mut known, engine, names);
             for finding in findings {
-                learn_lines(&mut known, engine, finding);
+                learn_lines(&mut known, engine, finding, false);
+                if let Some(whole) = whole {
+                    learn_lines(&mut known, whole, finding, true);
+                    learn_ends(&mut known, finding);
+                }
             }
         }
         Self::knowing(known, show_secrets)
@@ -398,12 +418,18 @@ fn learn_names<'n>(
     clippy::disallowed_methods,
     reason = "the redactor must know what it hides"
 )]
-fn learn_lines(known: &mut BTreeMap<Vec<u8>, Known>, engine: &Engine, finding: &Finding) {
+fn learn_lines(
+    known: &mut BTreeMap<Vec<u8>, Known>,
+    engine: &Engine,
+    finding: &Finding,
+    all: bool,
+) {
     if !finding.credential.secret.is_known() {
         return;
     }
     let mut scratch = Scratch::default();
-    let told = |place: &&Place| place.snippet.told.is_some() && !place.snippet.text.is_empty();
+    let told =
+        |place: &&Place| (all || place.snippet.told.is_some()) && !place.snippet.text.is_empty();
     for place in finding.places.iter().filter(told) {
         let line = place.snippet.text.expose();
         engine.scan(
@@ -420,6 +446,32 @@ fn learn_lines(known: &mut BTreeMap<Vec<u8>, Known>, engine: &Engine, finding: &
                 }
             },
         );
+    }
+}
+
+/// Learns what touches the end of a line that was cut: it may be a piece of a secret that no rule knows any more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is to be hidden has to be compared"
+)]
+fn learn_ends(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
+    const LEAST: usize = 8;
+    // A line of this length may have been cut at its end, too.
+    const LONG: usize = 200;
+    let may_be_cut = |place: &&Place| is_cut(place) || place.snippet.text.expose().len() >= LONG;
+    for place in finding.places.iter().filter(may_be_cut) {
+        let line = place.snippet.text.expose();
+        let (start, end) = place.snippet.secret;
+        let before = line.get(..start).unwrap_or_default();
+        let after = line.get(end..).unwrap_or_default();
+        let is_word = |byte: &u8| byte.is_ascii_graphic();
+        let first = before.iter().take_while(|byte| is_word(byte)).count();
+        let last = after.iter().rev().take_while(|byte| is_word(byte)).count();
+        for piece in [&before[..first], &after[after.len() - last..]] {
+            if piece.len() >= LEAST {
+                add(known, piece, false, &|| bare_form(piece.len()));
+            }
+        }
     }
 }
 

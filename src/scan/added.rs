@@ -8,7 +8,7 @@ use super::join::{Located, place};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::filter::Reason;
-use crate::history::{Change, Mailmap, details, files_below};
+use crate::history::{Change, Mailmap, Removed, details, files_below};
 use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind};
 use crate::pack::{Db, Kind};
 
@@ -20,7 +20,7 @@ pub struct Addition {
     /// Versions of files that none of its parents has at the same path.
     pub changes: Vec<Change>,
     /// Files and folders that a parent has and it has not any more: what moved from there is nothing new.
-    pub removed: Vec<Oid>,
+    pub removed: Vec<Removed>,
     /// Tag objects that come with it: their messages and taggers are scanned.
     pub tags: Vec<Oid>,
 }
@@ -54,18 +54,23 @@ const AT_TIP: &str = "a comment at the end of the range";
 const TEXT: u64 = 16 << 20;
 
 /// Scans what commits add, in the order given, the oldest first.
+///
+/// What stood there before is no finding, unless it did not count where it stood: a key that was accepted and is so no
+/// more is new. `accepts` says what the caller's lists accept; marks are looked at here.
 #[must_use]
 pub fn scan_added(
     engine: &Engine,
     db: &Db,
     additions: &[Addition],
     options: &AddedOptions,
+    accepts: &dyn Fn(&BlobMatch) -> bool,
     observer: &dyn Observer,
 ) -> AuditOutcome {
     let mut scan = Scan {
         engine,
         db,
         options,
+        accepts,
         observer,
         scratch: Scratch::default(),
         known: HashMap::new(),
@@ -98,6 +103,7 @@ struct Scan<'s> {
     engine: &'s Engine,
     db: &'s Db,
     options: &'s AddedOptions,
+    accepts: &'s dyn Fn(&BlobMatch) -> bool,
     observer: &'s dyn Observer,
     scratch: Scratch,
     /// What objects hold, for those that come up again as the old side of a later change.
@@ -155,16 +161,25 @@ impl Scan<'_> {
             return Default::default();
         }
         // The old sides are looked at only where there is something to compare.
+        let wanted: BTreeSet<Fingerprint> = matches.iter().map(|m| self.print_of(m)).collect();
         let mut before = BTreeSet::new();
         let changes = addition.changes.iter();
         let olds = changes.flat_map(|change| change.old.iter().map(|id| (*id, &*change.path)));
         let removed = addition.removed.iter();
-        let removed = removed.flat_map(|id| files_below(self.db, *id, MOST_REMOVED));
-        let removed: Vec<Oid> = removed.take(MOST_REMOVED).collect();
-        let removed = removed.iter().map(|id| (*id, &b""[..]));
+        let removed = removed.flat_map(|gone| files_below(self.db, gone, MOST_REMOVED));
+        let removed: Vec<Removed> = removed.take(MOST_REMOVED).collect();
+        let removed = removed.iter().map(|gone| (gone.id, &*gone.path));
         for (id, path) in olds.chain(removed).collect::<BTreeSet<_>>() {
             let found = self.object(id, path);
-            before.extend(found.iter().map(|one| self.print(one.context.rule, one)));
+            for one in &found {
+                let print = self.print(one.context.rule, one);
+                if wanted.contains(&print)
+                    && !before.contains(&print)
+                    && self.counted(one, id, path)
+                {
+                    before.insert(print);
+                }
+            }
             self.known.insert(id, found);
         }
         let (mut new, mut old) = (BTreeSet::new(), BTreeSet::new());
@@ -191,12 +206,27 @@ impl Scan<'_> {
         (new, old)
     }
 
-    /// Takes away what a commit removed; where the same stands at several paths, nobody knows which it was.
-    fn forget(&mut self, removed: &[Oid]) {
-        for id in removed {
-            let mut paths = self.tip.iter().filter(|(_, there)| *there == id);
-            if let (Some((path, _)), None) = (paths.next(), paths.next()) {
-                let path = path.clone();
+    /// Whether a match was a finding where it stood.
+    fn counted(&self, one: &Located, id: Oid, path: &[u8]) -> bool {
+        let (rules, settings) = (self.engine.rules(), &self.options.settings);
+        let m = place(rules, &one.context, &one.spot, path, settings);
+        m.is_some_and(|mut m| {
+            m.place.blob = Some(id);
+            m.place.dropped.is_none() && !(self.accepts)(&m)
+        })
+    }
+
+    /// Takes away what a commit removed.
+    fn forget(&mut self, removed: &[Removed]) {
+        for Removed { path, .. } in removed {
+            self.tip.remove(path);
+            let below = [path, &b"/"[..]].concat();
+            let inside = self.tip.range(below.clone()..);
+            let inside: Vec<Vec<u8>> = inside
+                .map(|(path, _)| path.clone())
+                .take_while(|path| path.starts_with(&below))
+                .collect();
+            for path in inside {
                 self.tip.remove(&path);
             }
         }

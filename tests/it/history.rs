@@ -793,6 +793,45 @@ fn only_what_is_staged_and_new_fails() {
     run.hides(&old);
 }
 
+/// A key that was accepted where it stood, and is not where it stands now, is new: else two commits would bring in any.
+#[test]
+fn what_was_accepted_before_and_is_not_any_more_fails() {
+    let key = fake::github_pat(45);
+    let marked = format!("TOKEN={key} # keysweep:allow\n");
+    let repo = Repo::new();
+    repo.commit_file("x.env", "");
+    let base = repo.id("HEAD");
+    repo.commit_file("app.env", &marked);
+    is_clean(&repo.keysweep(&["--range", &format!("{base}..HEAD")]));
+    repo.write("app.env", env(&key));
+    repo.git(&["add", "-A"]);
+    only(&repo.keysweep(&["--staged"]), &key);
+    repo.commit("without the mark");
+    only(&repo.keysweep(&["--range", &format!("{base}..HEAD")]), &key);
+    // In clear for long, and changed now: nothing new.
+    repo.commit_file("app.env", format!("{}# more\n", env(&key)));
+    is_clean(&repo.keysweep(&["--range", "HEAD~1..HEAD"]));
+
+    // From where nobody looks, or where a list accepts it, to where it counts.
+    for (file, text) in [
+        ("keysweep.toml", "[scan]\nexclude = [\"vendor\"]\n"),
+        (".keysweepignore", "vendor/**\n"),
+        ("keysweep.toml", "[[allow]]\npath = \"vendor/**\"\n"),
+    ] {
+        let repo = Repo::new();
+        repo.commit_file(file, text);
+        let base = repo.id("HEAD");
+        let key = fake::github_pat(46);
+        repo.commit_file("vendor/deep/k.env", env(&key));
+        is_clean(&repo.keysweep(&["--range", &format!("{base}..HEAD")]));
+        repo.git(&["mv", "vendor", "lib"]);
+        only(&repo.keysweep(&["--staged"]), &key);
+        repo.commit("move");
+        only(&repo.keysweep(&["--range", &format!("{base}..HEAD")]), &key);
+        only(&repo.keysweep(&["--range", "HEAD~1..HEAD"]), &key);
+    }
+}
+
 #[test]
 fn a_file_renamed_in_the_index_adds_nothing() {
     let repo = Repo::new();

@@ -1136,3 +1136,31 @@ fn no_message_shows_a_secret_of_a_name() {
     let run = tree.run(&["scan", "--show-secrets", folder, missing]);
     assert!(run.out.contains(missing), "{}", run.out);
 }
+
+/// A rule that is left out still knows what is not to be shown beside other findings.
+#[test]
+fn secrets_of_rules_that_are_left_out_are_not_shown() {
+    let (key, other) = (fake::stripe_live(47), fake::github_pat(47));
+    let line = format!("A={key} B={other}\n");
+    let tree = Tree::new()
+        .with("m.env", &line)
+        .with("sub/n.env", &line)
+        .with(
+            "sub/keysweep.toml",
+            "[rules]\ndisable = [\"stripe-secret-key\"]\n",
+        );
+    for format in keysweep::report::FORMATS {
+        for switches in [
+            &["--enable", "github-pat-classic"][..],
+            &["--disable", "stripe-secret-key"],
+            &["--no-repo-config", "--disable", "stripe-secret-key"],
+            &[],
+        ] {
+            let run = tree.run(&[&["scan", "--format", format], switches].concat());
+            assert_eq!(run.code, 1, "{}", run.err);
+            for secret in [&key, &other] {
+                assert!(!run.out.contains(&secret[8..]), "{format} {switches:?}");
+            }
+        }
+    }
+}

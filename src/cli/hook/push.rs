@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use anyhow::{Context, bail};
 
-use keysweep::history::{Refs, files_below, peel};
+use keysweep::history::{Refs, Removed, files_below, peel};
 use keysweep::model::Oid;
 use keysweep::pack::{Db, Kind as ObjectKind};
 use keysweep::report::printable;
@@ -145,11 +145,15 @@ impl Brought {
                 }
                 ObjectKind::Tree => {
                     let most = 1_000_000;
-                    let files = files_below(db, peeled.target, most);
+                    let tree = Removed {
+                        path: Vec::new(),
+                        id: peeled.target,
+                    };
+                    let files = files_below(db, &tree, most);
                     if files.len() >= most {
                         bail!("{}: too many files", printable(&update.name));
                     }
-                    all.files.extend(files);
+                    all.files.extend(files.into_iter().map(|file| file.id));
                 }
                 _ => all.files.push(peeled.target),
             }

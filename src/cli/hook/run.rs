@@ -13,8 +13,8 @@ use keysweep::history::{
 use keysweep::model::{Gap, Observer, Oid, SkipKind};
 use keysweep::pack::{self, Db};
 use keysweep::scan::{
-    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, Engine, Limits, audit, merge_with,
-    scan_added,
+    AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, Engine, Limits, audit,
+    merge_with, scan_added,
 };
 
 use super::blocked::Blocked;
@@ -24,7 +24,7 @@ use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::finish::{self, Results};
 use crate::cli::progress::{Counters, Progress};
-use crate::cli::suppression::Layout;
+use crate::cli::suppression::{self, Layout};
 use crate::cli::{console, git, project, scan};
 
 /// Option of `git push -o` that lets a push pass, where the server allows it.
@@ -352,7 +352,11 @@ impl Job<'_> {
             promisor: self.repo.promisor,
             salt: self.common.project.salt().to_vec(),
         };
-        let mut outcome = scan_added(engine, self.db, &what.additions, &options, observer);
+        let layout = Layout::of_repository(self.repo.work_tree.as_deref());
+        let accepts =
+            |found: &BlobMatch| suppression::accepts(engine.rules(), &layout, self.common, found);
+        let additions = &what.additions;
+        let mut outcome = scan_added(engine, self.db, additions, &options, &accepts, observer);
         if !what.whole.is_empty() {
             let audited = Audit {
                 repo: self.repo,
