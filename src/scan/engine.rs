@@ -6,6 +6,7 @@ use regex_automata::meta::Cache;
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 
+use super::meter::{Clock, Counts, Meter};
 use crate::decode::{Decoded, base64_around, escapes_around, hex_around};
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
 use crate::model::{Decoding, Secret};
@@ -22,6 +23,8 @@ pub struct Engine {
     reaches: Vec<(usize, usize)>,
     /// Length of the longest literal.
     longest: usize,
+    /// Where somebody asked what each rule costs.
+    meter: Option<Box<Meter>>,
 }
 
 /// Why an engine was refused.
@@ -151,7 +154,21 @@ impl Engine {
             reach,
             reaches,
             longest,
+            meter: None,
         })
+    }
+
+    /// The same engine, which from now on counts what each rule costs and comes to, by the caller's clock. It is slower.
+    #[must_use]
+    pub fn measured(mut self, clock: Clock) -> Self {
+        self.meter = Some(Box::new(Meter::new(self.rules.rules().len(), clock)));
+        self
+    }
+
+    /// What was counted so far; `None` where nothing is measured.
+    #[must_use]
+    pub fn counts(&self) -> Option<Counts> {
+        self.meter.as_ref().map(|meter| meter.counts())
     }
 
     /// The rules.
@@ -217,11 +234,17 @@ impl Engine {
         let searched = bytes
             .get(..(core.end + 256).min(bytes.len()))
             .unwrap_or(bytes);
-        self.rules.prefilter().search(searched, |hit| {
-            if core.contains(&hit.at) {
-                hits.push(hit);
-            }
-        });
+        let search = || {
+            self.rules.prefilter().search(searched, |hit| {
+                if core.contains(&hit.at) {
+                    hits.push(hit);
+                }
+            });
+        };
+        match &self.meter {
+            None => search(),
+            Some(meter) => meter.search(searched.len(), search),
+        }
         hits.sort_unstable();
     }
 
@@ -414,6 +437,28 @@ impl Engine {
         distinctive: bool,
         scratch: &mut Scratch,
     ) {
+        if let Some(meter) = &self.meter {
+            self.try_rules_with(text, (at, length), literal, distinctive, scratch, |index, trial| {
+                meter.trial(index, trial, |found| found.dropped.as_ref())
+            });
+        } else {
+            self.try_rules_with(text, (at, length), literal, distinctive, scratch, |_, trial| {
+                trial()
+            });
+        }
+    }
+
+    /// Tries a literal's rules, each through `around`.
+    #[inline]
+    fn try_rules_with(
+        &self,
+        text: Text<'_>,
+        (at, length): (usize, usize),
+        literal: &Literal,
+        distinctive: bool,
+        scratch: &mut Scratch,
+        around: impl Fn(usize, &mut dyn FnMut() -> Option<Match>) -> Option<Match>,
+    ) {
         for index in &literal.rules {
             let index = usize::from(*index);
             let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
@@ -426,7 +471,8 @@ impl Engine {
             if rule.spec().generic && !is_assigned(text.bytes, at, length) {
                 continue;
             }
-            if let Some(found) = self.try_rule(text, at, index, rule, *filters, scratch) {
+            let mut trial = || self.try_rule(text, at, index, rule, *filters, scratch);
+            if let Some(found) = around(index, &mut trial) {
                 keep(&mut scratch.found, found);
             }
         }
