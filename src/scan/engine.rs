@@ -438,27 +438,8 @@ impl Engine {
         scratch: &mut Scratch,
     ) {
         if let Some(meter) = &self.meter {
-            self.try_rules_with(text, (at, length), literal, distinctive, scratch, |index, trial| {
-                meter.trial(index, trial, |found| found.dropped.as_ref())
-            });
-        } else {
-            self.try_rules_with(text, (at, length), literal, distinctive, scratch, |_, trial| {
-                trial()
-            });
+            return self.measure_rules(meter, text, (at, length), literal, distinctive, scratch);
         }
-    }
-
-    /// Tries a literal's rules, each through `around`.
-    #[inline]
-    fn try_rules_with(
-        &self,
-        text: Text<'_>,
-        (at, length): (usize, usize),
-        literal: &Literal,
-        distinctive: bool,
-        scratch: &mut Scratch,
-        around: impl Fn(usize, &mut dyn FnMut() -> Option<Match>) -> Option<Match>,
-    ) {
         for index in &literal.rules {
             let index = usize::from(*index);
             let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
@@ -471,8 +452,38 @@ impl Engine {
             if rule.spec().generic && !is_assigned(text.bytes, at, length) {
                 continue;
             }
-            let mut trial = || self.try_rule(text, at, index, rule, *filters, scratch);
-            if let Some(found) = around(index, &mut trial) {
+            if let Some(found) = self.try_rule(text, at, index, rule, *filters, scratch) {
+                keep(&mut scratch.found, found);
+            }
+        }
+    }
+
+    /// The same, with each trial counted: apart, so that a run that nobody measures pays nothing.
+    #[cold]
+    fn measure_rules(
+        &self,
+        meter: &Meter,
+        text: Text<'_>,
+        (at, length): (usize, usize),
+        literal: &Literal,
+        distinctive: bool,
+        scratch: &mut Scratch,
+    ) {
+        for index in &literal.rules {
+            let index = usize::from(*index);
+            let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
+            else {
+                continue;
+            };
+            if distinctive && !rule.is_distinctive() {
+                continue;
+            }
+            let is_tried = !rule.spec().generic || is_assigned(text.bytes, at, length);
+            let trial = || {
+                let found = is_tried.then(|| self.try_rule(text, at, index, rule, *filters, scratch));
+                found.flatten()
+            };
+            if let Some(found) = meter.trial(index, trial, |found| found.dropped.as_ref()) {
                 keep(&mut scratch.found, found);
             }
         }
