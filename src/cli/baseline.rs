@@ -18,7 +18,9 @@ use keysweep::scan::Engine;
 
 use super::args::{CommonArgs, ScanArgs, Shared, defaults};
 use super::exit::Exit;
+use super::finish;
 use super::finish::Results;
+use super::input::Interrupted;
 use super::project;
 use super::suppression::{self, Layout};
 use super::{console, git, scan};

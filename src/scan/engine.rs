@@ -234,7 +234,7 @@ impl Engine {
         let searched = bytes
             .get(..(core.end + 256).min(bytes.len()))
             .unwrap_or(bytes);
-        let search = || {
+        let mut search = || {
             self.rules.prefilter().search(searched, |hit| {
                 if core.contains(&hit.at) {
                     hits.push(hit);
@@ -480,7 +480,8 @@ impl Engine {
             }
             let is_tried = !rule.spec().generic || is_assigned(text.bytes, at, length);
             let trial = || {
-                let found = is_tried.then(|| self.try_rule(text, at, index, rule, *filters, scratch));
+                let found =
+                    is_tried.then(|| self.try_rule(text, at, index, rule, *filters, scratch));
                 found.flatten()
             };
             if let Some(found) = meter.trial(index, trial, |found| found.dropped.as_ref()) {

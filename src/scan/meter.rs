@@ -127,7 +127,7 @@ impl Meter {
         if let Some(found) = &found {
             add(&row.matched, 1);
             if let Some(reason) = drop(found) {
-                row.dropped.get(Drops::index(reason)).map_or((), |count| add(count, 1));
+                row.dropped[Drops::index(reason)].fetch_add(1, Ordering::Relaxed);
             }
         }
         found
