@@ -312,6 +312,9 @@ fn joined(mut hits: Vec<Hit>) -> (Ids, Vec<Vec<u32>>) {
     (Ids::new(ids), leaks)
 }
 
+/// What the tips lead to, which commits count, and in which order they are gone through.
+type Way = (Vec<(Target, Vec<u32>)>, Vec<bool>, Vec<u32>);
+
 /// Commits after which the observer hears of them.
 const TELL: usize = 256;
 
@@ -342,7 +345,7 @@ struct Work<'w> {
 impl Work<'_> {
     fn run(
         mut self,
-        (targets, chosen, order): (Vec<(Target, Vec<u32>)>, Vec<bool>, Vec<u32>),
+        (targets, chosen, order): Way,
         head: Option<Oid>,
         (all, keep): (bool, bool),
         (stop, observer): (&AtomicBool, &dyn Observer),

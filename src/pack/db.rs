@@ -74,6 +74,7 @@ impl Db {
     }
 
     /// The same objects, and those in packs that were not there when this one was filled.
+    #[must_use]
     pub fn newer(&self) -> Self {
         let mut newer = Self::new();
         newer.packs.clone_from(&self.packs);

@@ -229,7 +229,7 @@ impl Index {
         if high - low > 4 * NEAR && self.fine.get().is_none() {
             let [_, next @ ..] = id.as_bytes();
             let next = next.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
-            let guess = low + ((high - low) as u64 * u64::from(next) >> 32) as usize;
+            let guess = low + (((high - low) as u64 * u64::from(next)) >> 32) as usize;
             let (first, last) = (guess.saturating_sub(NEAR), guess + NEAR);
             if first > low && self.id(first) <= *id {
                 low = first;

@@ -302,11 +302,18 @@ fn attempt(
             print_of(engine, &options.salt, context.rule, &context.secret)
         })
     };
+    let hits = hits(&found, &contexts.leaks);
+    let attribution_stop = if hits.is_empty() {
+        // Nothing is there to be placed.
+        &stops.scan
+    } else {
+        &stops.attribution
+    };
     let input = Input {
         objects: &objects,
         loose: &loose,
         commits,
-        hits: hits(&found, &contexts.leaks),
+        hits,
         tips: what.tips,
         head: what.refs.head,
         shallow: &what.repo.shallow,
@@ -317,7 +324,7 @@ fn attempt(
         keep,
         known_loose: &known_loose,
         pool,
-        stop: &stops.attribution,
+        stop: attribution_stop,
         observer,
     };
     let mut attribution = attribute(input, |name| names.scan(name, &leaks));

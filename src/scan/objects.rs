@@ -332,6 +332,9 @@ pub(crate) fn scan_objects(
     let mut found = Found::default();
     let mut gatherers = Vec::new();
     for open in &objects.packs {
+        if options.stop.load(Ordering::Relaxed) {
+            break;
+        }
         let mut looked = Looked::default();
         let deltas = || {
             DeltaTree::of(&open.pack, &open.entries, |_, id, kind| {

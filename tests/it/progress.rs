@@ -4,13 +4,17 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use keysweep::history::{Repo as HistoryRepo, Trust, refs};
+use keysweep::model::{Observer, Stage};
+use keysweep::scan::{Audit, AuditOptions, Limits, PUBLISHED_SALT, Settings, audit};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::repo::Repo;
-use crate::support::{Run, Tree, fake};
+use crate::support::{Run, Tree, engine, fake};
 
 /// A second, and what a loaded machine may add to it with a program that is not optimised.
 const SOON: Duration = Duration::from_secs(3);
@@ -180,6 +184,67 @@ fn a_history_that_is_stopped_gives_what_was_found() {
     }
     // What is not complete is not kept as if it were.
     assert!(!run.out.contains("unreachable_hits\":1"));
+}
+
+/// Wants to stop once attribution begins, and gives it no time.
+#[derive(Default)]
+struct Hasty(AtomicBool);
+
+impl Observer for Hasty {
+    fn stage(&self, stage: Stage) {
+        if stage == Stage::Trees {
+            self.0.store(true, Ordering::Relaxed);
+            // Whoever asks whether to stop has the time to.
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn what_a_stopped_audit_could_not_place_is_given_by_its_object() {
+    let repo = Repo::new();
+    repo.commit_file("a.env", format!("TOKEN={}\n", fake::github_pat(12)));
+    repo.commit_file("a.env", "gone\n");
+    let blob = repo.id("HEAD~1:a.env");
+    repo.each_way(|repo| {
+        let trust = Trust {
+            named: true,
+            ..Trust::default()
+        };
+        let opened = HistoryRepo::discover(&repo.path(), &trust).unwrap();
+        let refs = refs(&opened).unwrap();
+        let what = Audit {
+            repo: &opened,
+            refs: &refs,
+            tips: &refs.tips,
+        };
+        let options = AuditOptions {
+            threads: 2,
+            settings: Settings::default(),
+            limits: Limits::default(),
+            memory: 64 << 20,
+            load: 64 << 20,
+            metadata: true,
+            all_objects: false,
+            since: None,
+            cache: None,
+            whole: false,
+            now: 0,
+            salt: PUBLISHED_SALT.to_vec(),
+        };
+        let outcome = audit(engine(), what, &options, &Hasty::default()).unwrap();
+        assert!(outcome.summary.cancelled);
+        assert_eq!(outcome.summary.unreachable_hits, 0);
+        assert_eq!(outcome.summary.gaps, []);
+        assert_eq!(outcome.matches.len(), 1);
+        let place = &outcome.matches[0].place;
+        assert_eq!(place.path, format!("object {blob}").as_bytes());
+        assert_eq!(place.commit, None);
+    });
 }
 
 /// Runs the program in a terminal of 120 columns; gives its process and what is on the screen.
