@@ -1,7 +1,8 @@
 //! What `--verbose` and `--stats` say of a run, on standard error and behind the report.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -22,10 +23,10 @@ pub(crate) fn nanos() -> u64 {
 pub(crate) fn times(times: &[(Stage, Duration)]) {
     let mut text = String::from("keysweep: time of each stage\n");
     for (stage, time) in times {
-        text += &format!("  {:<24}  {:>10}\n", stage.words(), shown(*time));
+        let _ = writeln!(text, "  {:<24}  {:>10}", stage.words(), shown(*time));
     }
     let sum = times.iter().map(|(_, time)| *time).sum();
-    text += &format!("  {:<24}  {:>10}\n", "together", shown(sum));
+    let _ = writeln!(text, "  {:<24}  {:>10}", "together", shown(sum));
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
@@ -47,8 +48,9 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, findings: &[Finding]) {
         "keysweep: time and hits of each rule, all threads together\n  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  dropped\n",
         "rule", "time", "tried", "matched", "kept", "findings"
     );
-    text += &format!(
-        "  {LITERALS:<width$}  {:>10}  in {}\n",
+    let _ = writeln!(
+        text,
+        "  {LITERALS:<width$}  {:>10}  in {}",
         shown(Duration::from_nanos(counts.search)),
         HumanBytes(counts.searched)
     );
@@ -71,7 +73,7 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, findings: &[Finding]) {
         text.push('\n');
     }
     let rest = counts.rules.len() - rows.len();
-    text += &format!("  {rest} other rules met none of their literals\n");
+    let _ = writeln!(text, "  {rest} other rules met none of their literals");
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
