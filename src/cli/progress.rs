@@ -14,7 +14,7 @@ static BEGUN: OnceLock<Instant> = OnceLock::new();
 /// When the user or the system asked the program to stop: there is one handler for all runs of a process.
 static STOPPED: OnceLock<Instant> = OnceLock::new();
 /// What a stopped run may still take to say where the things stand that it found.
-const LATE: Duration = Duration::from_millis(400);
+const LATE: Duration = Duration::from_millis(600);
 /// Runs shorter than this draw nothing.
 const QUIET: Duration = Duration::from_millis(300);
 /// Columns of the bar.

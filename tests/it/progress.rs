@@ -157,12 +157,14 @@ fn a_large_file_gives_its_first_lines_when_it_is_stopped() {
 #[test]
 fn a_history_that_is_stopped_gives_what_was_found() {
     let repo = Repo::new();
-    for number in 0..40 {
-        let text = slow(number, 4);
-        repo.write(&format!("{number}.py"), text);
+    let text = "password = get_password(token_secret, api_key) # the secret of the auth token\n"
+        .repeat(5_000);
+    for number in 0..400 {
+        repo.write(&format!("{number}.py"), slow(number, 0) + &text);
     }
-    repo.commit("much");
-    repo.repack();
+    let added = repo.commit("much");
+    // Without deltas: what they copy is not looked at again.
+    repo.git(&["-c", "pack.window=0", "repack", "-adq"]);
     let arguments = ["git", "--format", "jsonl", "--no-cache", "--threads", "1"];
     let child = start(&repo.path(), &arguments);
     std::thread::sleep(Duration::from_millis(1500));
@@ -172,18 +174,19 @@ fn a_history_that_is_stopped_gives_what_was_found() {
     assert_eq!(run.summary()["cancelled"], true);
     let findings = run.findings();
     assert!(!findings.is_empty(), "{}", run.err);
-    assert!(findings.len() < 40, "it was through");
-    // There was time to say where they stand.
-    let id = repo.id("HEAD");
+    assert!(findings.len() < 400, "it was through");
+    assert!(run.summary().get("unreachable").is_none());
     for finding in &findings {
-        assert!(
-            finding["path"].as_str().unwrap().ends_with(".py"),
-            "{finding}"
-        );
-        assert_eq!(finding["commit"]["id"].as_str().unwrap(), id);
+        assert_eq!(finding["rule"], "github-pat-classic");
+        let path = finding["path"].as_str().unwrap();
+        if path.ends_with(".py") {
+            assert_eq!(finding["commit"]["id"], added);
+        } else {
+            // On a loaded machine there may be no time to say where it stands.
+            let blob = finding["places"][0]["blob"].as_str().unwrap();
+            assert_eq!(path, format!("object {blob}"));
+        }
     }
-    // What is not complete is not kept as if it were.
-    assert!(!run.out.contains("unreachable_hits\":1"));
 }
 
 /// Wants to stop once attribution begins, and gives it no time.
@@ -240,8 +243,11 @@ fn what_a_stopped_audit_could_not_place_is_given_by_its_object() {
         assert!(outcome.summary.cancelled);
         assert_eq!(outcome.summary.unreachable_hits, 0);
         assert_eq!(outcome.summary.gaps, []);
-        assert_eq!(outcome.matches.len(), 1);
-        let place = &outcome.matches[0].place;
+        let matches = outcome.matches.iter().filter(|m| m.place.dropped.is_none());
+        let places: Vec<_> = matches.map(|m| &m.place).collect();
+        let [place] = places[..] else {
+            panic!("{places:?}");
+        };
         assert_eq!(place.path, format!("object {blob}").as_bytes());
         assert_eq!(place.commit, None);
     });
