@@ -248,6 +248,9 @@ pub(crate) struct CommonArgs {
 
     #[command(flatten)]
     pub(crate) suppression: super::suppression::SuppressionArgs,
+    /// Say, behind the report, what time each rule took and what it came to
+    #[arg(long, help_heading = "What is reported")]
+    pub(crate) stats: bool,
 
     /// Exit code for findings instead of 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..), help_heading = "How it ends")]

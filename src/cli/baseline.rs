@@ -18,7 +18,9 @@ use keysweep::scan::Engine;
 
 use super::args::{CommonArgs, ScanArgs, Shared, defaults};
 use super::exit::Exit;
+use super::finish;
 use super::finish::Results;
+use super::input::Interrupted;
 use super::project;
 use super::suppression::{self, Layout};
 use super::{console, git, scan};
@@ -169,8 +171,9 @@ impl Scanned {
         let engine = scan::engine(&args.common)?;
         let mut results = scan::collect(&engine, &scan_args, shared)?;
         if results.summary.cancelled {
-            bail!("interrupted; nothing was written");
+            return Err(anyhow::Error::new(Interrupted).context("nothing was written"));
         }
+        finish::diagnose(&engine, &results, shared, engine.counts().as_ref());
         suppression::apply(&mut results, &args.common, None)?;
         let least = Confidence::from(args.common.min_confidence);
         let collected = &mut results.collected;

@@ -1,11 +1,16 @@
 //! Repositories elsewhere: the user's git clones them into a temporary folder.
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
+
+use super::input::Interrupted;
+use super::progress::stopped;
 
 /// Ways to a repository that git may take; above all not `ext`, which runs any program.
 const PROTOCOLS: &str = "https:ssh:git:http:file";
@@ -39,12 +44,15 @@ impl Clone {
         if !has_own_ssh() {
             git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        let output = match git.output() {
+        let output = match ended(&mut git) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
                 "there is no git on the PATH, which clones addresses; install it, or clone the repository and name its folder"
             ),
             other => other.context("git could not be run")?,
         };
+        if stopped() {
+            return Err(Interrupted.into());
+        }
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.replace(address, &without_login(address));
@@ -58,6 +66,40 @@ impl Clone {
         self.folder.path()
     }
 }
+
+/// Runs git to its end, or until the user wants to stop.
+fn ended(git: &mut Command) -> std::io::Result<Output> {
+    let mut child = git.spawn()?;
+    let said = child.stderr.take().map(|mut said| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = said.read_to_end(&mut bytes);
+            bytes
+        })
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if stopped() {
+            child.kill()?;
+            break child.wait()?;
+        }
+        std::thread::sleep(LOOK);
+    };
+    // What git has started may hold its end of the pipe a little longer.
+    let said = said
+        .filter(|_| !stopped())
+        .and_then(|said| said.join().ok());
+    Ok(Output {
+        status,
+        stdout: Vec::new(),
+        stderr: said.unwrap_or_default(),
+    })
+}
+
+/// How often git is looked at.
+const LOOK: Duration = Duration::from_millis(20);
 
 fn git() -> Command {
     let mut git = Command::new("git");

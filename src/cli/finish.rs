@@ -1,18 +1,21 @@
 //! From what a run found to its report and exit code.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 
-use keysweep::model::{Confidence, Finding, Severity, Summary};
+use keysweep::model::{Confidence, Finding, Observer, Severity, Stage, Summary};
 use keysweep::report::{self, Redactor, Report, Reporter};
 use keysweep::rule::RuleSet;
-use keysweep::scan::{Collected, Engine, Settings};
+use keysweep::scan::{Collected, Counts, Engine, Settings};
 
 use super::args::{CommonArgs, Shared};
 use super::console;
+use super::diagnostics;
 use super::exit::Exit;
+use super::progress::Counters;
 use super::suppression::{self, Layout};
 
 /// What a run found.
@@ -22,6 +25,8 @@ pub(crate) struct Results {
     /// What was scanned, as the user named it.
     pub(crate) root: String,
     pub(crate) elapsed: Duration,
+    /// What timed the run so far.
+    pub(crate) counters: Arc<Counters>,
     /// HEAD's commit and branch, where a history was scanned.
     pub(crate) revision: Option<String>,
     pub(crate) branch: Option<String>,
@@ -87,6 +92,8 @@ pub(crate) fn run_with(
     args: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
+    // Before the redactor, which uses the same engine.
+    let counts = engine.counts();
     suppression::run(&mut results, args)?;
     let least = Confidence::from(args.min_confidence);
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
@@ -105,6 +112,7 @@ pub(crate) fn run_with(
         &results.root,
         args.show_secrets,
     );
+    results.counters.stage(Stage::Report);
     let report = Report {
         findings: &collected.findings,
         dropped: &collected.dropped,
@@ -114,8 +122,8 @@ pub(crate) fn run_with(
         finished: jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).ok(),
         hidden_low: hidden.len(),
         root: &results.root,
-        revision: results.revision,
-        branch: results.branch,
+        revision: results.revision.clone(),
+        branch: results.branch.clone(),
         redactor: &redactor,
         options: report::Options {
             show_secrets: args.show_secrets,
@@ -128,7 +136,25 @@ pub(crate) fn run_with(
     let mut out = console::report_writer(shared)?;
     reporter.write(&report, &mut *out)?;
     out.flush()?;
+    // The lock on standard output ends with it.
+    drop(out);
+    diagnose(engine, &results, shared, counts.as_ref());
     Ok(verdict(args, &collected.findings, &results.summary))
+}
+
+/// Says behind the report what the user wants to know of the run itself.
+pub(crate) fn diagnose(
+    engine: &Engine,
+    results: &Results,
+    shared: &Shared,
+    counts: Option<&Counts>,
+) {
+    if shared.verbose > 0 {
+        diagnostics::times(&results.counters.times());
+    }
+    if let Some(counts) = counts {
+        diagnostics::stats(engine, counts, &results.collected.findings);
+    }
 }
 
 /// How the run ends.

@@ -11,7 +11,7 @@ use keysweep::config::globs;
 use keysweep::history::{
     Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
-use keysweep::model::{Gap, Oid};
+use keysweep::model::{Gap, Observer, Oid, Stage};
 use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, CacheFolder, Engine,
@@ -58,20 +58,22 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
         && args.branch.is_empty();
     suppression::check_whole(&args.common, is_whole)?;
     let started = Instant::now();
+    let progress = Progress::start(shared.quiet);
     let address = args.repo.to_str().filter(|text| is_address(text));
     let (scanned, root) = match address {
         Some(address) if !args.repo.exists() => {
             if args.staged || args.unstaged {
                 bail!("--staged and --unstaged need a working tree; an address has none");
             }
-            remote(&engine, address, args, shared)?
+            remote(&engine, address, args, shared, &progress)?
         }
         _ => {
-            let progress = Progress::start(shared.quiet);
             let scanned = history(&engine, args, &progress)?;
             (scanned, args.repo.display().to_string())
         }
     };
+    let counters = progress.end();
+    counters.stage(Stage::Settle);
     let mut outcome = scanned.outcome;
     project.account(engine.rules(), &mut outcome.summary, shared);
     let mut layout = Layout::of_repository(scanned.work_tree.as_deref());
@@ -94,6 +96,7 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
         summary: outcome.summary,
         root,
         elapsed: started.elapsed(),
+        counters,
         revision: scanned.revision,
         branch: scanned.branch,
         layout,
@@ -114,9 +117,8 @@ fn remote(
     address: &str,
     args: &GitArgs,
     shared: &Shared,
+    progress: &Progress,
 ) -> anyhow::Result<(Scanned, String)> {
-    // The handler for interrupts comes first: the clone is removed on that way out, too.
-    let progress = Progress::start(shared.quiet);
     let shown = super::clone::without_login(address);
     super::console::say(shared, &format!("cloning {shown}"));
     let clone = super::clone::Clone::of(address)?;
@@ -126,12 +128,18 @@ fn remote(
         no_cache: true,
         ..args.clone()
     };
-    let scanned = of_repository(engine, &local, &Trust::default(), &progress)?;
+    let scanned = of_repository(engine, &local, &Trust::default(), progress)?;
     Ok((scanned, shown))
 }
 
 #[cfg(not(feature = "online"))]
-fn remote(_: &Engine, _: &str, _: &GitArgs, _: &Shared) -> anyhow::Result<(Scanned, String)> {
+fn remote(
+    _: &Engine,
+    _: &str,
+    _: &GitArgs,
+    _: &Shared,
+    _: &Progress,
+) -> anyhow::Result<(Scanned, String)> {
     bail!("this keysweep was built without network code; clone the repository and name its folder")
 }
 

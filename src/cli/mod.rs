@@ -7,6 +7,7 @@ mod ci;
 mod clone;
 mod config;
 mod console;
+mod diagnostics;
 mod exit;
 mod explain;
 mod finish;
@@ -14,6 +15,7 @@ mod git;
 mod hook;
 mod import;
 mod init;
+mod input;
 mod pages;
 mod progress;
 mod project;
@@ -36,6 +38,7 @@ use exit::Exit;
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
+    progress::begin();
     let matches = match Args::command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
@@ -67,11 +70,16 @@ pub(crate) fn run() -> ExitCode {
             } else {
                 format!("{error:#}")
             };
+            let interrupted = error.is::<input::Interrupted>();
             let message = without_secrets(&message).unwrap_or(message);
             let lines: Vec<_> = message.lines().map(printable).collect();
             let message = lines.join("\n");
             let _ = writeln!(io::stderr(), "keysweep: {message}");
-            Exit::Trouble.into()
+            if interrupted {
+                Exit::Interrupted.into()
+            } else {
+                Exit::Trouble.into()
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `keysweep report`: what is done with reports that are there.
 
-use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -15,6 +14,7 @@ use keysweep::scan::Engine;
 use super::args::{FailOn, Shared};
 use super::console;
 use super::exit::Exit;
+use super::input;
 
 /// Commands about reports.
 #[derive(Debug, Subcommand)]
@@ -150,14 +150,6 @@ fn options(show_secrets: bool, shared: &Shared) -> Options {
 
 fn read(path: &Path) -> anyhow::Result<Stored> {
     let name = path.display().to_string();
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("standard input cannot be read")?;
-    } else {
-        bytes = fs::read(path).with_context(|| format!("{name}: the report cannot be read"))?;
-    }
+    let bytes = input::all(path)?;
     Ok(Stored::read(&name, &bytes)?)
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use keysweep::config::globs;
-use keysweep::model::Gap;
+use keysweep::model::{Gap, Observer, Stage};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, Scratch, merge_with, scan_reader,
@@ -16,10 +16,12 @@ use keysweep::scan::{
 use keysweep::source::TreeOptions;
 
 use super::args::{CommonArgs, GitArgs, ScanArgs, Shared};
+use super::diagnostics;
 use super::exit::Exit;
 use super::explain;
 use super::finish::{self, Results, Wrap};
 use super::git;
+use super::input::{self, Patient};
 use super::progress::Progress;
 use super::project;
 use super::suppression::{self, Layout};
@@ -35,7 +37,12 @@ pub(crate) fn engine(common: &CommonArgs) -> anyhow::Result<Engine> {
         );
     }
     common.project.check_rules(&rules)?;
-    Ok(Engine::new(rules)?)
+    let engine = Engine::new(rules)?;
+    Ok(if common.stats {
+        engine.measured(diagnostics::nanos)
+    } else {
+        engine
+    })
 }
 
 /// Runs the command.
@@ -96,7 +103,8 @@ pub(crate) fn collect(
             (revision, branch) = (history.revision, history.branch);
         }
     }
-    drop(progress);
+    let counters = progress.end();
+    counters.stage(Stage::Settle);
     project.account(engine.rules(), &mut all.summary, shared);
     all.summary.sort();
     let root = args
@@ -109,6 +117,7 @@ pub(crate) fn collect(
         summary: all.summary,
         root,
         elapsed: started.elapsed(),
+        counters,
         revision,
         branch,
         layout,
@@ -135,9 +144,10 @@ fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Pr
             let shown = path.to_string_lossy();
             let mut scratch = Scratch::default();
             let observer = progress.observer();
+            observer.stage(Stage::Stream);
             let part = scan_reader(
                 engine,
-                &mut *pipe,
+                &mut pipe,
                 shown.as_bytes(),
                 options,
                 &mut scratch,
@@ -172,17 +182,9 @@ pub(crate) fn prefix(path: &Path, several: bool) -> String {
 }
 
 /// What is read to its end as it comes: standard input, or a pipe that the user named, as `<(…)` of a shell.
-fn pipe(path: &Path) -> Option<io::Result<Box<dyn io::Read>>> {
+fn pipe(path: &Path) -> Option<io::Result<Patient>> {
     if path == Path::new("-") {
-        return Some(Ok(Box::new(io::stdin().lock())));
+        return Some(Patient::stdin());
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt;
-        if std::fs::metadata(path).is_ok_and(|kind| kind.file_type().is_fifo()) {
-            let pipe = std::fs::File::open(path);
-            return Some(pipe.map(|pipe| Box::new(pipe) as Box<dyn io::Read>));
-        }
-    }
-    None
+    input::is_pipe(path).then(|| Patient::pipe(path))
 }

@@ -18,7 +18,7 @@ use super::places::{NO_PATH, Places, ROOT};
 use super::route::{Route, Target, Way};
 use super::sets::{EMPTY, Full, Set, Sets};
 use super::trees::Trees;
-use crate::model::Origin;
+use crate::model::{Observer, Origin, Stage};
 use crate::pack::{self, Gap, Kind, Oid, Options};
 
 /// What attribution starts from.
@@ -53,6 +53,8 @@ pub struct Input<'a> {
     pub pool: &'a rayon::ThreadPool,
     /// Becomes true when the work is to end early; what is known by then is given.
     pub stop: &'a AtomicBool,
+    /// Hears how far it is.
+    pub observer: &'a dyn Observer,
 }
 
 /// Something that was not looked at, so that hits may be missing from the result.
@@ -212,6 +214,7 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         stop: Some(input.stop),
         ..Options::default()
     };
+    input.observer.stage(Stage::Trees);
     let names = &names;
     let read = || {
         Trees::read(
@@ -271,7 +274,8 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
     let strays = input
         .past
         .map_or_else(Vec::new, |past| strays(&trees, &ids, past));
-    let mut attribution = work.run(route.way, input.head, (input.all, input.keep), input.stop);
+    let watch = (input.stop, input.observer);
+    let mut attribution = work.run(route.way, input.head, (input.all, input.keep), watch);
     attribution.strays = strays;
     attribution
 }
@@ -307,6 +311,9 @@ fn joined(mut hits: Vec<Hit>) -> (Ids, Vec<Vec<u32>>) {
     (Ids::new(ids), leaks)
 }
 
+/// Commits after which the observer hears of them.
+const TELL: usize = 256;
+
 struct Work<'w> {
     objects: &'w Objects,
     trees: &'w Trees,
@@ -341,12 +348,20 @@ impl Work<'_> {
         }: Way,
         head: Option<Oid>,
         (all, keep): (bool, bool),
-        stop: &AtomicBool,
+        (stop, observer): (&AtomicBool, &dyn Observer),
     ) -> Attribution {
         let head = head.and_then(|id| self.commits.ids.find(&id));
-        for commit in &order {
-            if stop.load(Ordering::Relaxed) {
+        observer.stage(Stage::Commits);
+        observer.ahead(order.len() as i64, 0);
+        observer.all_ahead();
+        let mut cut = false;
+        for (number, commit) in order.iter().enumerate() {
+            cut = stop.load(Ordering::Relaxed);
+            if cut {
                 break;
+            }
+            if number % TELL == TELL - 1 {
+                observer.scanned(TELL as u64, 0);
             }
             if self.commit(*commit).is_err() {
                 self.missed.push(Missed::Memory);
@@ -361,11 +376,42 @@ impl Work<'_> {
         if let Some(head) = head.filter(|head| !chosen[*head as usize]) {
             self.beside(head, &chosen, stop);
         }
+        if cut || stop.load(Ordering::Relaxed) {
+            // What trees and commits say is half the truth, and what was found shall not be lost with it.
+            return self.unplaced();
+        }
         let last = self.last(&order);
         let past = keep.then(|| self.forest.past(self.trees, self.hits));
         let mut attribution = self.finish(&order, &last, groups, head, all);
         attribution.past = past.flatten();
         attribution
+    }
+
+    /// Every hit as a unit of its own, without path and commit.
+    fn unplaced(mut self) -> Attribution {
+        let hits = 0..self.hits.len() as u32;
+        let mut rows: Vec<(Unit, Inner)> = hits.flat_map(|hit| self.lost(hit)).collect();
+        rows.sort_by(|(a, _), (b, _)| {
+            let key = |unit: &Unit| (unit.leak, unit.origin);
+            key(a).cmp(&key(b)).then_with(|| a.objects.cmp(&b.objects))
+        });
+        let (units, inner) = rows.into_iter().unzip();
+        Attribution {
+            units,
+            counts: Counts {
+                all_commits: self.commits.len(),
+                ..Counts::default()
+            },
+            missed: Vec::new(),
+            past: None,
+            strays: Vec::new(),
+            inner,
+            position: Vec::new(),
+            held: std::mem::take(&mut self.held),
+            commits: self.commits,
+            sets: self.sets,
+            groups: Vec::new(),
+        }
     }
 
     /// Works out what HEAD holds where no tip reaches it. Nothing that its commits brought or removed counts.

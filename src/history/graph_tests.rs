@@ -160,6 +160,7 @@ impl Repo {
                 set_memory,
                 pool: &pool,
                 stop: &AtomicBool::new(false),
+                observer: &(),
             },
             leaks,
         )

@@ -12,7 +12,7 @@ pub use finding::{
     Told,
 };
 pub use history::{Commit, History, Origin};
-pub use observer::{Gap, Observer, Skip, SkipKind};
+pub use observer::{Gap, Observer, Skip, SkipKind, Stage};
 pub use oid::{Oid, OidSyntax};
 pub use secret::{Credential, Secret};
 pub use summary::{BaselineCounts, Idle, MarkAt, Summary};

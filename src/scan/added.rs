@@ -9,7 +9,7 @@ use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::filter::Reason;
 use crate::history::{Change, Mailmap, Removed, details, files_below};
-use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind};
+use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind, Stage};
 use crate::pack::{Db, Kind};
 
 /// What one commit adds.
@@ -78,6 +78,10 @@ pub fn scan_added(
         tip: BTreeMap::new(),
         outcome: AuditOutcome::default(),
     };
+    observer.stage(Stage::Added);
+    let all = additions.iter().map(|addition| addition.changes.len());
+    observer.ahead(all.sum::<usize>() as i64, 0);
+    observer.all_ahead();
     let mut already = BTreeSet::new();
     let mut added = BTreeSet::new();
     for addition in additions {
@@ -88,7 +92,6 @@ pub fn scan_added(
         let (new, old) = scan.addition(addition);
         added.extend(new);
         already.extend(old);
-        observer.scanned(addition.changes.len() as u64, 0);
     }
     scan.cover();
     let summary = &mut scan.outcome.summary;
@@ -129,7 +132,11 @@ impl Scan<'_> {
             if known.is_some_and(|found| !found.is_empty()) && self.is_crowded(change.new) {
                 continue;
             }
+            let before = self.outcome.summary.bytes;
             let found = self.object(change.new, &change.path);
+            let bytes = self.outcome.summary.bytes - before;
+            self.observer.scanned(1, bytes);
+            self.observer.found(found.len() as u64);
             for one in &found {
                 let rules = self.engine.rules();
                 let settings = &self.options.settings;

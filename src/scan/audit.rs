@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -17,7 +19,9 @@ use super::{BlobMatch, Engine, Limits, Settings, fingerprint};
 use crate::history::{
     Hit, Input, LooseId, Missed, Objects, OpenPack, RawCommit, Refs, Repo, Tip, attribute,
 };
-use crate::model::{Fingerprint, Gap, History, Observer, Oid, Secret, Skip, SkipKind, Summary};
+use crate::model::{
+    Fingerprint, Gap, History, Observer, Oid, Secret, Skip, SkipKind, Stage, Summary,
+};
 use crate::pack::{Db, Entries, Index, Kind};
 
 /// How an audit goes about its work.
@@ -111,6 +115,56 @@ pub fn audit(
         tips: &tips,
         ..what
     };
+    observer.stage(Stage::OpenPacks);
+    watched(observer, |stops| {
+        perform((engine, what, options), &pool, observer, stops)
+    })
+}
+
+/// Whether to stop scanning, and whether to stop saying where things stand.
+#[derive(Default)]
+struct Stops {
+    scan: AtomicBool,
+    attribution: AtomicBool,
+}
+
+/// How often an observer is asked whether to stop.
+const ASK: Duration = Duration::from_millis(20);
+
+/// Does some work while another thread asks whether to stop: a single object or tree may take long.
+fn watched<R>(observer: &dyn Observer, work: impl FnOnce(&Stops) -> R) -> R {
+    struct End<'e>(&'e AtomicBool, Thread);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+            self.1.unpark();
+        }
+    }
+    let (stops, over) = (Stops::default(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                if observer.cancelled() {
+                    stops.scan.store(true, Ordering::Relaxed);
+                    if observer.overdue() {
+                        stops.attribution.store(true, Ordering::Relaxed);
+                        break;
+                    }
+                }
+                std::thread::park_timeout(ASK);
+            }
+        });
+        let _end = End(&over, watch.thread().clone());
+        work(&stops)
+    })
+}
+
+fn perform(
+    (engine, what, options): (&Engine, Audit<'_>, &AuditOptions),
+    pool: &rayon::ThreadPool,
+    observer: &dyn Observer,
+    stops: &Stops,
+) -> Result<AuditOutcome, AuditError> {
     let mut notes = Vec::new();
     let store = options.cache.as_ref().filter(|_| !options.whole);
     let store = store.map(|folder| recall::store(engine, what.repo, options, folder));
@@ -121,10 +175,11 @@ pub fn audit(
         what,
         options,
         observer,
-        pool: &pool,
+        pool,
+        stops,
         store: store.as_ref(),
     };
-    let read = || store.as_ref().map(|store| store.read(&pool));
+    let read = || store.as_ref().map(|store| store.read(pool));
     // Two files of some ten megabytes, of which neither needs the other.
     let (read, opened) = pool.join(read, || what.repo.objects());
     let mut opened = Some(opened);
@@ -157,6 +212,7 @@ struct Run<'r> {
     what: Audit<'r>,
     options: &'r AuditOptions,
     observer: &'r dyn Observer,
+    stops: &'r Stops,
     pool: &'r rayon::ThreadPool,
     store: Option<&'r Store<'r>>,
 }
@@ -174,10 +230,10 @@ fn attempt(
         what,
         options,
         observer,
+        stops,
         pool,
         store,
     } = *run;
-    let stop = AtomicBool::new(false);
     let mut summary = Summary::default();
     summary.gaps.extend(what.repo.gaps.iter().cloned());
     summary.gaps.extend(what.refs.gaps.iter().cloned());
@@ -212,7 +268,7 @@ fn attempt(
         limits: options.limits,
         memory: options.memory / 4 * 3,
         metadata: options.metadata,
-        stop: &stop,
+        stop: &stops.scan,
     };
     let mut found = if options.whole {
         let folders = &what.repo.object_dirs;
@@ -246,11 +302,18 @@ fn attempt(
             print_of(engine, &options.salt, context.rule, &context.secret)
         })
     };
+    let hits = hits(&found, &contexts.leaks);
+    let attribution_stop = if hits.is_empty() {
+        // Nothing is there to be placed.
+        &stops.scan
+    } else {
+        &stops.attribution
+    };
     let input = Input {
         objects: &objects,
         loose: &loose,
         commits,
-        hits: hits(&found, &contexts.leaks),
+        hits,
         tips: what.tips,
         head: what.refs.head,
         shallow: &what.repo.shallow,
@@ -261,7 +324,8 @@ fn attempt(
         keep,
         known_loose: &known_loose,
         pool,
-        stop: &stop,
+        stop: attribution_stop,
+        observer,
     };
     let mut attribution = attribute(input, |name| names.scan(name, &leaks));
     let is_blob = |id: &Oid| {
@@ -269,11 +333,12 @@ fn attempt(
         let row = at.ok().and_then(|at| found.objects.get(at));
         row.is_some_and(|(_, kind, _)| *kind == Kind::Blob)
     };
-    if attribution.strays.iter().any(is_blob) {
+    let cancelled = observer.cancelled();
+    if !cancelled && attribution.strays.iter().any(is_blob) {
         // It may stand in a tree that was read when the blob was not there.
         return Ok(None);
     }
-    if !last && !observer.cancelled() && moved(&objects, &found, &attribution.missed) {
+    if !last && !cancelled && moved(&objects, &found, &attribution.missed) {
         return Ok(None);
     }
     let mut more = 0;
@@ -320,17 +385,19 @@ fn attempt(
         mailmap: None,
         outcome: AuditOutcome::default(),
     };
+    observer.stage(Stage::Reading);
     reading.run(&attribution);
     if options.metadata {
         reading.ref_names();
     }
-    if reading.stale.load(Ordering::Relaxed) {
+    if !cancelled && reading.stale.load(Ordering::Relaxed) {
         return Ok(None);
     }
     let mut outcome = reading.outcome;
     summary.sort();
     let whole = summary.gaps.is_empty() && summary.skipped.is_empty() && !summary.cancelled;
     if let Some(store) = store.filter(|_| keep && whole) {
+        observer.stage(Stage::Cache);
         let mut rows: Vec<(u32, (u32, [u8; 16]))> = leaks
             .drain()
             .map(|((rule, print), number)| (number, (rule as u32, print)))

@@ -10,9 +10,9 @@ use std::{fs, io};
 
 use super::blob::{BINARY_HEAD, located, scan_whole, sort};
 use super::join::{Located, place};
-use super::windows::{WindowResult, WindowScan, number_lines};
+use super::windows::{WindowResult, WindowScan, before_missing, number_lines};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings};
-use crate::model::{Gap, MarkAt, Observer, Skip, SkipKind, Summary};
+use crate::model::{Gap, MarkAt, Observer, Skip, SkipKind, Stage, Summary};
 use crate::place::comment;
 use crate::source::{
     Content, DirTask, FileTask, OpenError, RulesHandle, TreeOptions, Walk, open_regular,
@@ -95,6 +95,8 @@ struct Queue {
 struct State {
     tasks: Vec<Task>,
     working: usize,
+    /// Folders that are queued or being listed.
+    folders: usize,
 }
 
 struct Worker<'r> {
@@ -151,8 +153,17 @@ pub fn scan_tree(
             }),
         }
     }
+    observer.stage(Stage::Tree);
+    observer.ahead((tasks.len() - walks.len()) as i64, 0);
+    if walks.is_empty() {
+        observer.all_ahead();
+    }
     let queue = Queue {
-        state: Mutex::new(State { tasks, working: 0 }),
+        state: Mutex::new(State {
+            tasks,
+            working: 0,
+            folders: walks.len(),
+        }),
         wake: Condvar::new(),
     };
     let threads = options.threads.max(1);
@@ -238,7 +249,8 @@ pub fn scan_reader(
             let is_binary = scan_blob(engine, &buffer, path, options, scratch, &mut outcome);
             outcome.summary.binary_files += u64::from(is_binary);
             outcome.summary.bytes = buffer.len() as u64;
-            observer.scanned(1, buffer.len() as u64);
+            outcome.summary.cancelled = observer.cancelled();
+            observer.scanned(0, buffer.len() as u64);
             return outcome;
         }
         let is_binary = *binary.get_or_insert_with(|| {
@@ -363,6 +375,8 @@ impl Worker<'_> {
         while let Some(task) = self.next() {
             if !self.observer.cancelled() {
                 self.perform(task);
+            } else if let Task::Window(file, index) = task {
+                self.done(&file, WindowResult::missing(index));
             }
             if self.outcome.matches.len() > KEPT {
                 self.outcome.matches.truncate(KEPT);
@@ -440,6 +454,7 @@ impl Worker<'_> {
             .into_iter()
             .map(|(task, handle)| Task::Folder(index, Box::new(task), handle));
         let mut batches = Vec::new();
+        let count = listing.files.len();
         let mut files = listing.files.into_iter();
         loop {
             let batch: Vec<FileTask> = files.by_ref().take(BATCH).collect();
@@ -447,6 +462,14 @@ impl Worker<'_> {
                 break;
             }
             batches.push(Task::Files(batch));
+        }
+        self.observer.ahead(count as i64, 0);
+        {
+            let mut state = lock(&self.queue.state);
+            state.folders = state.folders + folders.len() - 1;
+            if state.folders == 0 {
+                self.observer.all_ahead();
+            }
         }
         // Files lie on top of the queue, so that it stays short.
         self.push(folders.chain(batches));
@@ -585,7 +608,7 @@ impl Worker<'_> {
         let windows = usize::try_from(content.length.div_ceil(WINDOW as u64)).unwrap_or(usize::MAX);
         self.outcome.summary.files += 1;
         self.outcome.summary.binary_files += u64::from(binary);
-        self.observer.scanned(1, 0);
+        self.observer.ahead(0, content.length);
         let file = Arc::new(BigFile {
             content,
             shown,
@@ -652,12 +675,18 @@ impl Worker<'_> {
         };
         self.buffer = buffer;
         self.observer.found(result.found());
+        self.done(file, result);
+    }
+
+    /// Adds what a window brought; the last one numbers the lines of all.
+    fn done(&mut self, file: &BigFile, result: WindowResult) {
         let finished = {
             let mut done = lock(&file.done);
             done.push(result);
             (done.len() == file.windows).then(|| std::mem::take(&mut *done))
         };
         if let Some(results) = finished {
+            let results = before_missing(results);
             if results.iter().any(|r| r.cut) && file.content.has_shrunk() {
                 let scanned = results.iter().map(|r| r.scanned).sum();
                 self.outcome

@@ -6,6 +6,7 @@ use regex_automata::meta::Cache;
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 
+use super::meter::{Clock, Counts, Meter};
 use crate::decode::{Decoded, base64_around, escapes_around, hex_around};
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
 use crate::model::{Decoding, Secret};
@@ -22,6 +23,8 @@ pub struct Engine {
     reaches: Vec<(usize, usize)>,
     /// Length of the longest literal.
     longest: usize,
+    /// Where somebody asked what each rule costs.
+    meter: Option<Box<Meter>>,
 }
 
 /// Why an engine was refused.
@@ -151,7 +154,21 @@ impl Engine {
             reach,
             reaches,
             longest,
+            meter: None,
         })
+    }
+
+    /// The same engine, which from now on counts what each rule costs and comes to, by the caller's clock. It is slower.
+    #[must_use]
+    pub fn measured(mut self, clock: Clock) -> Self {
+        self.meter = Some(Box::new(Meter::new(self.rules.rules().len(), clock)));
+        self
+    }
+
+    /// What was counted so far; `None` where nothing is measured.
+    #[must_use]
+    pub fn counts(&self) -> Option<Counts> {
+        self.meter.as_ref().map(|meter| meter.counts())
     }
 
     /// The rules.
@@ -217,11 +234,17 @@ impl Engine {
         let searched = bytes
             .get(..(core.end + 256).min(bytes.len()))
             .unwrap_or(bytes);
-        self.rules.prefilter().search(searched, |hit| {
-            if core.contains(&hit.at) {
-                hits.push(hit);
-            }
-        });
+        let mut search = || {
+            self.rules.prefilter().search(searched, |hit| {
+                if core.contains(&hit.at) {
+                    hits.push(hit);
+                }
+            });
+        };
+        match &self.meter {
+            None => search(),
+            Some(meter) => meter.search(searched.len(), search),
+        }
         hits.sort_unstable();
     }
 
@@ -414,6 +437,9 @@ impl Engine {
         distinctive: bool,
         scratch: &mut Scratch,
     ) {
+        if let Some(meter) = &self.meter {
+            return self.measure_rules(meter, text, (at, length), literal, distinctive, scratch);
+        }
         for index in &literal.rules {
             let index = usize::from(*index);
             let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
@@ -427,6 +453,38 @@ impl Engine {
                 continue;
             }
             if let Some(found) = self.try_rule(text, at, index, rule, *filters, scratch) {
+                keep(&mut scratch.found, found);
+            }
+        }
+    }
+
+    /// The same, with each trial counted: apart, so that a run that nobody measures pays nothing.
+    #[cold]
+    fn measure_rules(
+        &self,
+        meter: &Meter,
+        text: Text<'_>,
+        (at, length): (usize, usize),
+        literal: &Literal,
+        distinctive: bool,
+        scratch: &mut Scratch,
+    ) {
+        for index in &literal.rules {
+            let index = usize::from(*index);
+            let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
+            else {
+                continue;
+            };
+            if distinctive && !rule.is_distinctive() {
+                continue;
+            }
+            let is_tried = !rule.spec().generic || is_assigned(text.bytes, at, length);
+            let trial = || {
+                let found =
+                    is_tried.then(|| self.try_rule(text, at, index, rule, *filters, scratch));
+                found.flatten()
+            };
+            if let Some(found) = meter.trial(index, trial, |found| found.dropped.as_ref()) {
                 keep(&mut scratch.found, found);
             }
         }

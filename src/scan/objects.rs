@@ -17,7 +17,7 @@ use super::join::{Context, Located, Spot};
 use super::windows::Windowed;
 use super::{Engine, Limits, Scratch, Settings};
 use crate::history::{LooseId, Objects, RawCommit, parse};
-use crate::model::Observer;
+use crate::model::{Observer, Stage};
 use crate::pack::{DeltaTree, Gap, Head, Kind, Object, Oid, Visitor, Window, walk};
 
 /// How objects are scanned.
@@ -324,9 +324,17 @@ pub(crate) fn scan_objects(
         stop: Some(options.stop),
         ..crate::pack::Options::default()
     };
+    observer.stage(Stage::Objects);
+    let packed = objects.packs.iter().map(|open| open.pack.index().len());
+    let unpacked = loose.iter().filter(|one| one.kind != Kind::Tree).count();
+    observer.ahead((packed.sum::<usize>() + unpacked) as i64, 0);
+    observer.all_ahead();
     let mut found = Found::default();
     let mut gatherers = Vec::new();
     for open in &objects.packs {
+        if options.stop.load(Ordering::Relaxed) {
+            break;
+        }
         let mut looked = Looked::default();
         let deltas = || {
             DeltaTree::of(&open.pack, &open.entries, |_, id, kind| {
@@ -343,6 +351,8 @@ pub(crate) fn scan_objects(
         // Attribution's trees are found on another thread meanwhile.
         let (tree, ()) = pool.join(deltas, || open.prepare());
         found.looked.add(looked);
+        // Trees, and what is known, are not scanned.
+        observer.ahead(tree.wanted() as i64 - open.pack.index().len() as i64, 0);
         let walked = walk(&open.pack, &open.entries, &tree, &walk_options, pool, make);
         found.gaps.extend(walked.gaps);
         for visitor in &walked.visitors {

@@ -25,6 +25,8 @@ pub(super) struct WindowResult {
     line_start: Option<u64>,
     early_line_start: Option<u64>,
     context_start: u64,
+    /// Whether the run was stopped before it.
+    missing: bool,
 }
 
 impl WindowResult {
@@ -40,6 +42,15 @@ impl WindowResult {
             line_start: None,
             early_line_start: None,
             context_start,
+            missing: false,
+        }
+    }
+
+    /// Of a window that is not scanned any more.
+    pub(super) fn missing(index: usize) -> Self {
+        Self {
+            missing: true,
+            ..Self::new(index, 0)
         }
     }
 
@@ -104,6 +115,14 @@ impl WindowScan<'_> {
             .retain(|found| owned.contains(&found.spot.span.start));
         result
     }
+}
+
+/// The windows of a blob up to the first one that a stopped run left out: behind it nobody knows the lines.
+pub(super) fn before_missing(mut results: Vec<WindowResult>) -> Vec<WindowResult> {
+    results.sort_by_key(|r| r.index);
+    let known = results.iter().take_while(|r| !r.missing).count();
+    results.truncate(known);
+    results
 }
 
 /// Turns lines that count from each window's first byte into lines of the blob.

@@ -26,6 +26,8 @@ mod hook;
 mod hostile;
 mod import;
 mod layering;
+#[cfg(target_os = "linux")]
+mod progress;
 mod properties;
 #[cfg(unix)]
 mod readme;

@@ -10,6 +10,8 @@ use keysweep::pack::{Db, Kind as ObjectKind};
 use keysweep::report::printable;
 
 use super::Kind;
+use crate::cli::input::{Interrupted, Patient};
+use crate::cli::progress::stopped;
 
 /// Most bytes of the lines: some hundred thousand refs.
 const MOST: u64 = 64 << 20;
@@ -35,10 +37,12 @@ pub(super) fn read(kind: Kind) -> anyhow::Result<Vec<Update>> {
         );
     }
     let mut text = Vec::new();
-    let mut lines = stdin.lock().take(MOST + 1);
-    lines
-        .read_to_end(&mut text)
+    Patient::stdin()
+        .and_then(|input| input.take(MOST + 1).read_to_end(&mut text))
         .context("cannot read the refs from standard input")?;
+    if stopped() {
+        return Err(Interrupted.into());
+    }
     if text.len() as u64 > MOST {
         bail!("more than {MOST} bytes of refs on standard input");
     }

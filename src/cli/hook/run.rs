@@ -10,7 +10,7 @@ use anyhow::bail;
 use keysweep::history::{
     Change, Refs, Repo, Revisions, Staged, Tip, range_to, refs, staged, staged_on,
 };
-use keysweep::model::{Gap, Observer, Oid, SkipKind};
+use keysweep::model::{Gap, Observer, Oid, SkipKind, Stage};
 use keysweep::pack::{self, Db};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, Engine, Limits, audit,
@@ -276,7 +276,8 @@ impl Job<'_> {
         let changed = what.additions.iter().map(|a| a.changes.len()).sum();
         let mut outcome = self.outcome(&engine, &what, &observer)?;
         let is_over = observer.is_over();
-        drop(progress);
+        let counters = progress.end();
+        counters.stage(Stage::Settle);
         if let Some(top) = &self.repo.work_tree {
             project.judge_history(&engine, &mut outcome, top, common);
         }
@@ -321,6 +322,7 @@ impl Job<'_> {
             summary: outcome.summary,
             root: ".".to_owned(),
             elapsed: started.elapsed(),
+            counters,
             revision: self.refs.head.map(|id| id.to_string()),
             branch: self.refs.head_name.clone(),
             layout: Layout::of_repository(self.repo.work_tree.as_deref()),
@@ -457,6 +459,18 @@ impl Timed<'_> {
 }
 
 impl Observer for Timed<'_> {
+    fn stage(&self, stage: Stage) {
+        self.inner.stage(stage);
+    }
+
+    fn ahead(&self, items: i64, bytes: u64) {
+        self.inner.ahead(items, bytes);
+    }
+
+    fn all_ahead(&self) {
+        self.inner.all_ahead();
+    }
+
     fn scanned(&self, files: u64, bytes: u64) {
         self.inner.scanned(files, bytes);
     }
@@ -467,5 +481,9 @@ impl Observer for Timed<'_> {
 
     fn cancelled(&self) -> bool {
         self.inner.cancelled() || self.is_over()
+    }
+
+    fn overdue(&self) -> bool {
+        self.inner.overdue() || self.is_over()
     }
 }

@@ -1,0 +1,92 @@
+//! What `--verbose` and `--stats` say of a run, on standard error and behind the report.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanCount};
+
+use keysweep::model::{Finding, Stage};
+use keysweep::report::printable;
+use keysweep::scan::{Counts, Engine, RuleCount};
+
+/// The clock by which rules are measured.
+pub(crate) fn nanos() -> u64 {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    let since = BEGUN.get_or_init(Instant::now).elapsed();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Says how long each stage took.
+pub(crate) fn times(times: &[(Stage, Duration)]) {
+    let mut text = String::from("keysweep: time of each stage\n");
+    for (stage, time) in times {
+        let _ = writeln!(text, "  {:<24}  {:>10}", stage.words(), shown(*time));
+    }
+    let sum = times.iter().map(|(_, time)| *time).sum();
+    let _ = writeln!(text, "  {:<24}  {:>10}", "together", shown(sum));
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Says what each rule cost and came to, the dearest first.
+pub(crate) fn stats(engine: &Engine, counts: &Counts, findings: &[Finding]) {
+    let mut found: BTreeMap<&str, u64> = BTreeMap::new();
+    for finding in findings {
+        *found.entry(&finding.rule).or_default() += 1;
+    }
+    let rules = engine.rules().rules().iter().zip(&counts.rules);
+    let mut rows: Vec<(&str, &RuleCount)> = rules
+        .map(|(rule, count)| (&*rule.spec().id, count))
+        .filter(|(id, count)| count.tried > 0 || found.contains_key(id))
+        .collect();
+    rows.sort_by_key(|(id, count)| (std::cmp::Reverse(count.nanos), *id));
+    let names = rows.iter().map(|(id, _)| id.len());
+    let width = names.chain([LITERALS.len()]).max().unwrap_or(0);
+    let mut text = format!(
+        "keysweep: time and hits of each rule, all threads together\n  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  dropped\n",
+        "rule", "time", "tried", "matched", "kept", "findings"
+    );
+    let _ = writeln!(
+        text,
+        "  {LITERALS:<width$}  {:>10}  in {}",
+        shown(Duration::from_nanos(counts.search)),
+        HumanBytes(counts.searched)
+    );
+    for (id, count) in &rows {
+        let dropped = count.dropped.each().filter(|(_, n)| *n > 0);
+        let dropped: Vec<String> = dropped
+            .map(|(why, n)| format!("{why} {}", HumanCount(n)))
+            .collect();
+        let line = format!(
+            "  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  {}",
+            printable(id),
+            shown(Duration::from_nanos(count.nanos)),
+            HumanCount(count.tried).to_string(),
+            HumanCount(count.matched).to_string(),
+            HumanCount(count.kept()).to_string(),
+            HumanCount(found.get(id).copied().unwrap_or(0)).to_string(),
+            dropped.join(", ")
+        );
+        text += line.trim_end();
+        text.push('\n');
+    }
+    let rest = counts.rules.len() - rows.len();
+    let _ = writeln!(text, "  {rest} other rules met none of their literals");
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// What stands for the search in the table.
+const LITERALS: &str = "(search for literals)";
+
+fn shown(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 0.000_999_5 {
+        format!("{:.0} us", seconds * 1e6)
+    } else if seconds < 0.9995 {
+        format!("{:.1} ms", seconds * 1000.0)
+    } else {
+        format!("{seconds:.2} s")
+    }
+}
