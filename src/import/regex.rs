@@ -991,7 +991,7 @@ mod tests {
     #[test]
     fn rules_get_bounds_literals_and_a_secret() {
         let found = converted(r"acme_[a-z]+", 0, &["acme_"]);
-        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,1024})");
+        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,3400})");
         assert_eq!(
             (found.literals, found.ignore_case),
             (vec!["acme_".to_owned()], true)
