@@ -158,7 +158,11 @@ fn read(path: &Path) -> anyhow::Result<Checked> {
     let Some(text) = text else {
         bail!("{shown}: no such file; `keysweep init` writes a {NAME}");
     };
-    let file = ConfigFile::parse(&shown, &text).map_err(project::joined)?;
+    let file = if project::is_gitleaks(path, &text) {
+        project::of_gitleaks(path, &shown, &text)?.0
+    } else {
+        ConfigFile::parse(&shown, &text).map_err(project::joined)?
+    };
     if let Some(at) = &file.report.format {
         check_format(&format!("{shown}:{}", at.line), &at.value)?;
     }

@@ -13,6 +13,7 @@ use keysweep::config::AllowEntry;
 use keysweep::import::{self, Imported, Kind, MAX_TEXT, detect_secrets, gitleaks, trufflehog};
 use keysweep::model::Finding;
 use keysweep::report::printable;
+use keysweep::rule::RuleSet;
 use keysweep::scan::{Engine, Input, Options, merge, scan_tree};
 use keysweep::source::open_regular;
 
@@ -222,11 +223,13 @@ fn of_gitleaks(files: Vec<PathBuf>, keep_defaults: bool) -> anyhow::Result<Impor
         };
         imported.extend(part);
     }
+    let own: Vec<String> = imported.rules.iter().map(|rule| rule.id.clone()).collect();
+    imported.drop_unknown(&RuleSet::builtin()?, &own);
     Ok(imported)
 }
 
 /// The text of a file that a configuration extends: below its own folder, or below this one.
-fn inside(config: &Path, other: &str) -> Result<String, String> {
+pub(crate) fn inside(config: &Path, other: &str) -> Result<String, String> {
     let other = Path::new(other);
     let leads_out = other.components().any(|c| {
         !matches!(
@@ -268,7 +271,7 @@ fn of_detect_secrets(file: &Path) -> anyhow::Result<(Imported, Option<String>)> 
     let beside = file.parent().filter(|p| !p.as_os_str().is_empty());
     let root = beside.unwrap_or(Path::new("."));
     let salt = salt_of(&root.join("keysweep.toml"))?.unwrap_or_else(new_salt);
-    let engine = Engine::new(keysweep::rule::RuleSet::builtin()?)?;
+    let engine = Engine::new(RuleSet::builtin()?)?;
     let whole = root
         .canonicalize()
         .with_context(|| root.display().to_string())?;

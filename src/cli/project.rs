@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 
 use keysweep::config::{self, AllowEntry, At, ConfigFile, FileError, Folders, NAME, Scope};
 use keysweep::history::Repo;
+use keysweep::import::{self, Kind, Note, gitleaks};
 use keysweep::model::{Confidence, Gap, Origin, Severity, Skip, SkipKind, Summary};
 use keysweep::place::is_notable;
 use keysweep::report::FORMATS;
@@ -68,6 +69,8 @@ pub(crate) struct Layer {
     /// The folder that paths in it are relative to.
     pub(crate) base: PathBuf,
     pub(crate) scope: Arc<Scope>,
+    /// What is different where the file is another scanner's.
+    remarks: Vec<Note>,
     /// Whether it stands at the project's root.
     at_root: bool,
 }
@@ -214,7 +217,9 @@ fn discover(tops: &[PathBuf], args: &ConfigArgs) -> anyhow::Result<Inner> {
     let mut layers = Vec::new();
     if let Some(path) = named.or_else(from_environment) {
         let layer = own(&path, &root, Whose::Caller)?;
-        layers.push(layer.with_context(|| format!("{}: no such file", path.display()))?);
+        let layer = layer.with_context(|| format!("{}: no such file", path.display()))?;
+        layers.extend(ignored_by_gitleaks(&path, &layer, tops, looks)?);
+        layers.insert(0, layer);
     }
     let user = user_file();
     let user = user
@@ -258,6 +263,7 @@ fn discover(tops: &[PathBuf], args: &ConfigArgs) -> anyhow::Result<Inner> {
                 shown,
                 base: folder.clone(),
                 scope,
+                remarks: Vec::new(),
                 at_root: folder == root,
             });
         }
@@ -292,15 +298,116 @@ fn own(path: &Path, root: &Path, whose: Whose) -> anyhow::Result<Option<Layer>> 
     let shown = shown(path);
     let text = config::read(path, true).map_err(|why| anyhow!("{shown} {why}"))?;
     let Some(text) = text else { return Ok(None) };
-    let file = ConfigFile::parse(&shown, &text).map_err(joined)?;
+    let (file, remarks) = if is_gitleaks(path, &text) {
+        of_gitleaks(path, &shown, &text)?
+    } else {
+        (
+            ConfigFile::parse(&shown, &text).map_err(joined)?,
+            Vec::new(),
+        )
+    };
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Some(Layer {
         whose,
         shown,
         base,
         scope: Arc::new(Scope::new(root, file)),
+        remarks,
         at_root: true,
     }))
+}
+
+/// Whether a configuration is gitleaks'.
+pub(crate) fn is_gitleaks(path: &Path, text: &str) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    gitleaks::is_config(&name, text)
+}
+
+/// gitleaks' configuration in our terms, and what is different.
+pub(crate) fn of_gitleaks(
+    path: &Path,
+    shown: &str,
+    text: &str,
+) -> anyhow::Result<(ConfigFile, Vec<Note>)> {
+    let open = |other: &str| super::import::inside(path, other);
+    let options = gitleaks::Options {
+        keep_defaults: false,
+        open: &open,
+    };
+    let imported = gitleaks::read_with(text, shown, &options)?;
+    let file = import::config_file(shown, gitleaks::disabling_line(text), &imported)?;
+    Ok((file, imported.notes))
+}
+
+/// The `.gitleaksignore` beside gitleaks' configuration and those of the projects' roots. One of the scanned tree counts as
+/// far as any other file of it.
+fn ignored_by_gitleaks(
+    config: &Path,
+    layer: &Layer,
+    tops: &[PathBuf],
+    looks: bool,
+) -> anyhow::Result<Vec<Layer>> {
+    let text = config::read(config, true).ok().flatten();
+    if !text.is_some_and(|text| is_gitleaks(config, &text)) {
+        return Ok(Vec::new());
+    }
+    let roots: Vec<PathBuf> = tops.iter().map(|top| root_of(top)).collect();
+    let beside = Some(layer.base.as_path()).filter(|base| !base.as_os_str().is_empty());
+    let beside = beside.unwrap_or(Path::new(".")).canonicalize().ok();
+    let mut folders: Vec<PathBuf> = beside.into_iter().chain(roots.iter().cloned()).collect();
+    folders.retain(|folder| looks || !roots.iter().any(|root| folder.starts_with(root)));
+    let mut seen = BTreeSet::new();
+    folders.retain(|folder| seen.insert(folder.clone()));
+    let rules = layer
+        .file()
+        .own_rules
+        .iter()
+        .flat_map(|own| &own.value.rules);
+    let own: Vec<String> = rules.map(|rule| rule.id.to_string()).collect();
+    let builtin = RuleSet::builtin()?;
+    let mut layers = Vec::new();
+    for folder in folders {
+        let path = folder.join(".gitleaksignore");
+        let shown = shown(&path);
+        let text = config::read(&path, false).map_err(|why| anyhow!("{shown} {why}"))?;
+        let Some(text) = text else { continue };
+        let mut imported = gitleaks::read_ignore(&text, &shown)?;
+        imported.drop_unknown(&builtin, &own);
+        let file = import::config_file(&shown, 1, &imported)?;
+        layers.push(Layer {
+            whose: Whose::Caller,
+            shown,
+            base: folder,
+            scope: Arc::new(Scope::new(&layer.scope.folder, file)),
+            remarks: imported.notes,
+            at_root: true,
+        });
+    }
+    Ok(layers)
+}
+
+/// What another scanner's file means here: a line for each file, or each remark.
+fn remarked(layers: &[Layer], every: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    for layer in layers.iter().filter(|layer| !layer.remarks.is_empty()) {
+        let of = |kind: Kind| layer.remarks.iter().filter(move |note| note.kind == kind);
+        if every {
+            let kinds = [Kind::Lost, Kind::Changed, Kind::Remark].into_iter();
+            notes.extend(kinds.flat_map(of).map(ToString::to_string));
+            continue;
+        }
+        let lines = |kind: Kind| match of(kind).count() {
+            1 => "1 line".to_owned(),
+            n => format!("{n} lines"),
+        };
+        notes.push(format!(
+            "{}: {} not carried over, {} mean something slightly different (--verbose names them)",
+            layer.shown,
+            lines(Kind::Lost),
+            lines(Kind::Changed)
+        ));
+    }
+    notes
 }
 
 /// Several mistakes of one file as one message.
@@ -657,6 +764,7 @@ fn settle(
     }
     settle_rules(inner, common, &mut choice, &layers)?;
     inner.notes = narrowed(&layers, &values);
+    inner.notes.extend(remarked(&layers, shared.verbose > 0));
     inner.values = values;
     inner.layers = layers;
     Ok(())

@@ -29,6 +29,35 @@ pub struct Options<'a> {
     pub open: &'a dyn Fn(&str) -> Result<String, String>,
 }
 
+/// Whether a file is gitleaks' configuration and no keysweep.toml: by its name, or by a key that only gitleaks' has.
+#[must_use]
+pub fn is_config(name: &str, text: &str) -> bool {
+    if name.ends_with("gitleaks.toml") {
+        return true;
+    }
+    let Ok(table) = DeTable::parse(text) else {
+        return false;
+    };
+    let root = Keys::of(table.get_ref());
+    ["extend", "allowlist", "allowlists"]
+        .iter()
+        .any(|key| root.has(key))
+        || root
+            .get("rules")
+            .is_some_and(|rules| rules.get_ref().is_array())
+}
+
+/// The line where a `.gitleaks.toml` switches rules off, 1 without one.
+#[must_use]
+pub fn disabling_line(text: &str) -> u32 {
+    let found = text.lines().zip(1..).find(|(line, _)| {
+        line.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("disabledrules")
+    });
+    found.map_or(1, |(_, number)| number)
+}
+
 /// Reads a `.gitleaks.toml`; `extend.path` is not followed.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 //! hostile: sizes are bounded, and no input panics.
 
 pub mod detect_secrets;
+mod direct;
 pub mod gitleaks;
 mod names;
 mod regex;
@@ -13,10 +14,12 @@ mod rule;
 pub mod trufflehog;
 mod write;
 
+pub use direct::config_file;
 pub use rule::{ImportedRule, Part};
 pub use write::{config, rules};
 
 use crate::config::AllowEntry;
+use crate::rule::RuleSet;
 
 /// Longest file in bytes that is imported.
 pub const MAX_TEXT: usize = 16 << 20;
@@ -50,6 +53,26 @@ impl Imported {
         self.exclude.extend(other.exclude);
         self.include.extend(other.include);
         self.notes.extend(other.notes);
+    }
+
+    /// Takes out what allows findings of rules that are not there, with a note for each entry that goes.
+    pub fn drop_unknown(&mut self, builtin: &RuleSet, own: &[String]) {
+        let knows = |id: &String| own.contains(id) || builtin.index_of(id).is_some();
+        let notes = &mut self.notes;
+        self.allows.retain_mut(|allow| {
+            let named = allow.rules.first().cloned();
+            allow.rules.retain(knows);
+            let Some(rule) = named.filter(|_| allow.rules.is_empty()) else {
+                return true;
+            };
+            notes.push(Note {
+                file: allow.file.clone(),
+                line: allow.line,
+                kind: Kind::Lost,
+                text: format!("there is no rule `{rule}`; import the configuration that holds it together with this file"),
+            });
+            false
+        });
     }
 
     /// How many lines were not carried over.

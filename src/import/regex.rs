@@ -23,7 +23,12 @@ const COMPILED_LIMIT: usize = 1 << 20;
 const ALLOW_LIMIT: usize = 256 << 10;
 
 /// Bounds that are tried in place of none: of one character, of a group.
-const BOUNDS: [(u32, u32); 7] = [
+///
+/// A private key of 4096 bits has some 3,250 characters in its block.
+const BOUNDS: [(u32, u32); 10] = [
+    (3400, 32),
+    (2048, 32),
+    (1216, 32),
     (1024, 32),
     (512, 32),
     (256, 16),
@@ -721,7 +726,7 @@ impl Need {
                     .flat_map(|r| r.start()..=r.end())
                     .map(|b| folded(b, fold))
                     .collect();
-                if bytes.len() > 16 {
+                if bytes.len() > 24 {
                     return nothing;
                 }
                 exact(bytes.into_iter().map(|b| vec![b]).collect())
@@ -762,6 +767,15 @@ impl Need {
                         continue;
                     }
                     whole = false;
+                    // The first of what is repeated stands behind what was before.
+                    if let HirKind::Repetition(r) = sub.kind()
+                        && r.min > 0
+                        && let Some(joined) = Self::of(&r.sub, fold)
+                            .exact
+                            .and_then(|first| product(&run, &first))
+                    {
+                        run = joined;
+                    }
                     best = better(better(best, Some(run)), next.best);
                     run = next.exact.unwrap_or_else(|| [Vec::new()].into());
                 }
@@ -977,7 +991,7 @@ mod tests {
     #[test]
     fn rules_get_bounds_literals_and_a_secret() {
         let found = converted(r"acme_[a-z]+", 0, &["acme_"]);
-        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,1024})");
+        assert_eq!(found.pattern, "(?<secret>acme_[a-z]{1,3400})");
         assert_eq!(
             (found.literals, found.ignore_case),
             (vec!["acme_".to_owned()], true)

@@ -180,6 +180,20 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
     tree.run(&["import", "gitleaks", "--strict"]).ends_with(2);
 }
 
+/// Rule, path and line of every place, sorted.
+fn places(run: &Run) -> Vec<(String, String, u64)> {
+    let mut found = Vec::new();
+    for finding in run.findings() {
+        let rule = finding["rule"].as_str().unwrap();
+        for place in finding["places"].as_array().unwrap() {
+            let path = place["path"].as_str().unwrap().to_owned();
+            found.push((rule.to_owned(), path, place["line"].as_u64().unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
+
 #[test]
 fn imported_rules_load_and_find_what_they_found_there() {
     let token = acme();
@@ -189,7 +203,8 @@ fn imported_rules_load_and_find_what_they_found_there() {
         .with("b.yml", "vault_pin: \"48120377\"\n")
         .with("c.txt", "vault_pin: \"48120377\"\n")
         .with("d.txt", format!("{token}\nacmesecret-qwertzuiopas\n"))
-        .with("e.txt", "acmesecret-qwertzuiopas\n");
+        .with("e.txt", "acmesecret-qwertzuiopas\n")
+        .with("fixtures/zzz.txt", format!("{token}zzz\n"));
     tree.run(&[
         "import",
         "gitleaks",
@@ -200,10 +215,11 @@ fn imported_rules_load_and_find_what_they_found_there() {
     ])
     .ends_with(0);
     tree.run(&["rules", "test", "own.toml"]).ends_with(0);
+    let run = tree.run(&["config", "check", "keysweep.toml"]).ends_with(0);
+    assert!(run.out.contains("keysweep.toml: right"), "{}", run.out);
+    // The written file names the rules and says what is accepted.
     let run = tree
         .scan(&[
-            "--rules",
-            "own.toml",
             "--no-builtin-rules",
             "--include",
             "*.txt",
@@ -212,26 +228,7 @@ fn imported_rules_load_and_find_what_they_found_there() {
         ])
         .ends_with(1);
     run.hides(&token);
-    let mut found: Vec<(String, String, u64)> = run
-        .findings()
-        .iter()
-        .flat_map(|f| {
-            let rule = f["rule"].as_str().unwrap().to_owned();
-            f["places"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(move |p| {
-                    (
-                        rule.clone(),
-                        p["path"].as_str().unwrap().to_owned(),
-                        p["line"].as_u64().unwrap(),
-                    )
-                })
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    found.sort();
+    let found = places(&run);
     let wanted = [
         ("acme-token", "d.txt", 1),
         ("acme-token", "src/a.txt", 1),
@@ -243,11 +240,135 @@ fn imported_rules_load_and_find_what_they_found_there() {
         .map(|(r, p, l)| ((*r).to_owned(), (*p).to_owned(), *l))
         .collect();
     assert_eq!(found, wanted, "{}", run.out);
+    // What was accepted is shown on request, with the line of the written file that accepts it.
+    let run = tree
+        .scan(&[
+            "--no-builtin-rules",
+            "--show-suppressed",
+            "--include",
+            "*.txt",
+        ])
+        .ends_with(1);
+    let of = |run: &Run| {
+        run.findings()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let accepted = of(&run);
+    let accepted = accepted.iter().find(|f| f.contains("fixtures/zzz.txt"));
+    assert!(
+        accepted.is_some_and(|f| f.contains("keysweep.toml:")),
+        "{}",
+        run.out
+    );
     // A file that is there is not overwritten.
     let run = tree
         .run(&["import", "gitleaks", "--output", "keysweep.toml"])
         .ends_with(2);
     says(&run, "--force");
+}
+
+#[test]
+fn gitleaks_files_are_read_directly() {
+    let token = acme();
+    let tree = Tree::new()
+        .with(".gitleaks.toml", RULES)
+        .with(
+            ".gitleaksignore",
+            "src/a.txt:Acme_Token:1\nd.txt:gone-rule:1\n",
+        )
+        .with("src/a.txt", format!("use {token}.\n"))
+        .with("b.yml", "vault_pin: \"48120377\"\n")
+        .with("d.txt", format!("{token}\nacmesecret-qwertzuiopas\n"))
+        .with("vendor/v.txt", format!("{token}\n"))
+        .with("fixtures/zzz.txt", format!("{token}zzz\n"))
+        .with("pat.py", format!("key = \"{}\"\n", fake::github_pat(3)));
+    let found = |run: &Run| -> Vec<String> {
+        let all = places(run).into_iter();
+        all.map(|(rule, path, line)| format!("{rule} {path} {line}"))
+            .collect()
+    };
+    // The built-in rule for what `disabledRules` names is off.
+    let wanted = ["acme-token d.txt 1", "acme-vault b.yml 1", "pair d.txt 2"];
+    let run = tree.scan(&["--config", ".gitleaks.toml"]).ends_with(1);
+    run.hides(&token);
+    assert_eq!(found(&run), wanted, "{}", run.out);
+    let notes = run.summary()["notes"].to_string();
+    assert!(notes.contains("--verbose names them"), "{notes}");
+    let run = tree
+        .scan(&["--config", ".gitleaks.toml", "--verbose"])
+        .ends_with(1);
+    let notes = run.summary()["notes"].to_string();
+    assert!(
+        notes.contains("rule `ahead`: regex: look-around"),
+        "{notes}"
+    );
+    assert!(notes.contains("no rule `gone-rule`"), "{notes}");
+
+    // By what it says, whatever its name; and as written by `import`, all is the same.
+    tree.write("leaks.cfg", RULES);
+    let run = tree.scan(&["--config", "leaks.cfg"]).ends_with(1);
+    assert_eq!(found(&run), wanted, "{}", run.out);
+    tree.run(&["import", "gitleaks", "--output", "keysweep.toml"])
+        .ends_with(0);
+    tree.run(&["config", "check"]).ends_with(0);
+    assert_eq!(found(&tree.scan(&[]).ends_with(1)), wanted);
+    std::fs::remove_file(tree.path().join("keysweep.toml")).unwrap();
+
+    // What the tree says of itself does not count where the caller says so; the caller's own file does.
+    let own = Tree::new().with("gitleaks.toml", RULES);
+    let path = own.path().join("gitleaks.toml");
+    let path = path.to_str().unwrap();
+    let run = tree
+        .scan(&["--config", path, "--no-repo-config"])
+        .ends_with(1);
+    let all = found(&run);
+    let theirs = "acme-token src/a.txt 1".to_owned();
+    assert!(all.contains(&theirs), "{}", run.out);
+    let run = tree.scan(&["--config", path]).ends_with(1);
+    assert_eq!(found(&run), wanted, "{}", run.out);
+
+    let check = tree
+        .run(&["config", "check", ".gitleaks.toml"])
+        .ends_with(0);
+    let right = ".gitleaks.toml: right (3 rules of its own";
+    assert!(check.out.contains(right), "{}", check.out);
+    tree.write("bad.gitleaks.toml", "[extend]\n[[rules]]\nregex = 'x'\n");
+    let run = tree.scan(&["--config", "bad.gitleaks.toml"]).ends_with(2);
+    says(&run, "bad.gitleaks.toml:");
+}
+
+#[test]
+fn a_history_is_audited_with_a_gitleaks_configuration() {
+    let token = acme();
+    let tree = Tree::new()
+        .with(".gitleaks.toml", RULES)
+        .with("a.txt", format!("{token}\n"))
+        .with("vendor/v.txt", format!("{token}\n"));
+    let repository = tree.repository();
+    let mut index = repository.index().unwrap();
+    let all = git2::IndexAddOption::DEFAULT;
+    index.add_all(["*"], all, None).unwrap();
+    let root = index.write_tree().unwrap();
+    let root = repository.find_tree(root).unwrap();
+    let when = git2::Time::new(1_700_000_000, 0);
+    let who = git2::Signature::new("A", "a@example.org", &when).unwrap();
+    repository
+        .commit(Some("HEAD"), &who, &who, "one", &root, &[])
+        .unwrap();
+    let run = tree
+        .run(&[
+            "git",
+            "--config",
+            ".gitleaks.toml",
+            "--format",
+            "jsonl",
+            ".",
+        ])
+        .ends_with(1);
+    let paths: Vec<String> = places(&run).into_iter().map(|(_, path, _)| path).collect();
+    assert_eq!(paths, ["a.txt"], "{}", run.out);
 }
 
 #[test]
@@ -337,13 +458,15 @@ fn extensions_are_followed_in_the_tree_alone() {
 #[test]
 fn an_ignore_file_becomes_entries_without_line_numbers() {
     let commit = "0123456789abcdef0123456789abcdef01234567";
-    let tree = Tree::new().with(
+    let own = "[[rules]]\nid = \"acme-token\"\nregex = '''acme_[a-z0-9]{20,40}'''\n";
+    let tree = Tree::new().with("own.toml", own).with(
         ".gitleaksignore",
         format!(
-            "# ours\n\nsrc\\app[1].py:github-pat:12\nsrc/app[1].py:github-pat:80\n{commit}:env:acme-token:3\nx.cfg:zendesk-secret-key:1\nnonsense\na:b:c\n"
+            "# ours\n\nsrc\\app[1].py:github-pat:12\nsrc/app[1].py:github-pat:80\n{commit}:env:acme-token:3\nold.py:gone-rule:3\nx.cfg:zendesk-secret-key:1\nnonsense\na:b:c\n"
         ),
     );
-    let run = tree.run(&["import", "gitleaks"]).ends_with(0);
+    let both = ["import", "gitleaks", "own.toml", ".gitleaksignore"];
+    let run = tree.run(&both).ends_with(0);
     let allows = tables(&written(&run), "allow");
     assert_eq!(allows.len(), 3, "{}", run.out);
     assert_eq!(strings(&allows[0], "rule"), ["github-pat-classic"]);
@@ -351,8 +474,14 @@ fn an_ignore_file_becomes_entries_without_line_numbers() {
     assert_eq!(strings(&allows[1], "commit"), [commit]);
     assert_eq!(strings(&allows[1], "path_regex"), ["^env$"]);
     assert!(strings(&allows[2], "rule").contains(&"generic-api-key".to_owned()));
-    says(&run, ".gitleaksignore:7: not carried over");
+    says(
+        &run,
+        ".gitleaksignore:6: not carried over: there is no rule `gone-rule`",
+    );
     says(&run, ".gitleaksignore:8: not carried over");
+    says(&run, ".gitleaksignore:9: not carried over");
+    tree.write("keysweep.toml", &run.out);
+    tree.run(&["config", "check", "keysweep.toml"]).ends_with(0);
 
     let report = format!(
         "[{{\"RuleID\":\"github-pat\",\"File\":\"a/b.py\",\"StartLine\":4,\"Commit\":\"{commit}\"}}]"
