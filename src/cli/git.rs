@@ -345,6 +345,7 @@ fn added(
             changes: commit.changes,
             removed: commit.removed,
             tags: Vec::new(),
+            refs: Vec::new(),
         }));
         additions.push(Addition {
             tags: ends.tag.into_iter().collect(),
@@ -358,6 +359,7 @@ fn added(
             changes: staged.changes,
             removed: staged.removed,
             tags: Vec::new(),
+            refs: Vec::new(),
         });
     }
     let options = AddedOptions {
