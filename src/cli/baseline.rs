@@ -28,7 +28,7 @@ use super::{console, git, scan};
 /// Commands about baselines.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum BaselineCommand {
-    /// Write a baseline of everything that working tree and history hold (keysweep-baseline.txt, or --output FILE)
+    /// Write a baseline of everything that working tree and history hold (the configured file, keysweep-baseline.txt, or --output FILE)
     Create(Box<CreateArgs>),
     /// Add what is new to the baseline; with --prune drop what is gone
     Update(Box<UpdateArgs>),
@@ -263,18 +263,32 @@ fn create(args: &CreateArgs, shared: &Shared) -> anyhow::Result<Exit> {
         .or(args.what.common.suppression.baseline.as_deref());
     let what = args.what.configured(shared)?;
     let layout = Layout::of_paths(std::slice::from_ref(&what.path));
-    let path = suppression::baseline_path(named, &layout)?;
+    let path = suppression::baseline_path(named, &what.common.project, &layout)?;
     let shown = path.display();
     if path.symlink_metadata().is_ok() && !args.force {
         bail!(
             "{shown}: is there already; `keysweep baseline update` adds what is new to it, --force writes it anew"
         );
     }
+    // The tree may have brought its configuration, with a link in a folder's place.
+    if named.is_none()
+        && let Some(root) = &layout.root
+        && path.starts_with(root)
+    {
+        let folder = path.ancestors().skip(1).find_map(|f| f.canonicalize().ok());
+        if !folder.is_some_and(|folder| folder.starts_with(root)) {
+            bail!("{shown}: a link leads out of the project; name the file with --output");
+        }
+    }
     let scanned = Scanned::of(&what, shared)?;
     let mut baseline = Baseline::new(&shown.to_string());
     // A baseline without entries names its salt, too.
     baseline.salt_for_new(what.common.project.own_salt(), random);
     let (added, _) = scanned.add(&mut baseline, &note);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("{}: cannot make the folder", folder.display()))?;
+    }
     save(&path, &baseline, what.common.project.own_salt())?;
     let attributes = attributes(&path, &layout)?;
     let findings = if added == 1 { "finding" } else { "findings" };
@@ -302,7 +316,11 @@ fn update(args: &UpdateArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let what = args.what.configured(shared)?;
     let layout = Layout::of_paths(std::slice::from_ref(&what.path));
     let named = args.what.common.suppression.baseline.as_deref();
-    let path = suppression::baseline_path(named.or(shared.output.as_deref()), &layout)?;
+    let path = suppression::baseline_path(
+        named.or(shared.output.as_deref()),
+        &what.common.project,
+        &layout,
+    )?;
     let mut baseline = suppression::read_baseline(&path, true)?;
     baseline.complete(what.common.project.own_salt())?;
     if args.prune && (args.what.no_history || !layout.whole) {

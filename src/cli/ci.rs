@@ -160,8 +160,8 @@ fn perform(
     let by_hand = args.range.is_some() || args.scope != Scope::Event;
     let event = match event::read(service) {
         Ok(event) => event,
-        // What is scanned is said already; the strictest reading of who changed it.
-        Err(_) if by_hand => Event::unknown(),
+        // What is scanned is said already; who changed it is not.
+        Err(_) if by_hand => Event::unknown(service),
         Err(error) => return Err(error),
     };
     let mut common = args.common.clone();

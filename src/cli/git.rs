@@ -353,6 +353,7 @@ fn added(
             changes: commit.changes,
             removed: commit.removed,
             tags: Vec::new(),
+            refs: Vec::new(),
         }));
         additions.push(Addition {
             tags: ends.tag.into_iter().collect(),
@@ -366,6 +367,7 @@ fn added(
             changes: staged.changes,
             removed: staged.removed,
             tags: Vec::new(),
+            refs: Vec::new(),
         });
     }
     let options = AddedOptions {

@@ -20,6 +20,7 @@ use keysweep::source::open_regular;
 
 use super::args::CommonArgs;
 use super::finish::Results;
+use super::project::Project;
 
 /// What is suppressed.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -427,9 +428,13 @@ fn of_project(layout: &Layout) -> anyhow::Result<Option<Baseline>> {
     Ok(read.transpose()?)
 }
 
-/// Where the baseline is: as named, else in the root of the project that holds the path.
-pub(crate) fn baseline_path(named: Option<&Path>, layout: &Layout) -> anyhow::Result<PathBuf> {
-    match (named, &layout.root) {
+/// Where the baseline is: as named, else as configured, else in the root of the project that holds the path.
+pub(crate) fn baseline_path(
+    named: Option<&Path>,
+    project: &Project,
+    layout: &Layout,
+) -> anyhow::Result<PathBuf> {
+    match (named.or(project.baseline()), &layout.root) {
         (Some(path), _) => Ok(path.to_owned()),
         (None, Some(root)) => Ok(root.join(baseline::NAME)),
         (None, None) => bail!("this has no working tree to hold a baseline; name a file"),

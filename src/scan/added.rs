@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::blob::{located, scan_whole, sort};
 use super::join::{Located, place};
+use super::reading::{in_name, in_path};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
 use crate::filter::Reason;
@@ -23,6 +24,8 @@ pub struct Addition {
     pub removed: Vec<Removed>,
     /// Tag objects that come with it: their messages and taggers are scanned.
     pub tags: Vec<Oid>,
+    /// Full names of refs that come with it.
+    pub refs: Vec<String>,
 }
 
 /// How additions are scanned.
@@ -34,7 +37,7 @@ pub struct AddedOptions {
     pub limits: Limits,
     /// Bytes for one object.
     pub memory: u64,
-    /// Whether the commits' own texts are scanned, too.
+    /// Whether the commits' own texts and the names of files and refs are scanned, too.
     pub metadata: bool,
     /// Whether a missing object is one that a partial clone left with its remote.
     pub promisor: bool,
@@ -48,6 +51,8 @@ const HELD: u64 = 16 << 20;
 const MOST_REMOVED: usize = 10_000;
 /// Most paths of one object with matches: a few trees can stand for millions.
 const MOST_PLACES: usize = 10_000;
+/// Most matches in names.
+const MOST_NAMES: usize = 10_000;
 /// What is said of a place that a mark in a later commit covers.
 const AT_TIP: &str = "a comment at the end of the range";
 /// Most bytes of a commit.
@@ -75,6 +80,7 @@ pub fn scan_added(
         scratch: Scratch::default(),
         known: HashMap::new(),
         places: HashMap::new(),
+        named: 0,
         tip: BTreeMap::new(),
         outcome: AuditOutcome::default(),
     };
@@ -113,6 +119,8 @@ struct Scan<'s> {
     known: HashMap<Oid, Vec<Located>>,
     /// At how many paths an object with matches came up.
     places: HashMap<Oid, usize>,
+    /// How many matches names brought.
+    named: usize,
     /// What the last commit so far has at paths that changed, as far as there are matches in it.
     tip: BTreeMap<Vec<u8>, Oid>,
     outcome: AuditOutcome,
@@ -128,6 +136,13 @@ impl Scan<'_> {
                 break;
             }
             self.outcome.summary.files += 1;
+            if self.options.metadata && change.old.is_empty() {
+                for mut m in self.path_names(&change.path) {
+                    m.place.blob = Some(change.new);
+                    m.place.commit = addition.commit;
+                    matches.push(m);
+                }
+            }
             let known = self.known.get(&change.new);
             if known.is_some_and(|found| !found.is_empty()) && self.is_crowded(change.new) {
                 continue;
@@ -162,6 +177,9 @@ impl Scan<'_> {
         if self.options.metadata {
             for tag in &addition.tags {
                 matches.extend(self.text(*tag, Origin::Tag));
+            }
+            for name in &addition.refs {
+                matches.extend(self.names(name.as_bytes(), 0, Origin::Ref));
             }
         }
         if matches.is_empty() {
@@ -258,7 +276,9 @@ impl Scan<'_> {
         }
         let mut matches = std::mem::take(&mut self.outcome.matches);
         for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
-            if m.place.commit.is_some() && state.contains_key(&self.print_of(m)) {
+            // A name is no line of a file: no mark stands beside it.
+            let is_name = m.place.origin == Origin::Name;
+            if m.place.commit.is_some() && !is_name && state.contains_key(&self.print_of(m)) {
                 m.place.dropped = Some(Reason::Comment(AT_TIP.to_owned()).to_string());
             }
         }
@@ -384,6 +404,48 @@ impl Scan<'_> {
             Some(m)
         })
         .collect()
+    }
+
+    /// What the names on a path hold, each for itself as in an audit.
+    fn path_names(&mut self, path: &[u8]) -> Vec<BlobMatch> {
+        let ends = memchr::memchr_iter(b'/', path).chain([path.len()]);
+        let mut start = 0;
+        let mut matches = Vec::new();
+        for end in ends {
+            let to = path.get(..end).unwrap_or_default();
+            matches.extend(self.names(to, start, Origin::Name));
+            start = end + 1;
+        }
+        matches
+    }
+
+    /// What speaks for itself in a name, which stands in a path from an offset on to its end.
+    fn names(&mut self, path: &[u8], offset: usize, origin: Origin) -> Vec<BlobMatch> {
+        let (engine, settings) = (self.engine, &self.options.settings);
+        let name = path.get(offset..).unwrap_or_default();
+        let mut matches = in_name(
+            engine,
+            settings,
+            self.options.limits,
+            name,
+            &mut self.scratch,
+        )
+        .iter()
+        .filter_map(|found| in_path(engine, settings, found, path, offset, origin))
+        .collect::<Vec<_>>();
+        if matches.is_empty() {
+            return matches;
+        }
+        let room = MOST_NAMES.saturating_sub(self.named);
+        if self.named <= MOST_NAMES && matches.len() > room {
+            self.outcome.summary.gaps.push(Gap {
+                path: String::new(),
+                reason: format!("more than {MOST_NAMES} secrets in names: the rest is left out"),
+            });
+        }
+        self.named = self.named.saturating_add(matches.len());
+        matches.truncate(room);
+        matches
     }
 
     /// What is known of a commit's additions: when, and by whom.

@@ -11,7 +11,7 @@ use super::blob::{located, scan_whole};
 use super::join::{Located, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
-use super::{BlobMatch, Engine, Scratch};
+use super::{BlobMatch, Engine, Limits, Scratch, Settings};
 use crate::filter::Reason;
 use crate::history::{Attribution, Mailmap, Objects, Tip, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
@@ -47,10 +47,41 @@ pub(super) struct Names<'n> {
 }
 
 /// Finds what speaks for itself in a name.
-fn in_name(engine: &Engine, options: &AuditOptions, name: &[u8]) -> Vec<Located> {
-    let (limits, settings) = (options.limits, &options.settings);
-    let content = scan_whole(engine, name, (true, None), limits, &mut Scratch::default());
+pub(super) fn in_name(
+    engine: &Engine,
+    settings: &Settings,
+    limits: Limits,
+    name: &[u8],
+    scratch: &mut Scratch,
+) -> Vec<Located> {
+    let content = scan_whole(engine, name, (true, None), limits, scratch);
     located(engine, name, content, settings)
+}
+
+/// A match in a name that begins at an offset of a path.
+pub(super) fn in_path(
+    engine: &Engine,
+    settings: &Settings,
+    found: &Located,
+    path: &[u8],
+    offset: usize,
+    origin: Origin,
+) -> Option<BlobMatch> {
+    let moved = |at: Position| Position {
+        line: at.line,
+        column: at.column.saturating_add(offset as u32),
+    };
+    let spot = Spot {
+        start: moved(found.spot.start),
+        end: moved(found.spot.end),
+        span: Span {
+            start: found.spot.span.start + offset as u64,
+            end: found.spot.span.end + offset as u64,
+        },
+    };
+    let mut m = place(engine.rules(), &found.context, &spot, path, settings)?;
+    m.place.origin = origin;
+    Some(m)
 }
 
 impl Names<'_> {
@@ -59,7 +90,8 @@ impl Names<'_> {
         if !self.options.metadata {
             return Vec::new();
         }
-        let found = in_name(self.engine, self.options, name);
+        let (settings, limits) = (&self.options.settings, self.options.limits);
+        let found = in_name(self.engine, settings, limits, name, &mut Scratch::default());
         if found.is_empty() {
             return Vec::new();
         }
@@ -306,39 +338,21 @@ impl Reading<'_> {
         let all = self.names.iter().skip(first).take_while(same);
         let commit = unit.introductions.first().map(|(commit, _)| *commit);
         all.filter_map(|(_, _, found)| {
-            let mut m = self.in_text(found, &unit.path, slash, Origin::Name)?;
+            let settings = &self.options.settings;
+            let mut m = in_path(
+                self.engine,
+                settings,
+                found,
+                &unit.path,
+                slash,
+                Origin::Name,
+            )?;
             m.place.commit = commit;
             m.place.blob = unit.introductions.first().map(|(_, object)| *object);
             m.time = Some(self.time(commit));
             Some(m)
         })
         .collect()
-    }
-
-    /// A match in a name that begins at an offset of a path.
-    fn in_text(
-        &self,
-        found: &Located,
-        path: &[u8],
-        offset: usize,
-        origin: Origin,
-    ) -> Option<BlobMatch> {
-        let (rules, settings) = (self.engine.rules(), &self.options.settings);
-        let moved = |at: Position| Position {
-            line: at.line,
-            column: at.column.saturating_add(offset as u32),
-        };
-        let spot = Spot {
-            start: moved(found.spot.start),
-            end: moved(found.spot.end),
-            span: Span {
-                start: found.spot.span.start + offset as u64,
-                end: found.spot.span.end + offset as u64,
-            },
-        };
-        let mut m = place(rules, &found.context, &spot, path, settings)?;
-        m.place.origin = origin;
-        Some(m)
     }
 
     fn history(&mut self, attribution: &Attribution, units: &[usize]) -> History {
@@ -393,10 +407,13 @@ impl Reading<'_> {
 
     /// Secrets in the names of refs.
     pub(super) fn ref_names(&mut self) {
+        let (settings, limits) = (&self.options.settings, self.options.limits);
+        let mut scratch = Scratch::default();
         for tip in self.what.tips {
-            for found in in_name(self.engine, self.options, tip.name.as_bytes()) {
-                let path = tip.name.as_bytes();
-                let Some(mut m) = self.in_text(&found, path, 0, Origin::Ref) else {
+            let path = tip.name.as_bytes();
+            for found in in_name(self.engine, settings, limits, path, &mut scratch) {
+                let m = in_path(self.engine, settings, &found, path, 0, Origin::Ref);
+                let Some(mut m) = m else {
                     continue;
                 };
                 m.time = Some(i64::MAX);

@@ -344,6 +344,56 @@ fn audit_refuses_without_a_terminal() {
     assert!(run.err.contains("needs a terminal"), "{}", run.err);
 }
 
+#[test]
+fn the_configured_baseline_is_the_one_that_the_commands_write() {
+    let repo = Repo::new();
+    repo.write("keysweep.toml", "baseline = \"sec/more/bl.txt\"\n");
+    repo.commit_file("a.env", line(1));
+    let scan = || {
+        let mut scan = program();
+        Run::of(scan.current_dir(repo.path()).args(["scan", "."]))
+    };
+    assert!(scan().ends_with(2).err.contains("keysweep baseline create"));
+    let run = baseline(&repo.path(), &["create"]).ends_with(0);
+    assert!(
+        run.out.contains("sec/more/bl.txt: 1 finding"),
+        "{}",
+        run.out
+    );
+    assert!(!repo.path().join(FILE).exists());
+    scan().ends_with(0);
+    // From a folder below, and with what is new.
+    repo.commit_file("sub/b.env", line(2));
+    scan().ends_with(1);
+    let run = baseline(&repo.path().join("sub"), &["update"]).ends_with(0);
+    assert!(run.out.contains("1 added, 1 kept"), "{}", run.out);
+    scan().ends_with(0);
+    let text = repo.read("sec/more/bl.txt");
+    assert_eq!(entries(&String::from_utf8(text).unwrap()).len(), 2);
+    // A file that is named wins.
+    let file = repo.beside("other.txt");
+    baseline(
+        &repo.path(),
+        &["create", "--output", file.to_str().unwrap()],
+    )
+    .ends_with(0);
+    assert!(file.exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_configured_baseline_is_not_written_through_a_link_out_of_the_project() {
+    let repo = Repo::new();
+    repo.write("keysweep.toml", "baseline = \"sec/bl.txt\"\n");
+    repo.commit_file("a.env", line(1));
+    let outside = repo.beside("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, repo.path().join("sec")).unwrap();
+    let run = baseline(&repo.path(), &["create"]).ends_with(2);
+    assert!(run.err.contains("leads out of the project"), "{}", run.err);
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+}
+
 /// Runs the audit in a real terminal and types keys, one each time that it asks; gives the code and what was on the screen.
 #[cfg(target_os = "linux")]
 fn audit(folder: &Path, arguments: &[&str], keys: &str) -> (i32, String) {
@@ -451,6 +501,15 @@ fn audit_takes_one_key_a_decision_and_goes_on_where_it_stopped() {
     let (code, screen) = audit(tree.path(), &[], "");
     assert!(
         code == 0 && screen.contains("nothing left to decide"),
+        "{screen}"
+    );
+    // The configured file is the one that is gone through.
+    std::fs::create_dir(tree.path().join("sec")).unwrap();
+    std::fs::rename(tree.path().join(FILE), tree.path().join("sec/b.txt")).unwrap();
+    tree.write("keysweep.toml", "baseline = \"sec/b.txt\"\n");
+    let (code, screen) = audit(tree.path(), &[], "");
+    assert!(
+        code == 0 && screen.contains("sec/b.txt: nothing left to decide"),
         "{screen}"
     );
     // Everything again, and interrupted.

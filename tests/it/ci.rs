@@ -1268,3 +1268,40 @@ fn elsewhere_a_range_or_a_scope_is_needed() {
     assert_eq!(run(&["--range", "origin/main..origin/topic"]).0, 1);
     assert_eq!(run(&["--scope", "history"]).0, 1);
 }
+
+#[test]
+fn elsewhere_who_names_the_range_is_trusted() {
+    let repo = Repo::new();
+    repo.commit_file("README", "x\n");
+    let marked = line(&fake::github_pat(60));
+    let marked = format!("{}  # keysweep:allow\n", marked.trim_end());
+    repo.commit_file("marked.env", marked);
+    let other = fake::npm_token(61);
+    let toml = "[scan]\nexclude = [\"vendor\"]\n";
+    repo.write("keysweep.toml", toml);
+    repo.commit_file("vendor/a.env", line(&other));
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let ended = Command::new(env!("CARGO_BIN_EXE_keysweep"))
+            .arg("ci")
+            .args(arguments)
+            .current_dir(repo.path())
+            .env_clear()
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        (ended.status.code().unwrap(), said)
+    };
+    for scope in [["--range", "HEAD~2..HEAD"], ["--scope", "history"]] {
+        let (code, said) = run(&scope, &[]);
+        assert_eq!(code, 0, "{said}");
+        assert!(!said.contains("fork"), "{said}");
+        let (code, said) = run(&[&scope[..], &["--trust", "never"]].concat(), &[]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("as asked"), "{said}");
+        // In a service whose event is not known, the strictest reading stays.
+        let (code, said) = run(&scope, &[("GITLAB_CI", "true")]);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("comes from a fork"), "{said}");
+    }
+}

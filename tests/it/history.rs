@@ -1323,3 +1323,55 @@ fn a_long_history_ends_soon() {
     assert_eq!(finding["last_commit"]["id"], repo.id("main~1001"));
     assert_eq!(run.summary()["commits"], 3000);
 }
+
+#[test]
+fn names_of_files_that_are_added_are_scanned() {
+    let repo = Repo::new();
+    repo.commit_file("README", "x\n");
+    let (key, other) = (fake::github_pat(90), fake::github_pat(91));
+    let (file, folder) = (format!("{key}.txt"), format!("{other}/deep/a.txt"));
+    repo.write(&file, "hi\n");
+    repo.write(&folder, "hi\n");
+    repo.git(&["add", "-A"]);
+    let check = |run: Run, commit: Option<&str>| {
+        let run = run.ends_with(1);
+        let found = run.findings();
+        assert_eq!(found.len(), 2, "{}", run.out);
+        for finding in &found {
+            let place = &finding["places"][0];
+            assert_eq!(place["origin"], "name", "{}", run.out);
+            assert_eq!(place["commit"].as_str(), commit);
+        }
+        assert!(!run.out.contains(&key) && !run.out.contains(&other));
+    };
+    check(repo.keysweep(&["--staged"]), None);
+    repo.keysweep(&["--staged", "--no-metadata"]).ends_with(0);
+    let commit = repo.commit("names");
+    check(repo.keysweep(&["--range", "HEAD~1..HEAD"]), Some(&commit));
+    repo.keysweep(&["--range", "HEAD~1..HEAD", "--no-metadata"])
+        .ends_with(0);
+    // The name was there before: another content adds nothing.
+    repo.write(&file, "other\n");
+    repo.git(&["add", "-A"]);
+    repo.keysweep(&["--staged"]).ends_with(0);
+    repo.commit("content");
+    repo.keysweep(&["--range", "HEAD~1..HEAD"]).ends_with(0);
+    // A new name for an old content.
+    let third = fake::github_pat(92);
+    repo.git(&["mv", "README", &format!("{third}.md")]);
+    let run = repo.keysweep(&["--staged"]).ends_with(1);
+    assert_eq!(run.only_finding()["places"][0]["origin"], "name");
+}
+
+#[test]
+fn a_mark_in_a_file_does_not_cover_its_name() {
+    let repo = Repo::new();
+    repo.commit_file("README", "x\n");
+    let key = fake::github_pat(93);
+    repo.commit_file(
+        &format!("{key}.env"),
+        format!("TOKEN={key}  # keysweep:allow\n"),
+    );
+    let run = repo.keysweep(&["--range", "HEAD~1..HEAD"]).ends_with(1);
+    assert_eq!(run.only_finding()["places"][0]["origin"], "name");
+}

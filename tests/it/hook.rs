@@ -1150,3 +1150,120 @@ fn machine_formats_are_given_without_advice() {
     assert_eq!(lines[0]["rule"], "github-pat-classic");
     assert_eq!(lines[1]["kind"], "summary");
 }
+
+#[test]
+fn a_configured_format_does_not_change_what_a_hook_says() {
+    let site = Site::hooked();
+    site.repo
+        .write("keysweep.toml", "[report]\nformat = \"html\"\n");
+    let key = fake::github_pat(54);
+    site.stage("k.env", env(&key));
+    let blocked = site.commit().hides(&key);
+    let blocked = blocked.fails(1, &["k.env:1:7", "The commit is blocked"]);
+    assert!(!blocked.text.contains("<html"), "{}", blocked.text);
+    let mut command = site.command(&keysweep(), &site.repo.path());
+    command.env("KEYSWEEP_FORMAT", "json");
+    let run = command.args(["hook", "run", "pre-commit"]).output();
+    said(&run.unwrap()).fails(1, &["The commit is blocked"]);
+    // Other commands go by the file, and the command line by itself.
+    site.run(&["git", "--staged"]).fails(1, &["<html"]);
+    let json = site.run(&["hook", "run", "pre-commit", "--format", "json"]);
+    assert!(json.text.starts_with('['), "{}", json.text);
+}
+
+#[test]
+fn a_name_with_a_key_does_not_pass() {
+    let site = with_remote();
+    site.run(&["hook", "install"]).passes();
+    let key = fake::github_pat(55);
+    let file = format!("{key}.txt");
+    site.stage(&file, "hi\n");
+    site.commit()
+        .hides(&key)
+        .fails(1, &["in the name of a file", "another one: git mv"]);
+    site.git(&["mv", &file, "fine.txt"]).passes();
+    site.commit().passes();
+    // A branch of commits that the other side has, and one beside new commits.
+    site.git(&["push", "-q", "origin", "main"]).passes();
+    site.run(&["hook", "install", "-t", "pre-push"]).passes();
+    let to = format!("main:refs/heads/b-{key}");
+    let push = || site.git(&["push", "-q", "origin", &to]).hides(&key);
+    push().fails(1, &["in the name of a ref", "git branch -m"]);
+    unasked(&site, "more", "x\n");
+    push().fails(1, &["in the name of a ref", "git branch -m"]);
+    site.git(&["push", "-q", "origin", "main:refs/heads/good"])
+        .passes();
+    // Where it is there already it is nobody's news.
+    site.git(&["push", "-q", "--no-verify", "origin", &to])
+        .passes();
+    unasked(&site, "more", "y\n");
+    push().passes();
+    site.git(&["push", "-q", "origin", &format!(":refs/heads/b-{key}")])
+        .passes();
+}
+
+#[test]
+fn a_server_scans_the_names_of_refs() {
+    let (site, _) = with_server("server.git");
+    let key = fake::github_pat(56);
+    unasked(&site, "README", "x\n");
+    let to = format!("main:refs/heads/b-{key}");
+    // git's own lines have the name; the hook's have not.
+    let push = |to: &str| {
+        let mut said = site.git(&["push", "-q", "origin", to]);
+        let lines = said.text.lines();
+        let ours: Vec<&str> = lines.filter(|l| l.starts_with("remote: ")).collect();
+        said.text = ours.join("\n");
+        said.hides(&key)
+    };
+    // Before there is anything, and onto commits that are there.
+    push(&to).fails(1, &["in the name of a ref", "git branch -m"]);
+    push("main").passes();
+    let said = push(&to).fails(1, &["in the name of a ref", "git branch -m"]);
+    assert!(!said.text.contains("git rebase"), "{}", said.text);
+    push("main:refs/heads/good").passes();
+}
+
+#[test]
+fn a_server_advises_what_works_there() {
+    let (site, _) = with_server("server.git");
+    let key = fake::github_pat(57);
+    let push = || site.git(&["push", "-q", "origin", "main"]).hides(&key);
+    // The first push brings a first commit, which has nothing before it.
+    for before in [0, 1] {
+        if before == 1 {
+            site.repo.write("README", "x\n");
+        }
+        site.repo.write("k.env", env(&key));
+        site.git(&["add", "-Af"]).passes();
+        site.git(&["commit", "-qnm", "bring"]).passes();
+        let first = site.repo.id("HEAD");
+        unasked(&site, "more", format!("{before}\n"));
+        let rebase = if before == 0 {
+            "git rebase -i --root".to_owned()
+        } else {
+            format!("git rebase -i {}^", &first[..10])
+        };
+        let line = "above line 1 of k.env, in the same commit:";
+        let said = push().fails(1, &[&rebase, line, "# keysweep:allow github-pat-classic"]);
+        assert!(!said.text.contains(".keysweepignore"), "{}", said.text);
+        // What it gives helps.
+        let mark = said.text.lines().find(|l| l.contains("keysweep:allow"));
+        let mark = mark.unwrap().trim_start_matches("remote:").trim();
+        let parent = format!("{first}~{before}");
+        site.git(&["reset", "-q", "--soft", &parent]).passes();
+        site.repo.write("k.env", format!("{mark}\n{}", env(&key)));
+        site.git(&["add", "-Af"]).passes();
+        let amend: &[&str] = if before == 0 { &["--amend"] } else { &[] };
+        site.git(&[&["commit", "-qnm", "marked"], amend].concat())
+            .passes();
+        push().passes();
+        // The next round brings it where no mark is.
+        unasked(&site, "k.env", "gone\n");
+        push().passes();
+    }
+    let other = fake::github_pat(58);
+    unasked(&site, "k.json", format!("{{\"token\": \"{other}\"}}\n"));
+    let said = push().fails(1, &["for k.json only who runs the server can accept it:"]);
+    assert!(!said.text.contains(".keysweepignore"), "{}", said.text);
+}

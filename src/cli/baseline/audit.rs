@@ -63,7 +63,11 @@ pub(super) fn run(args: &AuditArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let what = args.what.configured(shared)?;
     let layout = Layout::of_paths(std::slice::from_ref(&what.path));
     let named = args.what.common.suppression.baseline.as_deref();
-    let path = suppression::baseline_path(named.or(shared.output.as_deref()), &layout)?;
+    let path = suppression::baseline_path(
+        named.or(shared.output.as_deref()),
+        &what.common.project,
+        &layout,
+    )?;
     let mut baseline = suppression::read_baseline(&path, true)?;
     baseline.complete(what.common.project.own_salt())?;
     let scanned = Scanned::of(&what, shared)?;

@@ -82,12 +82,12 @@ pub(super) enum Change {
 }
 
 impl Event {
-    /// Where nobody says anything.
-    pub(super) fn unknown() -> Self {
+    /// Where nobody says anything: in a service the strictest reading, elsewhere whoever names what is new is trusted.
+    pub(super) fn unknown(service: Service) -> Self {
         Self {
             name: "no event".to_owned(),
             change: Change::Everything,
-            stranger: true,
+            stranger: service != Service::None,
             notes: Vec::new(),
         }
     }

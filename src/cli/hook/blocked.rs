@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use keysweep::model::{Finding, Origin, Place, Severity};
+use keysweep::model::{Finding, Oid, Origin, Place, Severity};
 use keysweep::report::{Report, Reporter, Text, printable};
 
 use super::Kind;
@@ -22,6 +22,10 @@ const LABEL: usize = 15;
 /// The report of a hook.
 pub(super) struct Blocked<'h> {
     pub(super) kind: Kind,
+    /// Whether there is no working tree, so no file in which something could be accepted.
+    pub(super) is_bare: bool,
+    /// Whether a commit has no parents.
+    pub(super) is_root: &'h dyn Fn(Oid) -> bool,
     pub(super) allow_skip: bool,
     pub(super) common: &'h CommonArgs,
     /// What was scanned: `3 staged files`.
@@ -114,36 +118,75 @@ impl Blocked<'_> {
         match self.kind {
             Kind::PreCommit | Kind::PreMergeCommit => {
                 let places = findings.iter().flat_map(|f| counting(f));
-                let paths: BTreeSet<&[u8]> = places.map(|place| &*place.path).collect();
+                let (named, rest): (Vec<&Place>, Vec<&Place>) =
+                    places.partition(|place| place.origin == Origin::Name);
+                let paths: BTreeSet<&[u8]> = rest.iter().map(|place| &*place.path).collect();
                 let shown = paths.iter().take(PLACES);
                 let mut shown: Vec<String> =
                     shown.map(|path| word(&shown_path(report, path))).collect();
                 if paths.len() > PLACES {
                     shown.push("…".to_owned());
                 }
-                lines.push(format!("take it out, then: git add {}", shown.join(" ")));
+                if !shown.is_empty() {
+                    lines.push(format!("take it out, then: git add {}", shown.join(" ")));
+                }
+                if !named.is_empty() {
+                    lines.push("give what has it in its name another one: git mv".to_owned());
+                }
             }
             Kind::PrePush | Kind::PreReceive => {
-                lines.push(
-                    "out of the commit that brings it: one that deletes it later still".to_owned(),
-                );
-                lines.push("publishes it. git commit --amend, or further back:".to_owned());
-                let places = findings.iter().flat_map(|f| counting(f));
-                let mut commits: Vec<String> = Vec::new();
-                for commit in places.filter_map(|place| place.commit) {
-                    let id = commit.to_string();
-                    let short = id.get(..10).unwrap_or(&id).to_owned();
-                    if !commits.contains(&short) {
-                        commits.push(short);
-                    }
+                let ways = self.rewrite(findings);
+                if !ways.is_empty() {
+                    lines.push(
+                        "out of the commit that brings it: one that deletes it later still"
+                            .to_owned(),
+                    );
+                    lines.push("publishes it. git commit --amend, or further back:".to_owned());
+                    lines.extend(ways);
                 }
-                for commit in commits.iter().take(PLACES) {
-                    lines.push(format!("  git rebase -i {commit}^"));
+                let has = |origin| {
+                    let mut places = findings.iter().flat_map(|f| counting(f));
+                    places.any(|place| place.origin == origin)
+                };
+                if has(Origin::Tag) {
+                    lines.push("out of the tag's message: git tag -f -a".to_owned());
+                }
+                if has(Origin::Ref) {
+                    lines.push("out of the name: git branch -m, or another tag".to_owned());
+                }
+                if lines.is_empty() {
+                    lines.push("out of what is pushed".to_owned());
                 }
             }
         }
         lines.push("a key that anyone else has seen must be rotated, too".to_owned());
         lines
+    }
+
+    /// Commands that lead to the commits which bring secrets.
+    fn rewrite(&self, findings: &[&Finding]) -> Vec<String> {
+        let mut commands = Vec::new();
+        for finding in findings {
+            let first = finding.history.as_ref().and_then(|h| h.first.as_ref());
+            let first = first.map(|commit| commit.id);
+            let rewritten =
+                counting(finding).filter(|p| !matches!(p.origin, Origin::Tag | Origin::Ref));
+            for commit in rewritten.filter_map(|place| place.commit.or(first)) {
+                let command = if (self.is_root)(commit) {
+                    "  git rebase -i --root".to_owned()
+                } else {
+                    let id = commit.to_string();
+                    format!("  git rebase -i {}^", id.get(..10).unwrap_or(&id))
+                };
+                if !commands.contains(&command) {
+                    commands.push(command);
+                }
+                if commands.len() == PLACES {
+                    return commands;
+                }
+            }
+        }
+        commands
     }
 
     /// The lines to paste, for each place.
@@ -157,12 +200,14 @@ impl Blocked<'_> {
         for (finding, place) in all.iter().take(PLACES) {
             let path = shown_path(report, &place.path);
             let staged = matches!(self.kind, Kind::PreCommit | Kind::PreMergeCommit);
-            let comment = (staged && place.origin == Origin::Content)
+            let comment = ((staged || self.is_bare) && place.origin == Origin::Content)
                 .then(|| accepting(&String::from_utf8_lossy(&place.path), &finding.rule))
                 .flatten();
             match comment {
                 Some(comment) => {
-                    lines.push(format!("above line {} of {path}:", place.start.line));
+                    let inside = if staged { "" } else { ", in the same commit" };
+                    let line = place.start.line;
+                    lines.push(format!("above line {line} of {path}{inside}:"));
                     lines.push(format!("  {}", printable(&comment)));
                 }
                 None => {
@@ -173,8 +218,21 @@ impl Blocked<'_> {
             }
         }
         for (print, path) in ignored {
-            let path = if path.is_empty() { "that" } else { &path };
-            lines.push(format!("for {path} in .keysweepignore:"));
+            let path = if path.is_empty() {
+                "the message"
+            } else {
+                &path
+            };
+            // Without a working tree there is no .keysweepignore that counts.
+            lines.push(match self.kind {
+                Kind::PreReceive if self.is_bare => {
+                    format!("for {path} only who runs the server can accept it:")
+                }
+                _ if self.is_bare => {
+                    format!("for {path} only a baseline counts here (--baseline FILE):")
+                }
+                _ => format!("for {path} in .keysweepignore:"),
+            });
             lines.push(format!("  {print}"));
         }
         if all.len() > PLACES {

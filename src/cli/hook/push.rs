@@ -108,6 +108,9 @@ pub(super) struct Brought {
     pub(super) tags: Vec<Oid>,
     /// Files that refs name themselves, without a commit: rare.
     pub(super) files: Vec<Oid>,
+    /// Names of refs that the other side has not, but for those in `tips` where it has no commit at all: these are audited
+    /// with their names.
+    pub(super) names: Vec<String>,
     /// Commits that the other side has.
     pub(super) bases: Vec<Oid>,
 }
@@ -141,6 +144,10 @@ impl Brought {
             let peeled = peel(db, new)
                 .with_context(|| format!("{}: cannot be scanned", printable(&update.name)))?;
             all.tags.extend(peeled.tags);
+            let is_audited = peeled.kind == ObjectKind::Commit && all.bases.is_empty();
+            if update.old.is_none() && !is_audited {
+                all.names.push(update.name.clone());
+            }
             match peeled.kind {
                 ObjectKind::Commit => {
                     if all.bases.binary_search(&peeled.target).is_err() {
@@ -171,7 +178,8 @@ impl Brought {
 
     /// Whether there is nothing in it to scan.
     pub(super) fn is_empty(&self) -> bool {
-        self.tips.is_empty() && self.tags.is_empty() && self.files.is_empty()
+        let has_objects = !self.tips.is_empty() || !self.tags.is_empty() || !self.files.is_empty();
+        !has_objects && self.names.is_empty()
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::bail;
 
 use keysweep::history::{
-    Change, Refs, Repo, Revisions, Staged, Tip, range_to, refs, staged, staged_on,
+    Change, Refs, Repo, Revisions, Staged, Tip, parse, range_to, refs, staged, staged_on,
 };
 use keysweep::model::{Gap, Observer, Oid, SkipKind, Stage};
 use keysweep::pack::{self, Db};
@@ -53,7 +53,12 @@ pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
             file.display()
         );
     }
-    let (common, shared) = &project::of_tree(repo.work_tree.as_deref(), &args.common, shared)?;
+    let (common, mut shared) = project::of_tree(repo.work_tree.as_deref(), &args.common, shared)?;
+    // A format that files or the environment name is for reports; what stops somebody's commit is for people.
+    if !shared.given.format {
+        "text".clone_into(&mut shared.format);
+    }
+    let (common, shared) = (&common, &shared);
     let (db, errors) = repo.objects();
     let job = Job {
         args,
@@ -196,7 +201,7 @@ impl Job<'_> {
         let mut additions = Vec::new();
         let mut gaps = Vec::new();
         let mut whole = Vec::new();
-        let name;
+        let mut name;
         if brought.bases.is_empty() && !brought.tips.is_empty() {
             name = "the whole history that is pushed".to_owned();
             let tips = brought.tips.into_iter();
@@ -211,6 +216,7 @@ impl Job<'_> {
                 changes: commit.changes,
                 removed: commit.removed,
                 tags: Vec::new(),
+                refs: Vec::new(),
             }));
         }
         let file = |id: Oid| Change {
@@ -224,12 +230,16 @@ impl Job<'_> {
             && brought.tags.is_empty()
             && brought.files.is_empty()
         {
-            return Ok(Plan::Empty(NOTHING_NEW));
+            if brought.names.is_empty() {
+                return Ok(Plan::Empty(NOTHING_NEW));
+            }
+            name = counted(brought.names.len(), "name of a ref", "names of refs");
         }
-        if !brought.tags.is_empty() || !brought.files.is_empty() {
+        if !brought.tags.is_empty() || !brought.files.is_empty() || !brought.names.is_empty() {
             additions.push(Addition {
                 changes: brought.files.into_iter().map(file).collect(),
                 tags: brought.tags,
+                refs: brought.names,
                 ..Addition::default()
             });
         }
@@ -330,8 +340,15 @@ impl Job<'_> {
         if self.shared.format != "text" {
             return finish::run(&engine, results, common, self.shared);
         }
+        let is_root = |id: Oid| {
+            let stored = self.db.find(&id, git::MEMORY).ok().flatten();
+            let commit = stored.and_then(|stored| parse(id, &stored.bytes));
+            commit.is_some_and(|commit| commit.parents.is_empty())
+        };
         let reporter = Blocked {
             kind: args.kind,
+            is_bare: self.repo.work_tree.is_none(),
+            is_root: &is_root,
             allow_skip: args.allow_skip,
             common,
             scanned: &what.name,
