@@ -613,7 +613,28 @@ fn init_writes_once_and_what_it_writes_is_right() {
     // Nothing of an event is pasted into a script.
     assert!(workflow.contains("run: keysweep ci"), "{workflow}");
     assert!(!workflow.contains("${{"), "{workflow}");
-    at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(0);
+    // Whoever commits it as it stands would get a red job: both say so.
+    assert!(
+        workflow.contains("# Works once this version is published"),
+        "{workflow}"
+    );
+    assert!(
+        run.err.contains("until then put in its place"),
+        "{}",
+        run.err
+    );
+    let run = at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(0);
+    assert!(
+        run.err.contains("until then put in its place"),
+        "{}",
+        run.err
+    );
+    let job = String::from_utf8(repo.read(".gitlab/keysweep.yml")).unwrap();
+    assert!(
+        job.contains("# Works once this version is published")
+            && job.contains("lists `stages` of its own"),
+        "{job}"
+    );
     assert_eq!(
         repo.read(".gitlab-ci.yml"),
         b"include:\n  - local: .gitlab/keysweep.yml\n"

@@ -53,7 +53,12 @@ pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
             file.display()
         );
     }
-    let (common, shared) = &project::of_tree(repo.work_tree.as_deref(), &args.common, shared)?;
+    let (common, mut shared) = project::of_tree(repo.work_tree.as_deref(), &args.common, shared)?;
+    // A project's format is that of its reports; whoever is held up by a hook reads text.
+    if !shared.given.format {
+        "text".clone_into(&mut shared.format);
+    }
+    let (common, shared) = (&common, &shared);
     let (db, errors) = repo.objects();
     let job = Job {
         args,
