@@ -144,12 +144,12 @@ pub struct Selection {
 #[non_exhaustive]
 pub enum Error {
     /// A rule file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {reason}; name a rule file, or a folder of them")]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A rule file is wrong.
     #[error(transparent)]
@@ -689,7 +689,7 @@ fn check_loaded(path: &str, spec: &RuleSpec) -> Result<(), Error> {
 fn read_files(path: &Path) -> Result<Vec<(String, RuleFile)>, Error> {
     let fail = |path: &Path| {
         let path = path.to_path_buf();
-        move |source| Error::Read { path, source }
+        move |reason| Error::Read { path, reason }
     };
     let mut paths = Vec::new();
     if fs::metadata(path).map_err(fail(path))?.is_dir() {

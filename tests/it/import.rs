@@ -502,6 +502,16 @@ fn a_detector_of_trufflehog_means_our_rules_for_the_same_kind() {
 }
 
 #[test]
+fn a_dash_as_output_is_standard_output() {
+    let tree = Tree::new().with(".gitleaksignore", "a.txt:github-pat:1\n");
+    let run = tree
+        .run(&["import", "gitleaks", "--output", "-"])
+        .ends_with(0);
+    assert_eq!(tables(&written(&run), "allow").len(), 1);
+    assert!(!tree.path().join("-").exists());
+}
+
+#[test]
 fn hostile_files_get_an_answer() {
     let tree = Tree::new();
     let nested = format!(

@@ -239,7 +239,7 @@ fn unused_suppressions_are_named() {
         )
         .with(
             "b.py",
-            format!("t = '{token}'  # keysweep:allow=npm-token\n"),
+            format!("t = '{token}'  # keysweep:allow=npm-access-token\n"),
         )
         .with("c/.keysweepignore", "none\n")
         .with(".keysweepignore", "b.py\nd.py\ne.py # expires=2020-01-01\n");

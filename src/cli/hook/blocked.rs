@@ -173,8 +173,11 @@ impl Blocked<'_> {
             }
         }
         for (print, path) in ignored {
-            let path = if path.is_empty() { "that" } else { &path };
-            lines.push(format!("for {path} in .keysweepignore:"));
+            lines.push(if path.is_empty() {
+                "in .keysweepignore:".to_owned()
+            } else {
+                format!("for {path} in .keysweepignore:")
+            });
             lines.push(format!("  {print}"));
         }
         if all.len() > PLACES {
