@@ -108,15 +108,24 @@ struct NoteArgs {
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
     /// The last day on which they hold, such as 2027-01-31
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     expires: Option<Date>,
     /// Why they are accepted
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
+fn day(text: &str) -> Result<Date, &'static str> {
+    text.parse().map_err(|_| "write a day such as 2027-01-31")
+}
+
 impl NoteArgs {
     fn note(&self) -> anyhow::Result<Note> {
+        if let (Some(day), Some(today)) = (self.expires, suppression::today())
+            && day < today
+        {
+            bail!("--expires {day} is over already; write a day to come, such as 2027-01-31");
+        }
         let one_word = |text: &String| !text.is_empty() && !text.contains(char::is_whitespace);
         if !self.owner.iter().all(one_word) {
             bail!("--owner takes one word, such as a team's or a person's name");

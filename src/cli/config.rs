@@ -94,6 +94,11 @@ fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
         let Checked { file, shown, .. } = checked;
         let unknown = unknown_rules(file, shown, &rules);
         let right = unknown.is_empty();
+        let idle = idle_keys(&checked.path, file, named);
+        let unused = idle.len();
+        for (key, line, why) in idle {
+            lines.push(format!("{shown}:{line}: {key} {why}"));
+        }
         wrong.extend(unknown.iter().map(ToString::to_string));
         if let Some(at) = &file.baseline {
             let folder = checked.path.parent().unwrap_or(Path::new(""));
@@ -110,7 +115,7 @@ fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
                 ));
             }
         }
-        if right {
+        if right && unused == 0 {
             lines.push(format!("{shown}: right{}", contents(file)));
         }
     }
@@ -126,6 +131,38 @@ fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
     } else {
         Exit::Trouble
     })
+}
+
+/// The keys that do nothing where the file stands: name, line and why. `named` is what is checked.
+fn idle_keys(
+    path: &Path,
+    file: &ConfigFile,
+    named: &Path,
+) -> Vec<(&'static str, u32, &'static str)> {
+    let folder = path.canonicalize().ok();
+    let folder = folder.as_deref().and_then(Path::parent);
+    let is_tree = path.file_name().is_some_and(|name| name == NAME)
+        && user_file().is_none_or(|user| user != path);
+    let (Some(folder), true) = (folder, is_tree) else {
+        return Vec::new();
+    };
+    let root = above(folder).0;
+    let top = match named.canonicalize() {
+        Ok(checked) if checked.is_dir() => checked,
+        _ => root.clone(),
+    };
+    let deeper = folder != top && folder.starts_with(&top);
+    let in_root = |key: &str| matches!(key, "fingerprint_salt" | "baseline");
+    let keys = file.run_wide().into_iter();
+    keys.filter_map(|(key, line)| {
+        if in_root(key) && folder != root {
+            let why = "counts only in the file at the project's root, and is not used";
+            return Some((key, line, why));
+        }
+        let why = "counts only at the top of what is scanned: for a scan of the folders above it is not used";
+        deeper.then_some((key, line, why))
+    })
+    .collect()
 }
 
 fn contents(file: &ConfigFile) -> String {
@@ -203,6 +240,10 @@ fn files_around(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn show(args: &ScanArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    let gone = |path: &&PathBuf| path.as_os_str() != "-" && path.symlink_metadata().is_err();
+    if let Some(path) = args.paths.iter().find(gone) {
+        bail!("{}: no such file or folder", shown(path));
+    }
     let (args, effective) = project::of_scan(args, shared)?;
     let project = &args.common.project;
     // What would be refused by a scan is refused here, too.

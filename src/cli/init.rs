@@ -96,16 +96,17 @@ fn ask(
     answers: &mut dyn BufRead,
     questions: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut answer = |question: &str| -> io::Result<String> {
+    // Nothing where the answers are over.
+    let mut answer = |question: &str| -> io::Result<Option<String>> {
         write!(questions, "{question} ")?;
         questions.flush()?;
         let mut line = String::new();
-        answers.read_line(&mut line)?;
-        Ok(line.trim().to_ascii_lowercase())
+        let read = answers.read_line(&mut line)?;
+        Ok((read > 0).then(|| line.trim().to_ascii_lowercase()))
     };
     if root.join(".git").exists() {
         let yes = answer("Check each commit with a hook? [y/N]")?;
-        wanted.hook = matches!(&*yes, "y" | "yes");
+        wanted.hook = matches!(yes.as_deref(), Some("y" | "yes"));
     }
     let at = |path: &str| root.join(path).exists();
     let likely = if at(".github") {
@@ -120,12 +121,17 @@ fn ask(
         Some(Service::Gitlab) => "Write a CI workflow? [github/GITLAB/n]",
         None => "Write a CI workflow? [github/gitlab/N]",
     };
-    wanted.ci = match &*answer(question)? {
-        "" => likely,
-        "y" | "yes" => likely.or(Some(Service::Github)),
-        "github" => Some(Service::Github),
-        "gitlab" => Some(Service::Gitlab),
-        _ => None,
+    let mut question = question.to_owned();
+    wanted.ci = loop {
+        match (answer(&question)?.as_deref(), likely) {
+            (None | Some(""), _) => break likely,
+            // Only where a service was proposed is it clear which one is meant.
+            (Some("y" | "yes"), Some(service)) => break Some(service),
+            (Some("github"), _) => break Some(Service::Github),
+            (Some("gitlab"), _) => break Some(Service::Gitlab),
+            (Some("n" | "no"), _) => break None,
+            _ => "For which service? Type github, gitlab or n:".clone_into(&mut question),
+        }
     };
     Ok(())
 }
@@ -236,6 +242,10 @@ fn write_workflow(root: &Path, service: Service, shared: &Shared) -> anyhow::Res
     let written = create(&root.join(file), &text)?;
     if written {
         say(shared, &format!("wrote {}", name(root, file)));
+        say(
+            shared,
+            "its line with `cargo install` works once this version is published on crates.io; until then put in its place how keysweep comes to your runners, for example: cargo install --locked --git ADDRESS-OF-YOUR-COPY",
+        );
     } else {
         let there = name(root, file);
         say(
@@ -287,10 +297,17 @@ jobs:
         with:
           fetch-depth: 0 # what is new shows only beside what was there
           persist-credentials: false
+      # Works once this version is published on crates.io. Until then, install from a copy of the repository that your
+      # runners can reach: cargo install --locked --git ADDRESS keysweep
       - name: Install keysweep
         run: cargo install --locked --version {version} keysweep
       - name: Scan
-        run: keysweep ci
+        run: keysweep ci --reports keysweep-reports
+      # To have findings under Security, Code scanning, too: these lines, and `security-events: write` under permissions.
+      # - uses: github/codeql-action/upload-sarif@v4
+      #   if: always() && !github.event.pull_request.head.repo.fork
+      #   with:
+      #     sarif_file: keysweep-reports/report.sarif
 "#
     )
 }
@@ -300,7 +317,7 @@ fn gitlab_job() -> String {
     format!(
         r#"# Looks for exposed keys in what a merge request or a push adds, and in the whole history on a schedule.
 keysweep:
-  stage: test
+  stage: test # where .gitlab-ci.yml lists `stages` of its own, write one of those
   image: rust:1
   variables:
     GIT_DEPTH: "0" # what is new shows only beside what was there
@@ -310,6 +327,8 @@ keysweep:
       when: never
     - when: on_success
   script:
+    # Works once this version is published on crates.io. Until then, install from a copy of the repository that your
+    # runners can reach: cargo install --locked --git ADDRESS keysweep
     - cargo install --locked --version {version} keysweep
     - keysweep ci
   artifacts:
@@ -365,6 +384,28 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_to_a_choice_is_asked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let bare = InitArgs {
+            folder: folder.path().to_owned(),
+            hook: false,
+            ci: None,
+        };
+        for (typed, ci) in [
+            ("y\ngitlab\n", Some(Service::Gitlab)),
+            ("yes\nn\n", None),
+            ("y\n", None),
+        ] {
+            let (mut wanted, mut asked) = (bare.clone(), Vec::new());
+            let root = folder.path();
+            ask(&mut wanted, root, &mut typed.as_bytes(), &mut asked).unwrap();
+            assert_eq!(wanted.ci, ci, "{typed:?}");
+            let asked = String::from_utf8(asked).unwrap();
+            assert!(asked.contains("For which service?"), "{asked}");
+        }
+    }
+
+    #[test]
     fn questions_follow_what_is_there() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(".git")).unwrap();
@@ -379,6 +420,8 @@ mod tests {
             ("\nn\n", false, None),
             ("no\ngitlab\n", false, Some(Service::Gitlab)),
             ("", false, Some(Service::Github)),
+            ("\ny\n", false, Some(Service::Github)),
+            ("\nwhat\nno\n", false, None),
         ] {
             let (mut wanted, mut asked) = (bare.clone(), Vec::new());
             ask(

@@ -59,6 +59,8 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     args.shared.given = project::Given::of(&matches);
+    // `-` is standard output, where reports go anyway.
+    args.shared.output = args.shared.output.filter(|path| path.as_os_str() != "-");
     match perform(args) {
         Ok(exit) => exit.into(),
         Err(error) => {

@@ -782,6 +782,12 @@ fn settle_rules(
     let mut lists = vec![("--rules".to_owned(), paths(&selection.rules))];
     if let Some(list) = std::env::var_os("KEYSWEEP_RULES").filter(|list| !list.is_empty()) {
         let more: Vec<PathBuf> = std::env::split_paths(&list).collect();
+        if let Some((path, error)) = more.iter().find_map(|p| Some((p, fs::metadata(p).err()?))) {
+            bail!(
+                "KEYSWEEP_RULES names {}: {error}; write rule files or folders of them",
+                path.display()
+            );
+        }
         lists.push(("KEYSWEEP_RULES".to_owned(), paths(&more)));
         selection.rules.extend(more);
     }
@@ -1304,8 +1310,7 @@ impl Project {
 pub(crate) fn unknown_rules(file: &ConfigFile, shown: &str, rules: &RuleSet) -> Vec<FileError> {
     let disabled = file.rules.disable.iter().map(|at| (&at.value, at.line));
     let enabled = file.rules.enable.iter().map(|at| (&at.value, at.line));
-    let allowed = file.allow.iter();
-    let allowed = allowed.flat_map(|entry| entry.rules.iter().map(|id| (id, entry.line)));
+    let allowed = file.allowed_rules.iter().map(|at| (&at.value, at.line));
     let named = disabled.chain(enabled).chain(allowed);
     named
         .filter_map(|(id, line)| {

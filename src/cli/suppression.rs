@@ -330,6 +330,12 @@ fn project_file(root: &Path, path: &str, most: u64) -> anyhow::Result<Option<Vec
             return Ok(None);
         }
     }
+    // As for keysweep.toml: no link is followed, and nobody is to think that one was.
+    if full.is_symlink() {
+        bail!(
+            "{path}: is a symbolic link; put a regular file there, or leave it out with --no-repo-config"
+        );
+    }
     // What may not be read is a gap of the scan already.
     let Ok(content) = open_regular(&full, false) else {
         return Ok(None);

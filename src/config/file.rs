@@ -40,6 +40,8 @@ pub struct ConfigFile {
     pub own_rules: Option<At<RuleFile>>,
     /// `[[allow]]`.
     pub allow: Vec<AllowEntry>,
+    /// The rules that `[[allow]]` names, each with its line.
+    pub allowed_rules: Vec<At<String>>,
 }
 
 /// `[scan]`: what is scanned. Globs are relative to the file's folder.
@@ -171,8 +173,8 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
     if let Some(scan) = root.table("scan", "[scan]") {
         scan.known(&["include", "exclude", "max_size", "no_ignore", "threads"]);
         file.scan = ScanKeys {
-            include: scan.list("include", false, glob),
-            exclude: scan.list("exclude", false, glob),
+            include: scan.list("include", glob),
+            exclude: scan.list("exclude", glob),
             max_size: scan.value(
                 "max_size",
                 "a number of bytes, or such as \"10M\"",
@@ -216,10 +218,10 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
     if let Some(rules) = root.table("rules", "[rules]") {
         rules.known(&["files", "no_builtin", "enable", "disable"]);
         file.rules = RulesKeys {
-            files: rules.list("files", false, inside),
+            files: rules.list("files", inside),
             no_builtin: rules.switch("no_builtin"),
-            enable: rules.list("enable", false, |_| Ok(())),
-            disable: rules.list("disable", false, |_| Ok(())),
+            enable: rules.list("enable", |_| Ok(())),
+            disable: rules.list("disable", |_| Ok(())),
         };
     }
     file.own_rules = own_rules(&root);
@@ -228,6 +230,7 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
         let line = source.line(span.start);
         let before = source.errors.borrow().len();
         let entry = entry(&table, source.path, line, &regexes);
+        file.allowed_rules.extend(rules_in(&table));
         let limits = [
             &entry.paths,
             &entry.path_regexes,
@@ -246,6 +249,25 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
     file
 }
 
+/// The rules of an entry; what is wrong with the list is told where the entry is read.
+fn rules_in(table: &Table<'_>) -> Vec<At<String>> {
+    let Some(value) = table.table.get("rule") else {
+        return Vec::new();
+    };
+    let one = std::slice::from_ref(value);
+    let items = match value.get_ref() {
+        DeValue::Array(items) => items,
+        _ => one,
+    };
+    let texts = items.iter().filter_map(|item| {
+        Some(At {
+            value: item.get_ref().as_str()?.to_owned(),
+            line: table.source.line(item.span().start),
+        })
+    });
+    texts.collect()
+}
+
 fn entry(table: &Table<'_>, file: &str, line: u32, regexes: &Cell<usize>) -> AllowEntry {
     table.known(&[
         "rule",
@@ -261,7 +283,7 @@ fn entry(table: &Table<'_>, file: &str, line: u32, regexes: &Cell<usize>) -> All
         "expires",
     ]);
     let plain = |key: &str, check: &dyn Fn(&str) -> Result<(), String>| -> Vec<String> {
-        let list = table.list(key, true, check);
+        let list = table.list(key, check);
         list.into_iter().map(|at| at.value).collect()
     };
     let regex = |text: &str| {

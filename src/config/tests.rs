@@ -124,11 +124,15 @@ fn each_mistake_names_its_line_and_the_mend() {
             "unknown key `exlude` in [scan]; did you mean `exclude`?",
         ),
         ("zzzzzz = 1", 1, "known are fingerprint_salt, baseline"),
-        ("[scan]\n\nexclude = \"a\"", 3, "write a list of texts"),
+        (
+            "[scan]\n\nexclude = 3",
+            3,
+            "write a text in quotes, or a list",
+        ),
         (
             "[scan]\nexclude = [1]",
             2,
-            "is integer; write a list of texts",
+            "is integer; write a text in quotes, or a list of them",
         ),
         ("[scan]\nexclude = [\"[\"]", 2, "is no glob"),
         ("[scan]\nexclude = [\"\"]", 2, "fill it in, or leave it out"),

@@ -157,24 +157,19 @@ impl<'s> Table<'s> {
         })
     }
 
-    /// A list of texts; where `one`, a single text counts as a list of one.
+    /// A list of texts; a single text counts as a list of one.
     pub(super) fn list(
         &self,
         key: &str,
-        one: bool,
         check: impl Fn(&str) -> Result<(), String>,
     ) -> Vec<At<String>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
-        let wanted = if one {
-            "a text in quotes, or a list of them"
-        } else {
-            "a list of texts, such as [\"…\"]"
-        };
+        let wanted = "a text in quotes, or a list of them";
         let single = std::slice::from_ref(value);
         let items: &[Spanned<DeValue<'_>>] = match value.get_ref() {
-            DeValue::String(_) if one => single,
+            DeValue::String(_) => single,
             DeValue::Array(items) => items,
             _ => {
                 self.wrong(key, value, wanted);

@@ -57,6 +57,137 @@ const DETECT_SECRETS: &[(&str, &[&str])] = &[
     ("TwilioKeyDetector", &["twilio-"]),
 ];
 
+/// Our rules for what TruffleHog names so, whatever the case: ids, or beginnings of ids that end in `-`. `None` for a
+/// detector that the table does not know, empty where we have no rule for the kind.
+pub(super) fn trufflehog(name: &str) -> Option<&'static [&'static str]> {
+    TRUFFLEHOG
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, ids)| *ids)
+}
+
+#[rustfmt::skip]
+const TRUFFLEHOG: &[(&str, &[&str])] = &[
+    ("AirtableApiKey", &["airtable-api-key"]),
+    ("AirtablePersonalAccessToken", &["airtable-pat"]),
+    ("AlgoliaAdminKey", &["algolia-admin-key", "algolia-api-key"]),
+    ("Alibaba", &["alibaba-"]),
+    ("Anthropic", &["anthropic-"]),
+    ("ArtifactoryAccessToken", &["artifactory-"]),
+    ("AsanaOauth", &[]),
+    ("AsanaPersonalAccessToken", &["asana-"]),
+    ("Auth0ManagementApiToken", &["auth0-management-token"]),
+    ("Auth0oauth", &["auth0-client-secret"]),
+    ("AWS", &["aws-access-key-id", "aws-secret-access-key", "aws-secret-access-key-after-id", "aws-secret-access-key-before-id"]),
+    ("AWSAppSync", &["aws-appsync-api-key"]),
+    ("AWSSessionKey", &["aws-session-token", "aws-session-token-assigned"]),
+    ("Azure", &["azure-entra-client-secret", "azure-entra-client-secret-7q"]),
+    ("AzureCosmosDBKeyIdentifiable", &["azure-cosmosdb-key", "azure-cosmosdb-key-identifiable"]),
+    ("AzureDevopsPersonalAccessToken", &["azure-devops-"]),
+    ("AzureFunctionKey", &["azure-functions-key"]),
+    ("AzureOpenAI", &["azure-openai-"]),
+    ("AzureSasToken", &["azure-sas-url"]),
+    ("AzureSearchAdminKey", &["azure-search-key"]),
+    ("AzureSearchQueryKey", &["azure-search-key"]),
+    ("AzureStorage", &["azure-storage-"]),
+    ("BitbucketAppPassword", &["bitbucket-app-password"]),
+    ("BraintreePayments", &["braintree-"]),
+    ("Buildkite", &["buildkite-"]),
+    ("Circle", &["circleci-"]),
+    ("CloudflareApiToken", &["cloudflare-account-api-token", "cloudflare-api-token-legacy", "cloudflare-user-api-token"]),
+    ("CloudflareCaKey", &["cloudflare-origin-ca-key"]),
+    ("CloudflareGlobalApiKey", &["cloudflare-global-api-key", "cloudflare-global-api-key-legacy"]),
+    ("Confluent", &["confluent-"]),
+    ("ContentfulPersonalAccessToken", &["contentful-pat"]),
+    ("DatabricksToken", &["databricks-"]),
+    ("DatadogToken", &["datadog-"]),
+    ("DigitalOceanToken", &["digitalocean-"]),
+    ("DigitalOceanV2", &["digitalocean-"]),
+    ("DiscordBotToken", &["discord-bot-token"]),
+    ("DiscordWebhook", &["discord-webhook"]),
+    ("Docker", &["credential-file-docker-auth", "credential-file-docker-identity-token"]),
+    ("Dockerhub", &["dockerhub-"]),
+    ("Doppler", &["doppler-"]),
+    ("Dropbox", &["dropbox-"]),
+    ("DynatraceToken", &["dynatrace-"]),
+    ("FastlyPersonalToken", &["fastly-"]),
+    ("FigmaPersonalAccessToken", &["figma-"]),
+    ("FlyIO", &["flyio-"]),
+    ("FTP", &["web-auth-service-url"]),
+    ("GCP", &["gcp-service-account-key", "gcp-service-account-key-sorted"]),
+    ("GCPApplicationDefaultCredentials", &["gcp-adc-refresh-token"]),
+    ("Github", &["github-installation-token", "github-installation-token-stateless", "github-legacy-token", "github-legacy-token-in-url", "github-oauth-token", "github-pat-classic", "github-pat-fine-grained", "github-refresh-token", "github-user-to-server-token"]),
+    ("GitHubApp", &[]),
+    ("GitHubOauth2", &["github-oauth-client-secret"]),
+    ("Gitlab", &["gitlab-"]),
+    ("GitlabOauth2", &["gitlab-oauth-secret"]),
+    ("GoogleApiKey", &["gcp-api-key"]),
+    ("GoogleOauth2", &["gcp-oauth-access-token", "gcp-oauth-refresh-token"]),
+    ("Grafana", &["grafana-api-key", "grafana-cloud-token"]),
+    ("GrafanaServiceAccount", &["grafana-service-account-token"]),
+    ("HashiCorpVaultAuth", &["vault-approle-role-id", "vault-approle-secret-id"]),
+    ("HashiCorpVaultToken", &["vault-batch-token", "vault-legacy-token", "vault-recovery-token", "vault-service-token"]),
+    ("Heroku", &["heroku-"]),
+    ("HuggingFace", &["huggingface-"]),
+    ("JDBC", &["database-url-jdbc", "database-url-jdbc-oracle"]),
+    ("JiraToken", &["atlassian-"]),
+    ("JWT", &["web-token-jwt", "web-token-jwt-base64"]),
+    ("Langfuse", &["langfuse-"]),
+    ("LangSmith", &["langchain-langsmith-"]),
+    ("LaunchDarkly", &["launchdarkly-"]),
+    ("LDAP", &[]),
+    ("LinearAPI", &["linear-api-key"]),
+    ("Mailchimp", &["mailchimp-api-key"]),
+    ("Mailgun", &["mailgun-"]),
+    ("MailjetBasicAuth", &["mailjet-"]),
+    ("Mandrill", &["mailchimp-transactional-api-key"]),
+    ("MapBox", &["mapbox-"]),
+    ("MicrosoftTeamsWebhook", &["microsoft-teams-"]),
+    ("MongoDB", &["database-url-mongodb"]),
+    ("NewRelicPersonalApiKey", &["newrelic-user-key"]),
+    ("NpmToken", &["npm-"]),
+    ("NpmTokenV2", &["npm-"]),
+    ("NuGetApiKey", &["nuget-"]),
+    ("NVAPI", &["nvidia-"]),
+    ("OpenAI", &["openai-project-key", "openai-service-account-key", "openai-user-key"]),
+    ("OpenAIAdmin", &["openai-admin-key"]),
+    ("PagerDutyApiKey", &["pagerduty-api-key", "pagerduty-user-api-key"]),
+    ("PaypalOauth", &["paypal-"]),
+    ("PlaidKey", &["plaid-client-id", "plaid-secret"]),
+    ("PlaidToken", &["plaid-access-token", "plaid-sandbox-access-token"]),
+    ("PlanetScale", &["planetscale-service-token"]),
+    ("PlanetScaleDb", &["planetscale-database-password"]),
+    ("Postgres", &["database-url-libpq", "database-url-postgres"]),
+    ("PrivateKey", &["private-key-"]),
+    ("RabbitMQ", &["database-url-amqp"]),
+    ("Redis", &["database-url-redis", "database-url-redis-dotnet"]),
+    ("SendGrid", &["sendgrid-"]),
+    ("SendinBlueV2", &["brevo-"]),
+    ("SentryOrgToken", &["sentry-org-token"]),
+    ("SentryToken", &["sentry-token-legacy", "sentry-user-token"]),
+    ("Shopify", &["shopify-access-token", "shopify-custom-app-token", "shopify-private-app-password"]),
+    ("ShopifyOauth", &["shopify-app-secret"]),
+    ("Slack", &["slack-bot-token", "slack-legacy-token", "slack-refresh-token", "slack-rotating-token", "slack-user-token"]),
+    ("SlackWebhook", &["slack-webhook", "slack-workflow-webhook"]),
+    ("Snowflake", &["snowflake-password"]),
+    ("SnykKey", &["snyk-"]),
+    ("SonarCloud", &["sonarqube-"]),
+    ("SplunkObservabilityToken", &["splunk-observability-token"]),
+    ("SQLServer", &["database-url-sqlserver"]),
+    ("Square", &["square-access-token", "square-legacy-access-token"]),
+    ("SquareApp", &["square-application-id", "square-application-secret"]),
+    ("Stripe", &["stripe-"]),
+    ("SumoLogicKey", &["sumologic-access-id", "sumologic-access-key"]),
+    ("SupabaseToken", &["supabase-access-token"]),
+    ("TelegramBotToken", &["telegram-"]),
+    ("TerraformCloudPersonalToken", &["terraform-"]),
+    ("TravisCI", &["travis-"]),
+    ("Twilio", &["twilio-account-sid", "twilio-auth-token", "twilio-credential-pair"]),
+    ("TwilioApiKey", &["twilio-api-key-secret", "twilio-api-key-sid"]),
+    ("URI", &["web-auth-url"]),
+    ("WeightsAndBiases", &["wandb-"]),
+];
+
 /// Sorted by name.
 #[rustfmt::skip]
 const GITLEAKS: &[(&str, &[&str])] = &[
@@ -302,11 +433,12 @@ mod tests {
         for id in all {
             assert!(rules.index_of(id).is_some(), "{id}");
         }
-        for prefix in DETECT_SECRETS.iter().flat_map(|(_, p)| *p) {
-            let found = rules
-                .rules()
-                .iter()
-                .any(|r| r.spec().id.starts_with(prefix));
+        let others = DETECT_SECRETS.iter().chain(TRUFFLEHOG);
+        for prefix in others.flat_map(|(_, p)| *p) {
+            let found = rules.rules().iter().map(|r| &*r.spec().id);
+            let found = found
+                .into_iter()
+                .any(|id| id == *prefix || prefix.ends_with('-') && id.starts_with(prefix));
             assert!(found, "{prefix}");
         }
         assert_eq!(gitleaks("github-pat"), Some(&["github-pat-classic"][..]));

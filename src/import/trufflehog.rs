@@ -2,7 +2,7 @@
 //!
 //! Facts: <https://docs.trufflesecurity.com/>. A file of paths holds one Go regular expression a line, `#` begins a comment.
 
-use super::{Error, Imported, Kind, Note, regex, small_enough};
+use super::{Error, Imported, Kind, Note, names, regex, small_enough};
 use crate::config::AllowEntry;
 use crate::rule::RuleSet;
 
@@ -83,7 +83,7 @@ fn read_paths(
 }
 
 /// Reads lists of detectors, as `--include-detectors` and `--exclude-detectors` take them: names or numbers, joined
-/// by commas, a version behind a dot. A name means our rules of that provider.
+/// by commas, a version behind a dot. A name means our rules for the same kind.
 ///
 /// # Errors
 /// Built-in rules that do not load, which the tests rule out.
@@ -117,21 +117,7 @@ pub fn read_detectors(include: &str, exclude: &str) -> Result<Imported, Error> {
                 continue;
             }
             let name = word.split('.').next().unwrap_or(word);
-            let wanted = plain(name);
-            let found: Vec<String> = rules
-                .rules()
-                .iter()
-                .map(crate::rule::Rule::spec)
-                .filter(|s| {
-                    let provider = plain(&s.provider);
-                    let id = plain(&s.id);
-                    wanted.len() >= 3
-                        && (wanted.starts_with(&provider)
-                            || provider.starts_with(&wanted)
-                            || id.starts_with(&wanted))
-                })
-                .map(|s| s.id.to_string())
-                .collect();
+            let found = rules_of(&rules, name);
             if found.is_empty() {
                 lost(format!(
                     "`{name}`: keysweep has no rule of that name; `keysweep rules list` shows all"
@@ -148,6 +134,32 @@ pub fn read_detectors(include: &str, exclude: &str) -> Result<Imported, Error> {
         list.dedup();
     }
     Ok(imported)
+}
+
+/// Our rules for a detector: as the table has them, else those whose provider or id begins as its name does.
+fn rules_of(rules: &RuleSet, detector: &str) -> Vec<String> {
+    let specs = rules.rules().iter().map(crate::rule::Rule::spec);
+    if let Some(known) = names::trufflehog(detector) {
+        let meant = |id: &str| {
+            let is = |name: &&str| id == *name || name.ends_with('-') && id.starts_with(*name);
+            known.iter().any(|name| is(&name))
+        };
+        let ids = specs.map(|s| s.id.to_string());
+        return ids.filter(|id| meant(id)).collect();
+    }
+    let wanted = plain(detector);
+    if wanted.len() < 3 {
+        return Vec::new();
+    }
+    let meant = |provider: &str, id: &str| {
+        let database = id.strip_prefix("database-url-");
+        wanted.starts_with(&plain(provider))
+            || plain(provider).starts_with(&wanted)
+            || plain(id).starts_with(&wanted)
+            || database.is_some_and(|kind| plain(kind).starts_with(&wanted))
+    };
+    let found = specs.filter(|s| meant(&s.provider, &s.id));
+    found.map(|s| s.id.to_string()).collect()
 }
 
 /// Letters and digits alone, in lower case.

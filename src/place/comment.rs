@@ -1,6 +1,9 @@
 //! Comments that accept a finding where it stands.
 //!
 //! `keysweep:allow[=rule-id,…] [rule-id,…] [owner=…] [expires=2027-01-31] [reason…]`
+//!
+//! A word with a `-` in it, where an id could stand, is one: where no rule has it, the mark says so instead of accepting
+//! more than was meant.
 
 use std::ops::Range;
 
@@ -31,9 +34,12 @@ const MOST_LISTED: usize = 10_000;
 pub enum Allowance {
     /// It is accepted; the mark with its owner, day and reason.
     Accepted(String),
-    /// It would be, but for the day that is over or cannot be read.
+    /// It would be, but for the day that is over or cannot be read, or for an id that no rule has.
     Lapsed(String),
 }
+
+/// Says whether a rule has an id, else which one may be meant.
+pub type Knows<'k> = &'k dyn Fn(&str) -> Result<(), Option<String>>;
 
 /// One of our own marks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +63,23 @@ impl Mark {
         }
     }
 
+    /// What is wrong with the ids that it names, if no rule has one of them.
+    #[must_use]
+    pub fn unknown(&self, knows: Knows<'_>) -> Option<String> {
+        self.rules.iter().find_map(|id| {
+            let near = knows(id).err()?;
+            // What stands there may be anything: only what looks like an id is shown.
+            let is_plain = id.len() <= 40 && id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            Some(match near {
+                Some(near) => format!("names no rule, `{id}`; did you mean `{near}`?"),
+                None if is_plain => format!(
+                    "names no rule, `{id}`; `keysweep rules list` shows all, and a reason that begins so is written reason={id}"
+                ),
+                None => "names no rule; `keysweep rules list` shows all".to_owned(),
+            })
+        })
+    }
+
     /// Whether it means a rule.
     #[must_use]
     pub fn covers(&self, rule: &str) -> bool {
@@ -71,6 +94,7 @@ pub fn allows(
     span: &Range<usize>,
     rule: &str,
     today: Option<Date>,
+    knows: Knows<'_>,
 ) -> Option<Allowance> {
     // A line is looked at no further than this from the match: long lines hold many of them.
     let start_of = |at: usize| {
@@ -89,10 +113,15 @@ pub fn allows(
     let last = start_of(span.end)..end_of(span.end);
     let starts_a_line = start == 0 || bytes.get(start - 1) == Some(&b'\n');
     let mut lapsed = None;
+    let misnamed = |mark: &Mark| {
+        let wrong = mark.unknown(knows)?;
+        Some(Allowance::Lapsed(format!("the comment `{OWN}` {wrong}")))
+    };
     for line in [first, last] {
         let text = bytes.get(line.clone())?;
         for (at, mark) in own_marks(text) {
             if !mark.covers(rule) {
+                lapsed = lapsed.or_else(|| misnamed(&mark));
                 continue;
             }
             // A reason that is cut, or that holds the match itself, could show a part of a secret.
@@ -117,11 +146,14 @@ pub fn allows(
         let is_whole = from == 0 || bytes.get(from - 1) == Some(&b'\n');
         if let Some((at, mark)) = own_marks(above).next()
             && above[..at].iter().all(|b| !b.is_ascii_alphanumeric())
-            && mark.covers(rule)
         {
-            match verdict(&mark, today, is_whole) {
-                accepted @ Allowance::Accepted(_) => return Some(accepted),
-                over @ Allowance::Lapsed(_) => lapsed = Some(over),
+            if mark.covers(rule) {
+                match verdict(&mark, today, is_whole) {
+                    accepted @ Allowance::Accepted(_) => return Some(accepted),
+                    over @ Allowance::Lapsed(_) => lapsed = Some(over),
+                }
+            } else {
+                lapsed = lapsed.or_else(|| misnamed(&mark));
             }
         }
     }
@@ -277,7 +309,7 @@ mod tests {
     #[test]
     fn a_mark_that_is_over_or_wrong_does_not_accept() {
         let today = Some("2027-02-01".parse().expect("it is right"));
-        let ask = |text: &str| allows(text.as_bytes(), &(0..6), "npm-token", today);
+        let ask = |text: &str| allows(text.as_bytes(), &(0..6), "npm-token", today, &|_| Ok(()));
         assert!(matches!(
             ask("secret # keysweep:allow expires=2027-01-31\n"),
             Some(Allowance::Lapsed(text)) if text.ends_with("expired on 2027-01-31")

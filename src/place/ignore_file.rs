@@ -60,7 +60,7 @@ fn entry(line: &[u8]) -> Result<Option<AllowEntry>, String> {
         return Err("holds a NUL".to_owned());
     }
     let (what, note) = split(line);
-    let note = Note::parse(note)?;
+    let note = Note::parse_strictly(note)?;
     let (owner, reason, expires) = (note.owner, note.reason, note.expires);
     let mut entry = AllowEntry {
         owner,

@@ -3,6 +3,8 @@
 
 use jiff::civil::Date;
 
+use crate::rule::nearest;
+
 /// Who accepts something, why, and until when.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Note {
@@ -22,8 +24,17 @@ impl Note {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut note = Self::default();
         let mut reason: Vec<&str> = Vec::new();
-        for word in text.split_whitespace() {
+        let mut words = text.split_whitespace().peekable();
+        while let Some(word) = words.next() {
             let (key, value) = word.split_once('=').unwrap_or(("", word));
+            if key.is_empty() && is_expiry(word) {
+                let behind = words
+                    .clone()
+                    .find(|word| !matches!(*word, "on" | "=" | ":"));
+                if word.ends_with(':') || behind.is_some_and(|w| w.starts_with(is_digit)) {
+                    return Err(WITHOUT_SIGN.to_owned());
+                }
+            }
             match key.to_ascii_lowercase().as_str() {
                 "owner" if note.owner.is_some() => return Err("`owner=` stands there twice".into()),
                 "expires" if note.expires.is_some() => {
@@ -43,11 +54,42 @@ impl Note {
                     return Err(format!("`{key}=` is not known; write expires=2027-01-31"));
                 }
                 "reason" if !value.is_empty() => reason.push(value),
-                _ => reason.push(word),
+                "reason" => {}
+                other => match nearest(other, ["expires", "owner"].into_iter()) {
+                    Some(known) if is_word(other) => {
+                        return Err(format!("`{key}=` is not known; did you mean {known}=?"));
+                    }
+                    _ => reason.push(word),
+                },
             }
         }
         if !reason.is_empty() {
             note.reason = Some(reason.join(" "));
+        }
+        Ok(note)
+    }
+
+    /// As [`Note::parse`], where nothing but a note can stand: each `word=` must be one that is known, and `expires` never
+    /// a word of the reason.
+    ///
+    /// # Errors
+    /// What is wrong and how to write it, without naming a place.
+    pub fn parse_strictly(text: &str) -> Result<Self, String> {
+        let note = Self::parse(text)?;
+        for word in text.split_whitespace() {
+            let known = ["owner", "expires", "reason"];
+            match word.split_once('=') {
+                Some((key, _)) if is_word(key) && !known.contains(&&*key.to_ascii_lowercase()) => {
+                    return Err(format!(
+                        "`{key}=` is not known; write owner=, expires= or reason=, or leave `=` out"
+                    ));
+                }
+                None if is_expiry(word) => return Err(WITHOUT_SIGN.to_owned()),
+                None if word.eq_ignore_ascii_case("owner:") => {
+                    return Err("`owner:` is not known; write owner=payments".to_owned());
+                }
+                _ => {}
+            }
         }
         Ok(note)
     }
@@ -59,6 +101,26 @@ impl Note {
             .zip(today)
             .is_some_and(|(expires, today)| today > expires)
     }
+}
+
+const WITHOUT_SIGN: &str = "`expires` needs `=` and a date right behind it: expires=2027-01-31";
+
+/// Whether somebody meant `expires=` and left the `=` out, if a day follows.
+fn is_expiry(word: &str) -> bool {
+    let word = word.strip_suffix(':').unwrap_or(word);
+    ["expires", "expire", "expiry"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit()
+}
+
+/// Whether it is a plain word, such as a key is.
+fn is_word(text: &str) -> bool {
+    let in_word = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_');
+    !text.is_empty() && text.bytes().all(in_word)
 }
 
 /// A date, with nothing but marks of a comment's end behind it.
@@ -122,8 +184,24 @@ mod tests {
             "expiry=2027-01-31",
             "owner=",
             "owner=a owner=b",
+            "expirs=2027-01-31",
+            "onwer=ann",
+            "expires 2027-01-31",
+            "expires: 2027-01-31",
+            "expires on 2027-01-31",
+            "a key, expires = 2027-01-31",
         ] {
             assert!(Note::parse(text).is_err(), "{text}");
+        }
+        // Prose and addresses are a reason; where a note stands alone, `word=` and `expires` must be meant.
+        for (text, strictly) in [
+            ("of https://acme.example/?id=3 in level 2", true),
+            ("never expires", false),
+            ("level=3", false),
+            ("owner: ann", false),
+        ] {
+            assert!(Note::parse(text).is_ok(), "{text}");
+            assert_eq!(Note::parse_strictly(text).is_ok(), strictly, "{text}");
         }
     }
 }

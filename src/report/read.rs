@@ -97,7 +97,12 @@ impl Stored {
                 "is empty; write the report with `--format json`".to_owned(),
             )),
             Some(b'[') => {
-                let records: Vec<Record> = serde_json::from_slice(bytes).map_err(|e| bad(&e))?;
+                let read = serde_json::from_slice(bytes);
+                let records: Vec<Record> = read.map_err(|e| {
+                    // What does not even end is cut off, whatever stands in it.
+                    let whole = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+                    bad(&whole.err().filter(serde_json::Error::is_eof).unwrap_or(e))
+                })?;
                 let mut reading = Reading::default();
                 for one in records {
                     reading.take(one).map_err(&file)?;
@@ -185,7 +190,14 @@ fn foreign(what: &str) -> String {
 
 /// The message without the place, which is told before it.
 fn told(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "it ends within a record: it was cut off; write the report again".to_owned();
+    }
     let text = error.to_string();
+    if text.contains("enum Record") {
+        return "no record of a report, which is an object with `kind`; keysweep reads its own json, jsonl and sarif"
+            .to_owned();
+    }
     let end = text.find(" at line ").unwrap_or(text.len());
     format!(
         "no record of a report: {}",

@@ -463,7 +463,12 @@ impl Page<'_> {
         } else {
             (words::found(report), BOLD)
         };
-        let mut text = format!("{what} in {}, {}", words::looked_at(summary), time(report));
+        let is_empty = summary.files == 0 && summary.commits == 0 && summary.objects == 0;
+        let mut text = if is_empty && report.findings.is_empty() && !summary.gaps.is_empty() {
+            "Nothing was scanned".to_owned()
+        } else {
+            format!("{what} in {}, {}", words::looked_at(summary), time(report))
+        };
         if report.bytes_per_second() > 0 {
             let _ = write!(text, " ({}/s)", scaled(report.bytes_per_second(), 9.95));
         }

@@ -217,7 +217,7 @@ pub fn parse(path: &str, text: &str) -> Result<RuleFile, FileError> {
         let offset = e.span().map_or(0, |s| s.start);
         fail(offset, mended(e.message()))
     })?;
-    complete(&mut file.rules, fail)?;
+    complete(text, &mut file.rules, fail)?;
     Ok(file)
 }
 
@@ -240,7 +240,7 @@ pub fn parse_tables(path: &str, text: &str) -> Result<RuleFile, FileError> {
         let offset = e.span().map_or(0, |s| s.start);
         fail(offset, mended(e.message()))
     })?;
-    complete(&mut tables.rule, fail)?;
+    complete(text, &mut tables.rule, fail)?;
     Ok(RuleFile {
         provider: "Custom".to_owned(),
         homepage: String::new(),
@@ -249,6 +249,7 @@ pub fn parse_tables(path: &str, text: &str) -> Result<RuleFile, FileError> {
 }
 
 fn complete(
+    text: &str,
     rules: &mut [RawRule],
     fail: impl Fn(usize, String) -> FileError,
 ) -> Result<(), FileError> {
@@ -256,10 +257,46 @@ fn complete(
         let at = rule.id.span().start;
         check(rule).map_err(|message| {
             let id = rule.id.get_ref();
+            let key = message.split([' ', '`']).find(|word| !word.is_empty());
+            let at = key.and_then(|key| key_of(text, at, key)).unwrap_or(at);
             fail(at, format!("rule `{id}`: {message}"))
         })?;
     }
     Ok(())
+}
+
+/// Where a key of the rule stands whose id is at an offset.
+fn key_of(text: &str, id: usize, key: &str) -> Option<usize> {
+    let (before, behind) = text.split_at_checked(id)?;
+    let start = before.rfind("[[rule]]")?;
+    let end = behind.find("\n[[").map_or(text.len(), |at| id + at);
+    let mut at = start;
+    for line in text.get(start..end)?.split_inclusive('\n') {
+        let bare = line.trim_start();
+        let rest = bare.strip_prefix(key).map(str::trim_start);
+        if rest.is_some_and(|rest| rest.starts_with('=')) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// What to write for a key that a rule must have.
+fn example(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "provider" => "provider = \"Acme\" at the top of the file",
+        "id" => "id = \"acme-api-key\"",
+        "name" => "name = \"Acme API key\"",
+        "severity" => "severity = \"high\"",
+        "confidence" => "confidence = \"high\"",
+        "literals" => "literals = [\"acme_\"], of which one stands in every match",
+        "pattern" => "pattern = '{left}(?<secret>acme_[0-9a-z]{32}){right}'",
+        "rule" => "rule = \"acme-key-id\"",
+        "within_lines" => "within_lines = 3",
+        "as" => "as = \"id\"",
+        _ => return None,
+    })
 }
 
 /// What the TOML reader says, in one line, and with the key that was meant where one is near.
@@ -269,6 +306,10 @@ fn mended(message: &str) -> String {
     match (message.starts_with("unknown field"), quoted.next()) {
         (true, Some(key)) => match nearest(key, quoted) {
             Some(known) => format!("unknown field `{key}`; did you mean `{known}`?"),
+            None => message,
+        },
+        (false, Some(key)) if message.starts_with("missing field") => match example(key) {
+            Some(example) => format!("missing field `{key}`; write {example}"),
             None => message,
         },
         _ => message,

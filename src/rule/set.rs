@@ -144,12 +144,12 @@ pub struct Selection {
 #[non_exhaustive]
 pub enum Error {
     /// A rule file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {reason}; name a rule file, or a folder of them")]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A rule file is wrong.
     #[error(transparent)]
@@ -501,15 +501,39 @@ impl RuleSet {
     /// # Errors
     /// For an unknown id, the one that may be meant.
     pub fn knows(&self, id: &str) -> Result<(), Option<String>> {
-        let here = self.rules.iter().map(|rule| &*rule.spec.id);
-        let builtin = builtin::RULES.iter().map(|spec| &*spec.id);
-        let mut all = here
-            .chain(self.left_out.iter().map(|id| &**id))
-            .chain(builtin);
-        if all.clone().any(|known| known == id) {
+        if self.is_known(id) {
             return Ok(());
         }
-        Err(nearest(id, &mut all).map(str::to_owned))
+        Err(nearest(id, self.known()).map(str::to_owned))
+    }
+
+    /// Whether a rule has this id: one of these, one that was left out, or a built-in one.
+    #[must_use]
+    pub fn is_known(&self, id: &str) -> bool {
+        self.known().any(|known| known == id)
+    }
+
+    fn known(&self) -> impl Iterator<Item = &str> {
+        let here = self.rules.iter().map(|rule| &*rule.spec.id);
+        let left_out = self.left_out.iter().map(|id| &**id);
+        let builtin = builtin::RULES.iter().map(|spec| &*spec.id);
+        here.chain(left_out).chain(builtin)
+    }
+
+    /// As [`RuleSet::knows`], for ids out of scanned material: what may be meant is only looked for so many times.
+    pub(crate) fn adviser(&self) -> impl Fn(&str) -> Result<(), Option<String>> + '_ {
+        const MOST: u32 = 100;
+        let left = std::cell::Cell::new(MOST);
+        move |id| {
+            if self.is_known(id) {
+                return Ok(());
+            }
+            let Some(less) = left.get().checked_sub(1).filter(|_| id.len() <= 64) else {
+                return Err(None);
+            };
+            left.set(less);
+            self.knows(id)
+        }
     }
 
     /// The literal search.
@@ -665,7 +689,7 @@ fn check_loaded(path: &str, spec: &RuleSpec) -> Result<(), Error> {
 fn read_files(path: &Path) -> Result<Vec<(String, RuleFile)>, Error> {
     let fail = |path: &Path| {
         let path = path.to_path_buf();
-        move |source| Error::Read { path, source }
+        move |reason| Error::Read { path, reason }
     };
     let mut paths = Vec::new();
     if fs::metadata(path).map_err(fail(path))?.is_dir() {

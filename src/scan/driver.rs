@@ -310,15 +310,21 @@ fn scan_blob(
     if options.settings.list_marks {
         let text = content.wide.as_ref().map_or(bytes, |wide| &wide.bytes);
         let marks = comment::list(text).into_iter();
-        outcome
-            .summary
-            .marks
-            .extend(marks.map(|(line, mark)| MarkAt {
+        let knows = engine.rules().adviser();
+        let misnamed = |mark: &comment::Mark| {
+            let any = mark.rules.iter().any(|id| engine.rules().is_known(id));
+            mark.unknown(&knows).filter(|_| !any)
+        };
+        outcome.summary.marks.extend(marks.map(|(line, mark)| {
+            MarkAt {
                 path: path.to_vec(),
                 line,
-                expired: mark.lapse(options.settings.today),
+                expired: mark
+                    .lapse(options.settings.today)
+                    .or_else(|| misnamed(&mark)),
                 rules: mark.rules,
-            }));
+            }
+        }));
     }
     let found = located(engine, bytes, content, &options.settings);
     outcome

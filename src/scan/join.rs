@@ -188,6 +188,7 @@ pub(crate) fn locate(
     pair_up(rules, &mut joined);
     settle(rules, &mut joined);
     let mut out = Vec::with_capacity(joined.len());
+    let knows = rules.adviser();
     for (m, start, end) in joined {
         let Some(rule) = rules.rule(m.rule) else {
             continue;
@@ -197,7 +198,7 @@ pub(crate) fn locate(
         }
         let (mut mark, mut lapsed) = (None, None);
         if m.dropped.is_none() && settings.inline_allow {
-            match comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today) {
+            match comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today, &knows) {
                 Some(Allowance::Accepted(text)) => mark = Some(text),
                 Some(Allowance::Lapsed(text)) => lapsed = Some(text),
                 None => {}

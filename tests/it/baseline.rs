@@ -39,6 +39,23 @@ fn read(folder: &Path) -> String {
 }
 
 #[test]
+fn a_day_that_is_none_or_over_is_refused() {
+    let tree = Tree::new().with("a.env", format!("TOKEN={}\n", fake::github_pat(1)));
+    for (day, says) in [
+        ("foo", "write a day such as 2027-01-31"),
+        ("2020-01-01", "--expires 2020-01-01 is over already"),
+    ] {
+        let run = tree
+            .run(&["baseline", "create", "--expires", day])
+            .ends_with(2);
+        assert!(run.err.contains(says), "{}", run.err);
+        assert!(!tree.path().join("keysweep-baseline.txt").exists());
+    }
+    tree.run(&["baseline", "create", "--expires", "2999-01-31"])
+        .ends_with(0);
+}
+
+#[test]
 fn what_is_accepted_passes_and_what_is_new_fails() {
     let repo = Repo::new();
     repo.commit_file("old.env", line(1));

@@ -613,7 +613,28 @@ fn init_writes_once_and_what_it_writes_is_right() {
     // Nothing of an event is pasted into a script.
     assert!(workflow.contains("run: keysweep ci"), "{workflow}");
     assert!(!workflow.contains("${{"), "{workflow}");
-    at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(0);
+    // Whoever commits it as it stands would get a red job: both say so.
+    assert!(
+        workflow.contains("# Works once this version is published"),
+        "{workflow}"
+    );
+    assert!(
+        run.err.contains("until then put in its place"),
+        "{}",
+        run.err
+    );
+    let run = at(&repo, "work", &["init", "--ci", "gitlab"]).ends_with(0);
+    assert!(
+        run.err.contains("until then put in its place"),
+        "{}",
+        run.err
+    );
+    let job = String::from_utf8(repo.read(".gitlab/keysweep.yml")).unwrap();
+    assert!(
+        job.contains("# Works once this version is published")
+            && job.contains("lists `stages` of its own"),
+        "{job}"
+    );
     assert_eq!(
         repo.read(".gitlab-ci.yml"),
         b"include:\n  - local: .gitlab/keysweep.yml\n"
@@ -637,6 +658,93 @@ fn init_writes_once_and_what_it_writes_is_right() {
         std::os::unix::fs::symlink(&target, linked.path().join("keysweep.toml")).unwrap();
         linked.run(&["init"]).ends_with(2);
         assert!(!target.exists());
+    }
+}
+
+#[test]
+fn config_check_names_keys_that_do_nothing_where_they_stand() {
+    let tree = Tree::new()
+        .with("keysweep.toml", "[report]\nfail_on = \"low\"\n")
+        .with(
+            "a/keysweep.toml",
+            "baseline = \"b.txt\"\n[report]\nfail_on = \"critical\"\n",
+        )
+        .with("b/keysweep.toml", "[scan]\nexclude = \"x\"\n");
+    tree.repository();
+    for arguments in [
+        &["config", "check"][..],
+        &["config", "check", "a/keysweep.toml"],
+    ] {
+        let run = tree.run(arguments).ends_with(0);
+        for line in [
+            "a/keysweep.toml:3: [report] fail_on counts only at the top",
+            "a/keysweep.toml:1: baseline counts only in the file at the project's root",
+        ] {
+            assert!(run.out.contains(line), "{line}\n{}", run.out);
+        }
+        assert!(!run.out.contains("a/keysweep.toml: right"), "{}", run.out);
+    }
+    let run = tree.run(&["config", "check"]).ends_with(0);
+    assert!(
+        run.out.contains("b/keysweep.toml: right (1 exclude)"),
+        "{}",
+        run.out
+    );
+    // In its own folder it counts, but for what is the root's.
+    let run = run_with(&tree.path().join("a"), &[], &["config", "check"]).ends_with(0);
+    assert!(!run.out.contains("fail_on"), "{}", run.out);
+    assert!(run.out.contains("baseline counts only"), "{}", run.out);
+    for command in ["check", "show"] {
+        let run = tree.run(&["config", command, "nope"]).ends_with(2);
+        assert!(
+            run.err.contains("no such file") || run.out.contains("no such file"),
+            "{}",
+            run.err
+        );
+    }
+}
+
+#[test]
+fn mistakes_name_their_own_line_and_what_to_write() {
+    let rule = |line: &str, with: &str| OWN_RULE.replace(line, with);
+    let severity = OWN_RULE
+        .lines()
+        .find(|l| l.starts_with("severity"))
+        .unwrap();
+    let at = OWN_RULE.lines().position(|l| l == severity).unwrap() + 1;
+    for (text, says) in [
+        (
+            "[[allow]]\npath = \"a\"\nrule = [\n  \"generic-pasword\",\n]\n".to_owned(),
+            "keysweep.toml:4: no rule has the id `generic-pasword`; did you mean".to_owned(),
+        ),
+        (
+            rule(&format!("{severity}\n"), ""),
+            "missing field `severity`; write severity = \"high\"".to_owned(),
+        ),
+        (
+            rule(severity, "severity = \"grave\""),
+            format!("keysweep.toml:{at}: rule `acme-key`: "),
+        ),
+    ] {
+        let tree = Tree::new().with("keysweep.toml", text).with("a", "");
+        let run = tree.run(&["scan"]).ends_with(2);
+        assert!(run.err.contains(&says), "{says}\n{}", run.err);
+    }
+    // One text is a list of one.
+    let tree = Tree::new()
+        .with("keysweep.toml", "[scan]\nexclude = \"vendor\"\n")
+        .with("vendor/a.env", token(1));
+    tree.scan(&[]).ends_with(0);
+    // The variable is named, and the system's answer once.
+    let run = run_with(tree.path(), &[("KEYSWEEP_RULES", "/nope")], &["scan"]).ends_with(2);
+    assert!(
+        run.err.contains("KEYSWEEP_RULES names /nope: No such file"),
+        "{}",
+        run.err
+    );
+    let given = tree.scan(&["--rules", "/nope"]).ends_with(2);
+    for run in [run, given] {
+        assert_eq!(run.err.matches("No such file").count(), 1, "{}", run.err);
     }
 }
 

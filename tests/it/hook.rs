@@ -182,6 +182,32 @@ fn a_blocked_commit_says_what_where_why_and_the_three_ways_on() {
 }
 
 #[test]
+fn a_hook_speaks_text_whatever_format_reports_have() {
+    for format in ["json", "html", "sarif"] {
+        let site = Site::hooked();
+        let file = format!("[report]\nformat = \"{format}\"\n");
+        site.stage("keysweep.toml", file);
+        site.stage("b.env", env(&fake::github_pat(7)));
+        let said = site
+            .commit()
+            .fails(1, &["The commit is blocked", "b.env:1:7"]);
+        assert!(
+            !said.text.contains("<html") && !said.text.contains('{'),
+            "{}",
+            said.text
+        );
+        // Whoever asks for another one on the command line gets it.
+        let arguments = ["hook", "run", "pre-commit", "--format", "jsonl"];
+        let run = crate::support::Run::of(
+            crate::support::program()
+                .current_dir(site.repo.path())
+                .args(arguments),
+        );
+        assert_eq!(run.findings().len(), 1, "{}", run.err);
+    }
+}
+
+#[test]
 fn a_file_without_comments_gets_its_fingerprint_for_the_ignore_file() {
     let site = Site::hooked();
     let key = fake::github_pat(8);

@@ -600,6 +600,47 @@ fn trufflehogs_paths_and_detectors_are_carried_over() {
 }
 
 #[test]
+fn a_detector_of_trufflehog_means_our_rules_for_the_same_kind() {
+    let tree = Tree::new().with("exclude.txt", "vendor/\n");
+    let disabled = |list: &str| {
+        let arguments = ["import", "trufflehog", "exclude.txt"];
+        let arguments = [&arguments[..], &["--exclude-detectors", list]].concat();
+        let run = tree.run(&arguments).ends_with(0);
+        let file = written(&run);
+        let rules = file.get("rules").and_then(Value::as_table).cloned();
+        (strings(&rules.unwrap_or_default(), "disable"), run.err)
+    };
+    let postgres = ["database-url-libpq", "database-url-postgres"];
+    for name in ["postgres", "Postgres", "POSTGRES.v1"] {
+        let (ids, said) = disabled(name);
+        assert_eq!(ids, postgres, "{name}: {said}");
+        assert!(said.contains("0 lines were not carried over"), "{said}");
+    }
+    let webhooks = ["slack-webhook", "slack-workflow-webhook"];
+    assert_eq!(disabled("slackwebhook").0, webhooks);
+    assert_eq!(disabled("mongodb").0, ["database-url-mongodb"]);
+    let (keys, _) = disabled("privatekey,aws");
+    let both = |id: &&str| keys.iter().any(|known| known == id);
+    assert!(["private-key-rsa", "aws-access-key-id"].iter().all(both));
+    // A kind that has a name there and no rule here switches nothing off.
+    let (none, said) = disabled("GitHubApp");
+    assert!(
+        none.is_empty() && said.contains("`GitHubApp`: keysweep has no rule"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_dash_as_output_is_standard_output() {
+    let tree = Tree::new().with(".gitleaksignore", "a.txt:github-pat:1\n");
+    let run = tree
+        .run(&["import", "gitleaks", "--output", "-"])
+        .ends_with(0);
+    assert_eq!(tables(&written(&run), "allow").len(), 1);
+    assert!(!tree.path().join("-").exists());
+}
+
+#[test]
 fn hostile_files_get_an_answer() {
     let tree = Tree::new();
     let nested = format!(

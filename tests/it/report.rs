@@ -48,6 +48,26 @@ fn is_obeyed(c: char) -> bool {
 }
 
 #[test]
+fn what_is_cut_off_or_no_report_is_told_apart() {
+    for (text, says) in [
+        ("[1", "cut off"),
+        ("[1]", "no record of a report, which is an object"),
+        ("[{\"kind\": \"finding\", ", "cut off"),
+    ] {
+        let tree = Tree::new().with("r.json", text);
+        let run = tree
+            .run(&["report", "convert", "r.json", "--format", "text"])
+            .ends_with(2);
+        assert!(
+            run.err.contains("r.json:1: ") && run.err.contains(says),
+            "{}",
+            run.err
+        );
+        assert!(!run.err.contains("enum"), "{}", run.err);
+    }
+}
+
+#[test]
 fn hostile_names_and_lines_are_harmless_in_every_format() {
     let (tree, secrets) = hostile();
     for format in FORMATS {

@@ -69,7 +69,7 @@ fn a_bad_rule_file_names_the_line_and_the_mend() {
         (
             "severity = \"high\"",
             "severity = \"grave\"",
-            5,
+            7,
             "critical, high, medium, low",
         ),
         (secret, "acme_[0-9a-z]{20}", 5, "write (?<secret>…)"),
@@ -128,7 +128,12 @@ fn a_bad_rule_file_names_the_line_and_the_mend() {
             "severity \"low\"",
         ),
         ("severity = \"high\"", "severity = ", 7, ""),
-        ("name = \"Acme token\"\n", "", 4, "missing field `name`"),
+        (
+            "name = \"Acme token\"\n",
+            "",
+            4,
+            "write name = \"Acme API key\"",
+        ),
     ];
     for (from, to, line, mend) in cases {
         let tree = Tree::new()

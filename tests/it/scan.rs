@@ -40,6 +40,24 @@ fn at(finding: &Value) -> (u64, u64) {
 // ── The purpose ─────────────────────────────────────────────────────────────
 
 #[test]
+fn a_folder_that_is_not_there_is_not_said_to_be_clean() {
+    let tree = Tree::new().with("a.txt", "x");
+    let run = tree.run(&["scan", "nope"]).ends_with(2);
+    assert!(run.out.starts_with("Nothing was scanned\n"), "{}", run.out);
+    assert!(!run.out.contains("No secrets found"), "{}", run.out);
+    let run = tree.run(&["scan", "nope", "a.txt"]).ends_with(2);
+    assert!(
+        run.out.contains("No secrets found in 1 file"),
+        "{}",
+        run.out
+    );
+    // `-` is standard output, not a file of that name.
+    let run = tree.run(&["scan", "--output", "-"]).ends_with(0);
+    assert!(run.out.contains("No secrets found"), "{}", run.out);
+    assert!(!tree.path().join("-").exists());
+}
+
+#[test]
 fn the_guides_env_file_is_reported() {
     let tree = Tree::new().with(".env", guide());
     let run = tree.scan(&["--min-confidence", "low"]).ends_with(1);

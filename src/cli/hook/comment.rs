@@ -96,11 +96,11 @@ mod tests {
             let start = text.find("secret").unwrap_or_default();
             let span = start..start + 6;
             assert!(
-                allows(text.as_bytes(), &span, "some-rule", None).is_some(),
+                allows(text.as_bytes(), &span, "some-rule", None, &|_| Ok(())).is_some(),
                 "{line}"
             );
             assert!(
-                allows(text.as_bytes(), &span, "other-rule", None).is_none(),
+                allows(text.as_bytes(), &span, "other-rule", None, &|_| Ok(())).is_none(),
                 "{line}"
             );
         }
