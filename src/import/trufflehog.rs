@@ -142,7 +142,7 @@ fn rules_of(rules: &RuleSet, detector: &str) -> Vec<String> {
     if let Some(known) = names::trufflehog(detector) {
         let meant = |id: &str| {
             let is = |name: &&str| id == *name || name.ends_with('-') && id.starts_with(*name);
-            known.iter().any(|name| is(&name))
+            known.iter().any(is)
         };
         let ids = specs.map(|s| s.id.to_string());
         return ids.filter(|id| meant(id)).collect();
