@@ -1,11 +1,19 @@
 //! Repositories elsewhere: the user's git clones them into a temporary folder.
 
 use std::ffi::OsStr;
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
+
+use super::exit::Interrupted;
+use super::progress::stopped;
+
+/// Between two looks at git.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Ways to a repository that git may take; above all not `ext`, which runs any program.
 const PROTOCOLS: &str = "https:ssh:git:http:file";
@@ -39,16 +47,36 @@ impl Clone {
         if !has_own_ssh() {
             git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        let output = match git.output() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
+        let mut child = match git.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
                 "there is no git on the PATH, which clones addresses; install it, or clone the repository and name its folder"
             ),
             other => other.context("git could not be run")?,
         };
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
+        // Read meanwhile, so that git never waits for room.
+        let said = child.stderr.take().map(|mut pipe| {
+            std::thread::spawn(move || {
+                let mut said = Vec::new();
+                let _ = pipe.read_to_end(&mut said);
+                said
+            })
+        });
+        let status = wait(&mut child)?;
+        if !status.success() {
+            // A signal to the whole group can end git before it reaches us.
+            if status.code().is_none() {
+                std::thread::sleep(PAUSE * 4);
+            }
+            if stopped() {
+                return Err(Interrupted.into());
+            }
+            let said = said.and_then(|thread| thread.join().ok());
+            let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
             let said = said.replace(address, &without_login(address));
-            bail!("git could not clone it: {}", said.trim());
+            match said.trim() {
+                "" => bail!("git could not clone it: {status}"),
+                said => bail!("git could not clone it: {said}"),
+            }
         }
         Ok(Self { folder })
     }
@@ -58,6 +86,38 @@ impl Clone {
         self.folder.path()
     }
 }
+
+/// Waits for git, or for the wish to stop. Git is asked to end first, since it then ends its helpers.
+fn wait(child: &mut Child) -> anyhow::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait().context("git could not be waited for")? {
+            return Ok(status);
+        }
+        if stopped() {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    ask_to_end(child);
+    for _ in 0..20 {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return Err(Interrupted.into());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(Interrupted.into())
+}
+
+#[cfg(unix)]
+fn ask_to_end(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let _ = kill_process(Pid::from_child(child), Signal::TERM);
+}
+
+#[cfg(not(unix))]
+fn ask_to_end(_: &Child) {}
 
 fn git() -> Command {
     let mut git = Command::new("git");

@@ -32,3 +32,8 @@ impl From<Exit> for ExitCode {
         Self::from(exit.code())
     }
 }
+
+/// A command was stopped before there was anything to report.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;

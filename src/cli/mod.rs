@@ -32,7 +32,7 @@ use keysweep::rule::RuleSet;
 use keysweep::scan::Engine;
 
 use args::{Args, Command, Shared};
-use exit::Exit;
+use exit::{Exit, Interrupted};
 
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
@@ -71,7 +71,11 @@ pub(crate) fn run() -> ExitCode {
             let lines: Vec<_> = message.lines().map(printable).collect();
             let message = lines.join("\n");
             let _ = writeln!(io::stderr(), "keysweep: {message}");
-            Exit::Trouble.into()
+            if error.is::<Interrupted>() {
+                Exit::Interrupted.into()
+            } else {
+                Exit::Trouble.into()
+            }
         }
     }
 }
