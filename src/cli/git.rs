@@ -11,7 +11,7 @@ use keysweep::config::globs;
 use keysweep::history::{
     Error, Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
-use keysweep::model::{Gap, Oid};
+use keysweep::model::{Gap, Oid, SkipKind};
 use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, CacheFolder, Engine,
@@ -234,7 +234,30 @@ fn history_of(
         refs: &refs,
         tips: &tips,
     };
-    Ok(audit(engine, what, &options, progress.observer())?)
+    let mut outcome = audit(engine, what, &options, progress.observer())?;
+    tell_of_shallow(&repo, &mut outcome);
+    Ok(outcome)
+}
+
+/// A shallow clone's oldest commits hold what older ones brought, and what those removed is not here.
+fn tell_of_shallow(repo: &Repo, outcome: &mut AuditOutcome) {
+    let count = repo.shallow.len() as u64;
+    if count == 0 {
+        return;
+    }
+    *outcome
+        .summary
+        .skipped
+        .entry(SkipKind::Shallow)
+        .or_default() += count;
+    let ends = if count == 1 {
+        "1 commit"
+    } else {
+        "some commits"
+    };
+    outcome.summary.notes.push(format!(
+        "shallow clone: what was before {ends} is not here, so a secret may be older than the commit named for it; git fetch --unshallow brings the rest"
+    ));
 }
 
 fn one(
@@ -265,7 +288,11 @@ fn one(
         if let Some(text) = &args.since {
             recent = Some(match since(text, now())? {
                 Some(time) => Since::Time(time),
-                None => Since::Commit(revisions.commit(text)?),
+                None => Since::Commit(revisions.commit(text).with_context(|| {
+                    format!(
+                        "--since {text}: no commit, and no date such as 2026-01-31, 2026-01-31T08:00:00Z or '2 weeks ago'"
+                    )
+                })?),
             });
         }
     }
@@ -279,12 +306,10 @@ fn one(
         refs,
         tips: &tips,
     };
-    Ok(audit(
-        engine,
-        what,
-        &audit_options(args, recent),
-        progress.observer(),
-    )?)
+    let options = audit_options(args, recent);
+    let mut outcome = audit(engine, what, &options, progress.observer())?;
+    tell_of_shallow(repo, &mut outcome);
+    Ok(outcome)
 }
 
 fn audit_options(args: &GitArgs, since: Option<Since>) -> AuditOptions {

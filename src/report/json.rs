@@ -591,6 +591,7 @@ pub(super) fn key(kind: SkipKind) -> &'static str {
         SkipKind::Configured => "excluded_by_config",
         SkipKind::Symlink => "symlink",
         SkipKind::Promised => "promised",
+        SkipKind::Shallow => "shallow",
         SkipKind::Special => "special",
     }
 }

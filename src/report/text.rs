@@ -565,6 +565,7 @@ impl Page<'_> {
             SkipKind::TooLarge => " — use --max-size",
             SkipKind::Promised => " — let git fetch them first",
             SkipKind::Configured => " — use --no-repo-config",
+            SkipKind::Shallow => " — use git fetch --unshallow",
             SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
         };
         format!(" (among them {}{hint})", names.join(", "))
