@@ -87,7 +87,7 @@ impl Clone {
     }
 }
 
-/// Waits for git, or for the wish to stop. Git is asked to end first, since it then ends its helpers.
+/// Waits for git, or for the wish to stop. Git is asked to end first, so that it can tidy up.
 fn wait(child: &mut Child) -> anyhow::Result<ExitStatus> {
     loop {
         if let Some(status) = child.try_wait().context("git could not be waited for")? {
@@ -113,7 +113,24 @@ fn wait(child: &mut Child) -> anyhow::Result<ExitStatus> {
 #[cfg(unix)]
 fn ask_to_end(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
-    let _ = kill_process(Pid::from_child(child), Signal::TERM);
+    // Git leaves those who transfer for it to notice by themselves, which takes as long as the server is silent. Where the
+    // system lists children they are ended with it. A process group of their own would cut helpers off the terminal.
+    let mut all = vec![child.id()];
+    let mut next = 0;
+    while let Some(id) = all.get(next).filter(|_| next < 100) {
+        let list = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let list = list.unwrap_or_default();
+        all.extend(
+            list.split_whitespace()
+                .filter_map(|id| id.parse::<u32>().ok()),
+        );
+        next += 1;
+    }
+    for id in all {
+        if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
 }
 
 #[cfg(not(unix))]

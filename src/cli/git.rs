@@ -239,12 +239,21 @@ fn history_of(
     Ok(outcome)
 }
 
+/// What came with a commit whose parents are not here may be older.
+fn mark_shallow(repo: &Repo, outcome: &mut AuditOutcome) {
+    for history in outcome.histories.values_mut() {
+        let first = history.first.as_ref();
+        history.or_earlier = first.is_some_and(|c| repo.shallow.binary_search(&c.id).is_ok());
+    }
+}
+
 /// A shallow clone's oldest commits hold what older ones brought, and what those removed is not here.
 fn tell_of_shallow(repo: &Repo, outcome: &mut AuditOutcome) {
     let count = repo.shallow.len() as u64;
     if count == 0 {
         return;
     }
+    mark_shallow(repo, outcome);
     *outcome
         .summary
         .skipped
@@ -423,6 +432,7 @@ fn added(
         |found: &BlobMatch| suppression::accepts(engine.rules(), &layout, &args.common, found);
     let observer = progress.observer();
     let mut outcome = scan_added(engine, &db, &additions, &options, &accepts, observer);
+    mark_shallow(repo, &mut outcome);
     outcome.summary.gaps.extend(gaps);
     for path in left_out {
         outcome.summary.skip(project::skipped(&path));

@@ -516,6 +516,13 @@ fn a_bare_repository() {
     let repo = Repo::new();
     let key = fake::github_pat(21);
     let added = repo.commit_file("app.env", env(&key));
+    let run = repo.keysweep(&["--range", "HEAD~99..HEAD"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.err.contains("`HEAD~99`") && run.err.contains("no parent 1"),
+        "{}",
+        run.err
+    );
     repo.git_in(".", &["clone", "-q", "--bare", "work", "bare.git"]);
     for (folder, arguments) in [
         ("bare.git", &[][..]),
@@ -600,6 +607,9 @@ fn a_shallow_clone() {
         assert!(refs.contains(&MAIN.to_owned()), "{refs:?}");
         let finding = run.only_finding();
         assert_eq!(finding["commit"]["id"], newest, "as far as is known");
+        assert_eq!(finding["or_earlier"], true);
+        let text = Run::of(program().current_dir(repo.beside("clone")).arg("git"));
+        assert!(text.out.contains("or earlier"), "{}", text.out);
         assert_eq!(finding["path"], "app.env");
         assert_eq!(run.summary()["commits"], 1);
         assert_eq!(run.summary()["complete"], true);
