@@ -186,7 +186,7 @@ pub(crate) struct GitArgs {
     #[arg(long, conflicts_with = "what", help_heading = "What is scanned")]
     pub(crate) all_objects: bool,
     /// The submodules' repositories, too
-    #[arg(long, help_heading = "What is scanned")]
+    #[arg(long, conflicts_with_all = ["staged", "unstaged", "range"], help_heading = "What is scanned")]
     pub(crate) recurse_submodules: bool,
     /// Leave out messages and authors of commits, tags, and names of files and refs
     #[arg(long, help_heading = "What is scanned")]

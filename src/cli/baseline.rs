@@ -173,7 +173,9 @@ impl Scanned {
         common.suppression.report_unused_suppressions = false;
         let scan_args = ScanArgs {
             paths: vec![args.path.clone()],
-            history: !args.no_history && Repo::discover(&args.path, &git::trust()).is_ok(),
+            history: !args.no_history
+                && Repo::discover(&args.path, &git::trust(&args.path))
+                    .map_or_else(|error| git::is_broken(&error, &args.path), |_| true),
             common,
             ..defaults()
         };

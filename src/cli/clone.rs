@@ -1,9 +1,9 @@
 //! Repositories elsewhere: the user's git clones them into a temporary folder.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -11,6 +11,9 @@ use tempfile::TempDir;
 
 use super::input::Interrupted;
 use super::progress::stopped;
+
+/// Between two looks at git.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Ways to a repository that git may take; above all not `ext`, which runs any program.
 const PROTOCOLS: &str = "https:ssh:git:http:file";
@@ -44,19 +47,36 @@ impl Clone {
         if !has_own_ssh() {
             git.env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes");
         }
-        let output = match ended(&mut git) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
+        let mut child = match git.spawn() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => bail!(
                 "there is no git on the PATH, which clones addresses; install it, or clone the repository and name its folder"
             ),
             other => other.context("git could not be run")?,
         };
-        if stopped() {
-            return Err(Interrupted.into());
-        }
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
+        // Read meanwhile, so that git never waits for room.
+        let said = child.stderr.take().map(|mut pipe| {
+            std::thread::spawn(move || {
+                let mut said = Vec::new();
+                let _ = pipe.read_to_end(&mut said);
+                said
+            })
+        });
+        let status = wait(&mut child)?;
+        if !status.success() {
+            // A signal to the whole group can end git before it reaches us.
+            if status.code().is_none() {
+                std::thread::sleep(PAUSE * 4);
+            }
+            if stopped() {
+                return Err(Interrupted.into());
+            }
+            let said = said.and_then(|thread| thread.join().ok());
+            let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
             let said = said.replace(address, &without_login(address));
-            bail!("git could not clone it: {}", said.trim());
+            match said.trim() {
+                "" => bail!("git could not clone it: {status}"),
+                said => bail!("git could not clone it: {said}"),
+            }
         }
         Ok(Self { folder })
     }
@@ -67,39 +87,54 @@ impl Clone {
     }
 }
 
-/// Runs git to its end, or until the user wants to stop.
-fn ended(git: &mut Command) -> std::io::Result<Output> {
-    let mut child = git.spawn()?;
-    let said = child.stderr.take().map(|mut said| {
-        std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let _ = said.read_to_end(&mut bytes);
-            bytes
-        })
-    });
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
+/// Waits for git, or for the wish to stop. Git is asked to end first, so that it can tidy up.
+fn wait(child: &mut Child) -> anyhow::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait().context("git could not be waited for")? {
+            return Ok(status);
         }
         if stopped() {
-            child.kill()?;
-            break child.wait()?;
+            break;
         }
-        std::thread::sleep(LOOK);
-    };
-    // What git has started may hold its end of the pipe a little longer.
-    let said = said
-        .filter(|_| !stopped())
-        .and_then(|said| said.join().ok());
-    Ok(Output {
-        status,
-        stdout: Vec::new(),
-        stderr: said.unwrap_or_default(),
-    })
+        std::thread::sleep(PAUSE);
+    }
+    ask_to_end(child);
+    for _ in 0..20 {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return Err(Interrupted.into());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(Interrupted.into())
 }
 
-/// How often git is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+#[cfg(unix)]
+fn ask_to_end(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    // Git leaves those who transfer for it to notice by themselves, which takes as long as the server is silent. Where the
+    // system lists children they are ended with it. A process group of their own would cut helpers off the terminal.
+    let mut all = vec![child.id()];
+    let mut next = 0;
+    while let Some(id) = all.get(next).filter(|_| next < 100) {
+        let list = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+        let list = list.unwrap_or_default();
+        all.extend(
+            list.split_whitespace()
+                .filter_map(|id| id.parse::<u32>().ok()),
+        );
+        next += 1;
+    }
+    for id in all {
+        if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn ask_to_end(_: &Child) {}
 
 fn git() -> Command {
     let mut git = Command::new("git");

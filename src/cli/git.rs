@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 
 use keysweep::config::globs;
 use keysweep::history::{
-    Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
+    Error, Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
-use keysweep::model::{Gap, Observer, Oid, Stage};
+use keysweep::model::{Gap, Observer, Oid, SkipKind, Stage};
 use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, CacheFolder, Engine,
@@ -147,15 +147,28 @@ fn remote(
 /// folder alone where there is none.
 pub(crate) fn whole() -> ScanArgs {
     let here = Path::new(".");
-    let found = Repo::discover(here, &trust()).ok();
+    let found = Repo::discover(here, &trust(here));
     let is_root = |tree: &PathBuf| here.canonicalize().is_ok_and(|here| here == *tree);
     match found {
-        Some(repo) => {
+        Ok(repo) => {
             let tree = repo.work_tree.filter(|tree| !is_root(tree));
             ScanArgs::whole(tree.unwrap_or_else(|| here.to_owned()), true)
         }
-        None => ScanArgs::whole(here.to_owned(), false),
+        Err(error) => ScanArgs::whole(here.to_owned(), is_broken(&error, here)),
     }
+}
+
+/// Whether a repository is there that cannot be opened, so that its history is missing and not only absent.
+pub(crate) fn is_broken(error: &Error, path: &Path) -> bool {
+    let Error::NoRepository { .. } = error else {
+        return true;
+    };
+    let start = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    start.ancestors().any(|folder| {
+        // An empty `.git` holds nothing, and a link that leads nowhere is none.
+        let inside = std::fs::read_dir(folder.join(".git"));
+        inside.is_ok_and(|mut list| list.next().is_some())
+    })
 }
 
 /// Scans a repository on this machine.
@@ -164,7 +177,7 @@ pub(crate) fn history(
     args: &GitArgs,
     progress: &Progress,
 ) -> anyhow::Result<Scanned> {
-    of_repository(engine, args, &trust(), progress)
+    of_repository(engine, args, &trust(&args.repo), progress)
 }
 
 fn of_repository(
@@ -189,12 +202,12 @@ fn of_repository(
             match part {
                 Ok(mut part) => {
                     for m in &mut part.matches {
-                        m.place.path = [b"modules/", name.as_bytes(), b"/", &m.place.path].concat();
+                        m.place.path = [name.as_bytes(), b"/", &m.place.path].concat();
                     }
                     outcome.merge(part);
                 }
                 Err(error) => outcome.summary.gaps.push(Gap {
-                    path: format!("modules/{name}"),
+                    path: name,
                     reason: format!("{error:#}"),
                 }),
             }
@@ -229,7 +242,39 @@ fn history_of(
         refs: &refs,
         tips: &tips,
     };
-    Ok(audit(engine, what, &options, progress.observer())?)
+    let mut outcome = audit(engine, what, &options, progress.observer())?;
+    tell_of_shallow(&repo, &mut outcome);
+    Ok(outcome)
+}
+
+/// What came with a commit whose parents are not here may be older.
+fn mark_shallow(repo: &Repo, outcome: &mut AuditOutcome) {
+    for history in outcome.histories.values_mut() {
+        let first = history.first.as_ref();
+        history.or_earlier = first.is_some_and(|c| repo.shallow.binary_search(&c.id).is_ok());
+    }
+}
+
+/// A shallow clone's oldest commits hold what older ones brought, and what those removed is not here.
+fn tell_of_shallow(repo: &Repo, outcome: &mut AuditOutcome) {
+    let count = repo.shallow.len() as u64;
+    if count == 0 {
+        return;
+    }
+    mark_shallow(repo, outcome);
+    *outcome
+        .summary
+        .skipped
+        .entry(SkipKind::Shallow)
+        .or_default() += count;
+    let ends = if count == 1 {
+        "1 commit"
+    } else {
+        "some commits"
+    };
+    outcome.summary.notes.push(format!(
+        "shallow clone: what was before {ends} is not here, so a secret may be older than the commit named for it; git fetch --unshallow brings the rest"
+    ));
 }
 
 fn one(
@@ -260,7 +305,11 @@ fn one(
         if let Some(text) = &args.since {
             recent = Some(match since(text, now())? {
                 Some(time) => Since::Time(time),
-                None => Since::Commit(revisions.commit(text)?),
+                None => Since::Commit(revisions.commit(text).with_context(|| {
+                    format!(
+                        "--since {text}: no commit, and no date such as 2026-01-31, 2026-01-31T08:00:00Z or '2 weeks ago'"
+                    )
+                })?),
             });
         }
     }
@@ -274,12 +323,10 @@ fn one(
         refs,
         tips: &tips,
     };
-    Ok(audit(
-        engine,
-        what,
-        &audit_options(args, recent),
-        progress.observer(),
-    )?)
+    let options = audit_options(args, recent);
+    let mut outcome = audit(engine, what, &options, progress.observer())?;
+    tell_of_shallow(repo, &mut outcome);
+    Ok(outcome)
 }
 
 fn audit_options(args: &GitArgs, since: Option<Since>) -> AuditOptions {
@@ -360,6 +407,16 @@ fn added(
             ..Addition::default()
         });
     } else {
+        if repo.work_tree.is_none() && std::env::var_os("GIT_INDEX_FILE").is_none() {
+            bail!("--staged needs an index; this repository is bare");
+        }
+        if refs.head.is_none() {
+            // A branch without a commit is no gap; a HEAD that says nothing would make all that is staged look new.
+            let head = repo.git_dir.join("HEAD");
+            if let Some(gap) = refs.gaps.iter().find(|gap| head.ends_with(&gap.path)) {
+                bail!("{}: {}", gap.path, gap.reason);
+            }
+        }
         let staged = staged(repo, &db, refs.head)?;
         gaps.extend(staged.gaps);
         additions.push(Addition {
@@ -385,6 +442,7 @@ fn added(
         |found: &BlobMatch| suppression::accepts(engine.rules(), &layout, &args.common, found);
     let observer = progress.observer();
     let mut outcome = scan_added(engine, &db, &additions, &options, &accepts, observer);
+    mark_shallow(repo, &mut outcome);
     outcome.summary.gaps.extend(gaps);
     for path in left_out {
         outcome.summary.skip(project::skipped(&path));
@@ -481,22 +539,29 @@ pub(crate) fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// What the user and the environment vouch for.
-pub(crate) fn trust() -> Trust {
-    let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let list = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES");
-    Trust {
+/// What the user vouches for in the repository of a path. What git's environment says of a repository is meant for the one
+/// around the current folder: a folder that is named says itself where its repository is.
+pub(crate) fn trust(of: &Path) -> Trust {
+    let own = Trust {
         named: true,
         uid: user(),
         sudo_uid: std::env::var("SUDO_UID")
             .ok()
             .and_then(|id| id.parse().ok()),
-        root: None,
+        ..Trust::default()
+    };
+    if of != Path::new(".") {
+        return own;
+    }
+    let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let list = std::env::var_os("GIT_ALTERNATE_OBJECT_DIRECTORIES");
+    Trust {
         alternates: list.map_or_else(Vec::new, |list| folders(&list)),
         object_dir: path("GIT_OBJECT_DIRECTORY"),
         git_dir: path("GIT_DIR"),
         work_tree: path("GIT_WORK_TREE"),
         index_file: path("GIT_INDEX_FILE"),
+        ..own
     }
 }
 

@@ -157,7 +157,7 @@ pub(crate) fn of_scan(args: &ScanArgs, shared: &Shared) -> anyhow::Result<(ScanA
 /// The arguments of `git` with all that files and the environment say. A bare repository has no files.
 pub(crate) fn of_git(args: &GitArgs, shared: &Shared) -> anyhow::Result<(GitArgs, Shared)> {
     // What is no repository is told of later, by those who open it.
-    let repo = Repo::discover(&args.repo, &git::trust()).ok();
+    let repo = Repo::discover(&args.repo, &git::trust(&args.repo)).ok();
     let top = repo.and_then(|repo| repo.work_tree);
     let (common, shared) = of_tree(top.as_deref(), &args.common, shared)?;
     let args = GitArgs {

@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::bail;
 
 use keysweep::config::globs;
-use keysweep::model::{Gap, Observer, Stage};
+use keysweep::history::Error;
+use keysweep::model::{Gap, Observer, Origin, Stage};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, Scratch, merge_with, scan_reader,
@@ -96,9 +97,23 @@ pub(crate) fn collect(
     };
     let (mut revision, mut branch) = (None, None);
     if args.history {
+        let (include, exclude) = (&options.tree.include, &options.tree.exclude);
         for path in &args.paths {
             let git = GitArgs::of(path, &args.common);
-            let history = git::history(engine, &git, &progress)?;
+            let mut history = match git::history(engine, &git, &progress) {
+                Ok(history) => history,
+                Err(error) => {
+                    all.summary.gaps.push(unopened(error, path)?);
+                    continue;
+                }
+            };
+            history.outcome.matches.retain(|found| {
+                // The texts of commits and tags and the names of refs lie nowhere, so they count everywhere.
+                let path = String::from_utf8_lossy(&found.place.path);
+                !matches!(found.place.origin, Origin::Content | Origin::Name)
+                    || include.as_ref().is_none_or(|globs| globs.is_match(&*path))
+                        && !exclude.as_ref().is_some_and(|globs| globs.is_match(&*path))
+            });
             all.merge(history.outcome);
             (revision, branch) = (history.revision, history.branch);
         }
@@ -122,6 +137,23 @@ pub(crate) fn collect(
         branch,
         layout,
     })
+}
+
+/// The gap that a history leaves which cannot be opened: what lies in the files is told nevertheless.
+fn unopened(error: anyhow::Error, path: &Path) -> anyhow::Result<Gap> {
+    let reason = match error.downcast_ref::<Error>() {
+        Some(Error::NoRepository { .. }) => {
+            let error = error.downcast_ref().filter(|e| git::is_broken(e, path));
+            error.map(|_: &Error| {
+                "there is a .git that is no repository: HEAD, objects or refs are missing; its history is not scanned"
+                    .to_owned()
+            })
+        }
+        Some(broken) => Some(format!("{broken}; the history is not scanned")),
+        None => None,
+    };
+    let path = path.join(".git").display().to_string();
+    reason.map(|reason| Gap { path, reason }).ok_or(error)
 }
 
 fn scan_all(engine: &Engine, paths: &[PathBuf], options: &Options, progress: &Progress) -> Outcome {

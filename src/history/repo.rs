@@ -309,27 +309,27 @@ impl Repo {
         let modules = self.common_dir.join("modules");
         let mut found = Vec::new();
         let mut gaps = Vec::new();
-        let mut queue = VecDeque::from([(modules.clone(), 0)]);
+        let mut queue = VecDeque::from([(modules, PathBuf::new(), 0)]);
         let mut visited = 0;
-        while let Some((folder, depth)) = queue.pop_front() {
+        while let Some((folder, name, depth)) = queue.pop_front() {
             visited += 1;
             if depth > DEEPEST || visited > MOST {
                 gaps.push(self.gap(&folder, "too many folders of submodules"));
                 break;
             }
             for child in folders(&folder) {
+                let name = name.join(child.file_name().unwrap_or_default());
                 if is_git_dir(&child, &Trust::default()) {
-                    let name = child.strip_prefix(&modules).unwrap_or(&child);
                     found.push(SubRepo {
                         name: name.display().to_string(),
                         git_dir: child.clone(),
                     });
                     let inner = child.join("modules");
                     if fs::symlink_metadata(&inner).is_ok_and(|meta| meta.is_dir()) {
-                        queue.push_back((inner, depth + 1));
+                        queue.push_back((inner, name, depth + 1));
                     }
                 } else {
-                    queue.push_back((child, depth + 1));
+                    queue.push_back((child, name, depth + 1));
                 }
             }
         }
@@ -341,7 +341,7 @@ impl Repo {
 /// A submodule's repository inside that of its parent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SubRepo {
-    /// Its folder below `modules`, which begins as the submodule's path.
+    /// Its name, which is the path at which it was added; of one in another one, behind that one's.
     pub name: String,
     /// The folder that [`Repo::discover`] opens.
     pub git_dir: PathBuf,

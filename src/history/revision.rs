@@ -223,6 +223,11 @@ impl Revisions<'_> {
                 };
                 continue;
             }
+            // Who typed it knows the name, and not the id on the way.
+            let named = |error| match error {
+                Error::Object { id, what } => wrong(&format!("commit {id}: {what}")),
+                other => other,
+            };
             let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let (number, after) = rest.split_at(digits);
             rest = after;
@@ -234,11 +239,11 @@ impl Revisions<'_> {
             match sign {
                 '~' => {
                     for _ in 0..number {
-                        id = self.parent(id, 1)?;
+                        id = self.parent(id, 1).map_err(named)?;
                     }
                 }
                 '^' if number == 0 => {}
-                '^' => id = self.parent(id, number)?,
+                '^' => id = self.parent(id, number).map_err(named)?,
                 _ => return Err(wrong("only `~n` and `^n` may follow a name")),
             }
         }

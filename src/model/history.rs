@@ -81,6 +81,8 @@ pub struct History {
     pub exposed_days: u32,
     /// Whether the commit that introduced it is all that is known, since only a range was scanned.
     pub is_partial: bool,
+    /// Whether a shallow clone ends with the commit that introduced it: it may be older.
+    pub or_earlier: bool,
 }
 
 impl History {

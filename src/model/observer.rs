@@ -24,18 +24,22 @@ pub enum SkipKind {
     Symlink,
     /// Not there since a partial clone leaves it with its remote.
     Promised,
+    /// A commit whose parents a shallow clone leaves with its remote.
+    Shallow,
     /// Neither a file nor a folder: a socket, a pipe, a device.
     Special,
 }
 
 impl SkipKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Ignored,
         Self::TooLarge,
         Self::Excluded,
+        Self::Configured,
         Self::Symlink,
         Self::Promised,
+        Self::Shallow,
         Self::Special,
     ];
 
@@ -49,6 +53,7 @@ impl SkipKind {
             Self::Configured => "excluded by keysweep.toml",
             Self::Symlink => "symbolic link",
             Self::Promised => "promised by a partial clone",
+            Self::Shallow => "history before a commit where the shallow clone ends",
             Self::Special => "not a regular file",
         }
     }

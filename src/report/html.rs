@@ -478,6 +478,7 @@ fn data<'r>(report: &'r Report<'r>) -> Data<'r> {
 fn skip_words(kind: SkipKind, count: u64) -> &'static str {
     match kind {
         SkipKind::Symlink if count != 1 => "symbolic links",
+        SkipKind::Shallow if count != 1 => "histories before commits where the shallow clone ends",
         SkipKind::Special if count != 1 => "not regular files",
         _ => kind.words(),
     }

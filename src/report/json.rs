@@ -215,6 +215,8 @@ struct HistoryRow<'r> {
     more_refs: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     introductions: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    or_earlier: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     exposed_days: Option<u32>,
 }
@@ -472,6 +474,7 @@ fn history_row<'r>(report: &'r Report<'r>, history: &'r History) -> HistoryRow<'
         refs: refs(&history.refs),
         more_refs: some(history.more_refs),
         introductions: is_committed.then_some(history.introductions),
+        or_earlier: history.or_earlier,
         exposed_days: is_committed.then_some(history.exposed_days),
     }
 }
@@ -591,6 +594,7 @@ pub(super) fn key(kind: SkipKind) -> &'static str {
         SkipKind::Configured => "excluded_by_config",
         SkipKind::Symlink => "symlink",
         SkipKind::Promised => "promised",
+        SkipKind::Shallow => "shallow",
         SkipKind::Special => "special",
     }
 }

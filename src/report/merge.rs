@@ -166,6 +166,7 @@ fn joined(a: History, b: History) -> History {
         more_refs: a.more_refs.max(b.more_refs),
         exposed_days: a.exposed_days.max(b.exposed_days),
         is_partial: a.is_partial && b.is_partial,
+        or_earlier: a.or_earlier || b.or_earlier,
     }
 }
 

@@ -319,6 +319,8 @@ struct FindingRecord {
     #[serde(default)]
     introductions: u32,
     #[serde(default)]
+    or_earlier: bool,
+    #[serde(default)]
     exposed_days: u32,
     places: Vec<PlaceRecord>,
     #[serde(default)]
@@ -560,6 +562,7 @@ impl FindingRecord {
             more_refs: self.more_refs.min(MANY),
             exposed_days: self.exposed_days,
             is_partial: self.in_head.is_none(),
+            or_earlier: self.or_earlier,
         })
     }
 }

@@ -331,6 +331,9 @@ fn history_properties(history: &History, add: &mut impl FnMut(&str, Value) -> Op
         if let Some(date) = history::date(first.date) {
             add("date", json!(date));
         }
+        if history.or_earlier {
+            add("or_earlier", json!(true));
+        }
         if !history.is_partial {
             add("exposed_days", json!(history.exposed_days));
             add("introductions", json!(history.introductions));

@@ -170,6 +170,7 @@ fn history(properties: &Value) -> Option<History> {
         more_refs: count("more_refs"),
         exposed_days: small("exposed_days"),
         is_partial: in_head.is_none(),
+        or_earlier: properties["or_earlier"] == true,
     })
 }
 

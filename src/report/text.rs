@@ -226,13 +226,18 @@ impl Page<'_> {
     /// When the secret came, whether it is still there, and for how long it was.
     fn history(&mut self, history: &History) {
         let mut lines = Vec::new();
+        let came = if history.or_earlier {
+            "introduced here, where the shallow clone ends, or earlier:"
+        } else {
+            "introduced"
+        };
         match &history.first {
             // A range says nothing of what came after it.
             Some(first) if history.is_partial => {
-                lines.push(format!("introduced {}", self.commit(first)));
+                lines.push(format!("{came} {}", self.commit(first)));
             }
             Some(first) => {
-                lines.push(format!("introduced {}", self.commit(first)));
+                lines.push(format!("{came} {}", self.commit(first)));
                 let again = if history.introductions > 1 {
                     let times = grouped(u64::from(history.introductions));
                     format!(", introduced {times} times")
@@ -570,6 +575,7 @@ impl Page<'_> {
             SkipKind::TooLarge => " — use --max-size",
             SkipKind::Promised => " — let git fetch them first",
             SkipKind::Configured => " — use --no-repo-config",
+            SkipKind::Shallow => " — use git fetch --unshallow",
             SkipKind::Excluded | SkipKind::Symlink | SkipKind::Special => "",
         };
         format!(" (among them {}{hint})", names.join(", "))

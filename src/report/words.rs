@@ -47,6 +47,9 @@ pub(super) fn left_out(summary: &Summary, behind: impl Fn(SkipKind) -> String) -
         .map(|(kind, count)| {
             let words = match kind {
                 SkipKind::Symlink if *count != 1 => "symbolic links",
+                SkipKind::Shallow if *count != 1 => {
+                    "histories before commits where the shallow clone ends"
+                }
                 SkipKind::Special if *count != 1 => "not regular files",
                 _ => kind.words(),
             };

@@ -371,6 +371,7 @@ impl Reading<'_> {
             refs,
             more_refs,
             is_partial: false,
+            or_earlier: false,
             exposed_days: u32::try_from(seconds / 86_400).unwrap_or(0),
             first: joined.first.and_then(|id| self.commit(id)),
             last: joined.last.and_then(|id| self.commit(id)),

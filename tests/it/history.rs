@@ -516,6 +516,13 @@ fn a_bare_repository() {
     let repo = Repo::new();
     let key = fake::github_pat(21);
     let added = repo.commit_file("app.env", env(&key));
+    let run = repo.keysweep(&["--range", "HEAD~99..HEAD"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.err.contains("`HEAD~99`") && run.err.contains("no parent 1"),
+        "{}",
+        run.err
+    );
     repo.git_in(".", &["clone", "-q", "--bare", "work", "bare.git"]);
     for (folder, arguments) in [
         ("bare.git", &[][..]),
@@ -573,8 +580,11 @@ fn submodules_on_request() {
         let run = repo.keysweep(&["--recurse-submodules"]);
         let finding = only(&run, &key);
         assert_eq!(finding["commit"]["id"], added);
-        assert_eq!(finding["path"], "modules/libs/sub/app.env");
+        assert_eq!(finding["path"], "libs/sub/app.env");
         assert_eq!(run.summary()["commits"], 3);
+        let run = repo.keysweep(&["--staged", "--recurse-submodules"]);
+        assert_eq!(run.code, 2);
+        assert!(run.err.contains("cannot be used with"), "{}", run.err);
         // Inside of it, it is a repository as any.
         let run = repo.keysweep_in("work/libs/sub", &[]);
         assert_eq!(only(&run, &key)["path"], "app.env");
@@ -597,9 +607,17 @@ fn a_shallow_clone() {
         assert!(refs.contains(&MAIN.to_owned()), "{refs:?}");
         let finding = run.only_finding();
         assert_eq!(finding["commit"]["id"], newest, "as far as is known");
+        assert_eq!(finding["or_earlier"], true);
+        let text = Run::of(program().current_dir(repo.beside("clone")).arg("git"));
+        assert!(text.out.contains("or earlier"), "{}", text.out);
         assert_eq!(finding["path"], "app.env");
         assert_eq!(run.summary()["commits"], 1);
         assert_eq!(run.summary()["complete"], true);
+        assert_eq!(run.summary()["skipped"]["shallow"], 1);
+        let note = run.summary()["notes"].to_string();
+        assert!(note.contains("shallow clone"), "{note}");
+        let run = repo.keysweep_in("clone", &["--require-complete"]);
+        assert_eq!(run.code, 2);
         let run = repo.keysweep_in("clone", &["--range", "HEAD"]);
         assert_eq!(only(&run, &key)["commit"]["id"], newest);
     };
@@ -1374,4 +1392,83 @@ fn a_mark_in_a_file_does_not_cover_its_name() {
     );
     let run = repo.keysweep(&["--range", "HEAD~1..HEAD"]).ends_with(1);
     assert_eq!(run.only_finding()["places"][0]["origin"], "name");
+}
+
+#[test]
+fn a_named_repository_counts_more_than_gits_environment() {
+    let repo = Repo::new();
+    let key = fake::github_pat(61);
+    let added = repo.commit_file("app.env", env(&key));
+    repo.commit_file("app.env", "none\n");
+    repo.git_in(".", &["init", "-q", "-b", "main", "clean"]);
+    write(&repo.beside("clean/README"), "hello\n");
+    repo.git_in("clean", &["add", "-A"]);
+    repo.git_in("clean", &["commit", "-qm", "clean"]);
+    let run = |git_dir: &Path, arguments: &[&str]| {
+        let mut program = program();
+        let arguments = [arguments, &["--format", "jsonl"]].concat();
+        program.current_dir(repo.beside("clean")).args(arguments);
+        Run::of(
+            program
+                .env("GIT_DIR", git_dir)
+                .env("GIT_INDEX_FILE", "/nowhere")
+                .env("GIT_OBJECT_DIRECTORY", repo.beside("clean/.git/objects")),
+        )
+    };
+    let named = repo.path().display().to_string();
+    for git_dir in ["clean/.git", "nowhere"] {
+        for arguments in [&["git", &*named][..], &["scan", "--history", &named]] {
+            let run = run(&repo.beside(git_dir), arguments);
+            assert_eq!(only(&run, &key)["commit"]["id"], added);
+        }
+    }
+    // Without a name, the environment says which repository is meant, as in a hook.
+    let mut program = program();
+    program
+        .current_dir(repo.beside("clean"))
+        .args(["git", "--format", "jsonl"]);
+    let run = Run::of(program.env("GIT_DIR", repo.dot_git()));
+    assert_eq!(only(&run, &key)["commit"]["id"], added);
+}
+
+#[test]
+fn globs_of_a_scan_hold_for_the_history_too() {
+    let repo = Repo::new();
+    let (key, other) = (fake::github_pat(62), fake::npm_token(62));
+    repo.commit_file("top", env(&key));
+    repo.commit_file("sub/app.env", env(&other));
+    repo.commit_file("top", "none\n");
+    repo.commit_file("sub/app.env", "none\n");
+    let scan = |arguments: &[&str]| {
+        let arguments = [&["scan", "--history", "--format", "jsonl"], arguments].concat();
+        let run = Run::of(program().current_dir(repo.path()).args(arguments));
+        let mut paths: Vec<String> = run
+            .findings()
+            .iter()
+            .map(|f| f["path"].as_str().unwrap().to_owned())
+            .collect();
+        paths.sort();
+        paths
+    };
+    assert_eq!(scan(&[]), ["sub/app.env", "top"]);
+    assert_eq!(scan(&["--exclude", "top"]), ["sub/app.env"]);
+    assert_eq!(scan(&["--include", "top"]), ["top"]);
+    assert_eq!(scan(&["--include", "top", "--exclude", "top"]), [""; 0]);
+}
+
+#[test]
+fn what_since_does_not_understand_is_told_with_what_it_does() {
+    let repo = Repo::new();
+    repo.commit_file("README", "hello\n");
+    for text in ["yesterday", "last week", "2026-01", "1y"] {
+        let run = repo.keysweep(&["--since", text]);
+        assert_eq!(run.code, 2);
+        assert!(run.err.contains(text), "{}", run.err);
+        assert!(run.err.contains("2026-01-31"), "{}", run.err);
+        assert!(run.err.contains("2 weeks ago"), "{}", run.err);
+    }
+    repo.git_in(".", &["clone", "-q", "--bare", "work", "bare.git"]);
+    let run = repo.keysweep_in("bare.git", &["--staged"]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("bare"), "{}", run.err);
 }

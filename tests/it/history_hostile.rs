@@ -1209,3 +1209,93 @@ fn an_id_with_the_content_of_another_object() {
     finds(&run, &key);
     assert_eq!(run.code, 2, "the delta is none: {}", run.out);
 }
+
+#[test]
+fn a_history_that_cannot_be_opened_is_not_dropped_in_silence() {
+    let key = fake::github_pat(63);
+    let plain = |repo: &Repo| {
+        let mut program = program();
+        Run::of(program.current_dir(repo.path()).args(["--format", "jsonl"]))
+    };
+    let is_told = |repo: &Repo, word: &str| {
+        let run = plain(repo);
+        assert_eq!(run.code, 2, "{}\n{}", run.out, run.err);
+        assert_eq!(run.summary()["complete"], false);
+        let gaps = run.records("gap");
+        assert!(
+            gaps.iter().any(|g| g.to_string().contains(word)),
+            "{}",
+            run.out
+        );
+        // What lies in the files is found nevertheless.
+        finds_in(&run, "now.env");
+    };
+    for (option, word) in [
+        ("--object-format=sha256", "SHA-256"),
+        ("--ref-format=reftable", "reftable"),
+    ] {
+        let repo = Repo::folder();
+        repo.git_in(".", &["init", "-q", "-b", "main", option, "work"]);
+        repo.commit_file("app.env", env(&key));
+        repo.remove("app.env");
+        repo.commit_file("now.env", env(&fake::npm_token(63)));
+        is_told(&repo, word);
+    }
+    let repo = small(&key);
+    repo.commit_file("now.env", env(&fake::npm_token(63)));
+    fs::remove_file(repo.dot_git().join("HEAD")).unwrap();
+    is_told(&repo, "no repository");
+    fs::remove_dir_all(repo.dot_git()).unwrap();
+    fs::write(repo.dot_git(), "gitdir: ../vanished\n").unwrap();
+    is_told(&repo, "vanished");
+    fs::remove_file(repo.dot_git()).unwrap();
+    fifo(&repo.dot_git());
+    is_told(&repo, "not a regular file");
+    // No repository at all is no gap.
+    fs::remove_file(repo.dot_git()).unwrap();
+    assert_eq!(plain(&repo).summary()["complete"], true);
+}
+
+fn finds_in(run: &Run, path: &str) {
+    let all = run.findings();
+    assert!(all.iter().any(|f| f["path"] == path), "{}", run.out);
+}
+
+#[test]
+fn an_empty_head_is_no_unborn_branch() {
+    let repo = small(&fake::github_pat(64));
+    fs::write(repo.dot_git().join("HEAD"), "").unwrap();
+    let run = soon(&repo, &["--staged"]);
+    assert_eq!(run.code, 2, "{}", run.out);
+    says(&run, "HEAD");
+}
+
+#[cfg(feature = "online")]
+#[test]
+fn a_clone_from_a_silent_server_can_be_interrupted() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/x", server.local_addr().unwrap());
+    for signal in ["-INT", "-TERM"] {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keysweep"))
+            .args(["git", &address])
+            .env("TMPDIR", temporary.path())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Somebody calls, and hears nothing.
+        let (line, _) = server.accept().unwrap();
+        let started = Instant::now();
+        let id = child.id().to_string();
+        let kill = Command::new("kill").args([signal, &id]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
+        assert!(started.elapsed() < Duration::from_secs(5));
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+        // Those who transferred for git have hung up, too.
+        let mut line = line;
+        line.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let asked = std::io::copy(&mut line, &mut std::io::sink());
+        assert!(asked.is_ok() || cfg!(not(target_os = "linux")), "{asked:?}");
+    }
+}

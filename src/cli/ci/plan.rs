@@ -80,7 +80,7 @@ struct Clone {
 
 impl Clone {
     fn at(folder: &Path, service: Service) -> anyhow::Result<Self> {
-        let repo = match Repo::discover(folder, &trust()) {
+        let repo = match Repo::discover(folder, &trust(folder)) {
             Ok(repo) => repo,
             Err(error @ keysweep::history::Error::NoRepository { .. }) => {
                 bail!("{error}{}", first(service))

@@ -42,8 +42,9 @@ pub(super) fn run(args: &RunArgs, shared: &Shared) -> anyhow::Result<Exit> {
         console::say(shared, &format!("not scanned: {who} pushed with -o {SKIP}"));
         return Ok(Exit::Clean);
     }
-    let trust = git::trust();
-    let repo = Repo::discover(Path::new("."), &trust)?;
+    let here = Path::new(".");
+    let trust = git::trust(here);
+    let repo = Repo::discover(here, &trust)?;
     let refs = refs(&repo)?;
     if let Some(file) = trust.index_file.filter(|file| !file.exists())
         && refs.head.is_some()

@@ -122,7 +122,7 @@ fn submodules_are_listed_and_open() {
     let (found, gaps) = git.open().submodules();
     assert_eq!(gaps, []);
     let names: Vec<&str> = found.iter().map(|sub| sub.name.as_str()).collect();
-    assert_eq!(names, ["lib/middle", "lib/middle/modules/deep/inner"]);
+    assert_eq!(names, ["lib/middle", "lib/middle/deep/inner"]);
     let trust = Trust {
         root: Some(git.path()),
         ..Trust::default()
