@@ -442,6 +442,7 @@ pub(super) fn modified(meta: &std::fs::Metadata) -> (i64, u32) {
 
 /// When anything of a file changed, as [`modified`], and its inode.
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not say")]
 pub(super) fn changed(meta: &std::fs::Metadata) -> Option<(i64, u32, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((meta.ctime(), meta.ctime_nsec() as u32, meta.ino()))

@@ -119,7 +119,7 @@ impl Db {
         let mut vanished = false;
         paths.retain(|path| {
             path.extension() == Some(OsStr::new("pack"))
-                && !(is_temporary(path) && !path.with_extension("idx").exists())
+                && (!is_temporary(path) || path.with_extension("idx").exists())
         });
         paths.sort_unstable();
         let mut errors = Vec::new();

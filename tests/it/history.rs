@@ -137,6 +137,8 @@ fn a_deleted_branch_is_found_with_all_objects() {
         let run = repo.keysweep(&["--all-objects"]);
         says(&run, &key, &Said::is(PAT, &added, "app.env:2", false, &[]));
         assert_eq!(run.summary()["commits"], 2);
+        let text = repo.keysweep(&["--all-objects", "--format", "text"]).out;
+        assert!(text.contains("in no ref any more, exposed"), "{text}");
     });
 }
 
