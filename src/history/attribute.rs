@@ -5,7 +5,7 @@
 //! not, it removed. What its history holds is what its tree and its parents' histories hold. These sets are shared
 //! ([`Sets`]), so a commit that changes no hit costs two look-ups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Tip;
@@ -20,6 +20,9 @@ use super::sets::{EMPTY, Full, Set, Sets};
 use super::trees::Trees;
 use crate::model::{Observer, Origin, Stage};
 use crate::pack::{self, Gap, Kind, Oid, Options};
+
+/// Over how many changes of hits the commit that brought HEAD's version of a file is looked for.
+const MOST_RUNS: usize = 1024;
 
 /// What attribution starts from.
 pub struct Input<'a> {
@@ -135,6 +138,8 @@ pub struct Unit {
     pub removed: Option<i64>,
     /// The object with this leak at this path in HEAD's tree, [`Origin::Content`] only.
     pub head_object: Option<Oid>,
+    /// The commit that brought that object to the path, where none of `introductions` did and it is not too far back.
+    pub head_commit: Option<Oid>,
     /// Whether HEAD's tree holds it; for a commit's own text, HEAD's history.
     pub in_head: bool,
 }
@@ -614,6 +619,7 @@ impl Work<'_> {
         // What places were not found for is told of without one when memory ended.
         let all = all || self.missed.iter().any(|m| matches!(m, Missed::Memory));
         let mut stands = std::mem::take(&mut self.met);
+        let mut runs = HashMap::new();
         for (number, place) in (0_u32..).zip(&self.places.all) {
             let u = number as usize;
             let introductions = std::mem::take(&mut self.introductions[u]);
@@ -642,6 +648,18 @@ impl Work<'_> {
                 };
                 self.sets.contains(sets[head as usize], number)
             });
+            let introduced: Vec<(Oid, Oid)> = introductions
+                .iter()
+                .map(|commit| (id(*commit), object(*commit).unwrap_or(id(*commit))))
+                .collect();
+            let head = head.filter(|head| is_chosen(*head));
+            let head_object = head
+                .filter(|_| in_head && place.origin == Origin::Content)
+                .and_then(object);
+            let later = head_object.filter(|id| introduced.iter().all(|(_, old)| old != id));
+            let head_commit = head
+                .filter(|_| later.is_some())
+                .and_then(|head| self.brought(head, number, &position, &mut runs));
             let unit = Unit {
                 leak: place.leak,
                 origin: place.origin,
@@ -650,17 +668,12 @@ impl Work<'_> {
                 } else {
                     self.places.bytes(place.path)
                 },
-                introductions: introductions
-                    .iter()
-                    .map(|commit| (id(*commit), object(*commit).unwrap_or(id(*commit))))
-                    .collect(),
+                introductions: introduced,
                 objects: place.hits.iter().map(|hit| self.hits.id(*hit)).collect(),
                 last: last[u].map(id),
                 removed: self.removed[u].filter(|_| !tipped[u]),
-                head_object: head
-                    .filter(|_| in_head && place.origin == Origin::Content)
-                    .filter(|head| is_chosen(*head))
-                    .and_then(object),
+                head_object,
+                head_commit: head_commit.map(id),
                 in_head,
             };
             let inner = Inner {
@@ -706,6 +719,59 @@ impl Work<'_> {
         }
     }
 
+    /// The commit that brought a unit's object to its path, going back from one that has it there.
+    fn brought(
+        &self,
+        from: u32,
+        unit: u32,
+        position: &[u32],
+        runs: &mut HashMap<u32, u32>,
+    ) -> Option<u32> {
+        let hit_in = |commit: u32| {
+            let root = self.roots[commit as usize].unwrap_or(BARREN);
+            self.places.hit_of(&self.forest, root, unit)
+        };
+        let hit = hit_in(from)?;
+        let mut at = from;
+        for _ in 0..MOST_RUNS {
+            at = self.alike(at, position, runs);
+            match self
+                .before(at, position)
+                .find(|parent| hit_in(*parent) == Some(hit))
+            {
+                Some(parent) => at = parent,
+                None => return Some(at),
+            }
+        }
+        None
+    }
+
+    /// The end of a way back over commits whose trees hold the same. Each way is gone once.
+    fn alike(&self, from: u32, position: &[u32], runs: &mut HashMap<u32, u32>) -> u32 {
+        let root = self.roots[from as usize];
+        let mut at = from;
+        loop {
+            if let Some(end) = runs.get(&at) {
+                at = *end;
+                break;
+            }
+            let mut parents = self.before(at, position);
+            match parents.find(|parent| self.roots[*parent as usize] == root) {
+                Some(parent) => at = parent,
+                None => break,
+            }
+        }
+        runs.insert(from, at);
+        at
+    }
+
+    /// A commit's parents, but for those that a loop puts behind it.
+    fn before(&self, commit: u32, position: &[u32]) -> impl Iterator<Item = u32> {
+        let place = position[commit as usize];
+        let parents = self.commits.parents(commit).iter().copied();
+        parents.filter(move |parent| position[*parent as usize] < place)
+    }
+
     /// Units for a hit that no commit and no tip holds.
     fn lost(&self, hit: u32) -> impl Iterator<Item = (Unit, Inner)> + '_ {
         let id = self.hits.id(hit);
@@ -724,6 +790,7 @@ impl Work<'_> {
                 last: None,
                 removed: None,
                 head_object: None,
+                head_commit: None,
                 in_head: false,
             };
             let inner = Inner {

@@ -221,6 +221,7 @@ fn added_and_removed_later() {
                 last: Some(edit),
                 removed: Some(1_700_000_000 + 4 * 3600),
                 head_object: None,
+                head_commit: None,
                 in_head: false,
             }]
         );

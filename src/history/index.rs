@@ -38,6 +38,9 @@ pub(super) struct Entry {
     pub(super) skip_worktree: bool,
     /// Modification time of the file: seconds, nanoseconds; its length, modulo 2³².
     pub(super) modified: (u32, u32),
+    /// When anything of the file changed, in the same way, and its inode, modulo 2³²; zero where git does not know.
+    pub(super) changed: (u32, u32),
+    pub(super) inode: u32,
     pub(super) size: u32,
 }
 
@@ -248,7 +251,9 @@ impl Index {
             stage: (flags >> 12 & 3) as u8,
             intent_to_add: more & 0x2000 != 0,
             skip_worktree: more & 0x4000 != 0,
+            changed: (word(0)?, word(4)?),
             modified: (word(8)?, word(12)?),
+            inode: word(20)?,
             size: word(36)?,
         })
     }
@@ -433,6 +438,20 @@ impl<'b> Bytes<'b> {
 pub(super) fn modified(meta: &std::fs::Metadata) -> (i64, u32) {
     use std::os::unix::fs::MetadataExt;
     (meta.mtime(), meta.mtime_nsec() as u32)
+}
+
+/// When anything of a file changed, as [`modified`], and its inode.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not say")]
+pub(super) fn changed(meta: &std::fs::Metadata) -> Option<(i64, u32, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((meta.ctime(), meta.ctime_nsec() as u32, meta.ino()))
+}
+
+/// Not known here.
+#[cfg(not(unix))]
+pub(super) fn changed(_: &std::fs::Metadata) -> Option<(i64, u32, u64)> {
+    None
 }
 
 /// Zero where the system does not say: then every file counts as changed, which costs a comparison of content.

@@ -1,15 +1,18 @@
 //! What the next commit would add, and which files of the working tree differ from the index.
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use sha1::{Digest as _, Sha1};
 
 use super::Error;
 use super::changes::{
     Change, CommitHead, Entries, Removed, Trees, is_folder, is_link, is_submodule,
 };
-use super::control::{Links, path_of};
-use super::index::{Entry, Index, modified};
+use super::control::{self, Links, path_of};
+use super::index::{Entry, Index, changed, modified};
 use super::refs::pseudo_ref;
 use super::repo::Repo;
 use crate::model::{Gap, Oid};
@@ -330,7 +333,7 @@ pub fn unstaged(repo: &Repo) -> Result<Unstaged, Error> {
         match std::fs::symlink_metadata(&file) {
             Ok(meta) if !(meta.is_file() || meta.is_symlink()) => {}
             Ok(meta) => {
-                if entry.stage > 0 || entry.intent_to_add || differs(entry, &meta, &index) {
+                if entry.stage > 0 || entry.intent_to_add || differs(entry, &file, &meta, &index) {
                     out.paths.push(path.to_vec());
                 }
             }
@@ -365,7 +368,7 @@ fn is_real_folder(root: &Path, folder: &[u8]) -> bool {
 }
 
 /// Whether a file may differ from what the index last saw of it.
-fn differs(entry: &Entry, meta: &std::fs::Metadata, index: &Index) -> bool {
+fn differs(entry: &Entry, file: &Path, meta: &std::fs::Metadata, index: &Index) -> bool {
     let (seconds, nanos) = entry.modified;
     let (now_seconds, now_nanos) = modified(meta);
     let time_differs = now_seconds as u32 != seconds
@@ -374,8 +377,36 @@ fn differs(entry: &Entry, meta: &std::fs::Metadata, index: &Index) -> bool {
     // A change in the same moment as the index was written leaves no trace in the time.
     let racy = (i64::from(seconds), nanos) >= index.written
         || nanos == 0 && i64::from(seconds) >= index.written.0;
+    // Whoever puts the old time back leaves this one.
+    let replaced = changed(meta).is_some_and(|(now_seconds, now_nanos, inode)| {
+        let (seconds, nanos) = entry.changed;
+        seconds != 0 && now_seconds as u32 != seconds
+            || nanos != 0 && now_nanos != nanos
+            || entry.inode != 0 && inode as u32 != entry.inode
+    });
     time_differs
         || racy
+        || replaced && !has_content(entry, file, meta)
         || meta.len() as u32 != entry.size
         || meta.is_symlink() != is_link(entry.mode)
+}
+
+/// Whether a file holds what the index has: a copied or moved work tree has other inodes, and nothing else is new.
+fn has_content(entry: &Entry, file: &Path, meta: &std::fs::Metadata) -> bool {
+    if !meta.is_file() {
+        return false;
+    }
+    let Ok((mut opened, meta)) = control::open(file, Links::Refuse) else {
+        return false;
+    };
+    let mut hash = Sha1::new_with_prefix(format!("blob {}\0", meta.len()));
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match opened.read(&mut buffer) {
+            Ok(0) => return hash.finalize()[..] == entry.id.as_bytes()[..],
+            Ok(count) => hash.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
 }

@@ -23,7 +23,7 @@ pub struct Tip {
 /// The refs of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refs {
-    /// All in `refs/`, sorted by name; symbolic ones with what they lead to.
+    /// All in `refs/`, sorted by name; symbolic ones with what they lead to. Older stashes are `refs/stash@{1}` and so on.
     pub tips: Vec<Tip>,
     /// HEADs of the other work trees, `worktrees/NAME/HEAD` or `main-worktree/HEAD`, and their own refs, sorted by name.
     pub work_trees: Vec<Tip>,
@@ -39,6 +39,8 @@ pub struct Refs {
 const LOOSE: u64 = 16 << 10;
 /// Most bytes of `packed-refs`: some ten million of them.
 const PACKED: u64 = 1 << 30;
+/// Most bytes of the stash's reflog: some ten thousand stashes.
+const STASHES: u64 = 4 << 20;
 /// Most folders and loose refs.
 const MOST: usize = 20_000_000;
 /// How often a symbolic ref may lead to another one, as in git.
@@ -175,6 +177,7 @@ pub fn refs(repo: &Repo) -> Result<Refs, Error> {
             all.tips.push(Tip { name, target });
         }
     }
+    all.tips.extend(reader.stashes());
     all.tips.sort();
     all.work_trees.sort();
     all.gaps = reader.gaps;
@@ -249,6 +252,39 @@ impl Reader<'_> {
         if wrong > 0 {
             self.gap(file, format!("{wrong} lines are not refs"));
         }
+    }
+
+    /// The stashes below the newest, which `refs/stash` names: its reflog alone has them, the oldest first.
+    fn stashes(&mut self) -> Vec<Tip> {
+        let file = self.repo.common_dir.join("logs/refs/stash");
+        let bytes = match control::read_if_there(&file, STASHES, self.repo.links) {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            Err(error) => {
+                self.gap(&file, error.to_string());
+                return Vec::new();
+            }
+        };
+        let lines: Vec<&[u8]> = trimmed(&bytes)
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .collect();
+        let mut tips = Vec::new();
+        let mut wrong = 0_u64;
+        for (number, line) in lines.iter().rev().enumerate().skip(1) {
+            // The id before, the id after, who and when.
+            let id = line.get(41..81).and_then(oid);
+            match id.filter(|_| line.get(40) == Some(&b' ') && line.get(81) == Some(&b' ')) {
+                Some(target) => tips.push(Tip {
+                    name: format!("refs/stash@{{{number}}}"),
+                    target,
+                }),
+                None => wrong += 1,
+            }
+        }
+        if wrong > 0 {
+            self.gap(&file, format!("{wrong} lines are not entries of a reflog"));
+        }
+        tips
     }
 
     /// Loose refs of a folder, which count more than packed ones.

@@ -44,6 +44,12 @@ const JUMPS: usize = 8;
 /// Most bytes of such a base when only its kind is asked for.
 const ELSEWHERE: u64 = 256 << 20;
 
+/// Whether it is what a `git gc` leaves behind that was ended; git does not look at it as long as it has no index.
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(b".") || name.starts_with(b"tmp_")
+}
+
 impl Db {
     /// No object yet.
     pub fn new() -> Self {
@@ -111,7 +117,10 @@ impl Db {
             Err(error) => return (vec![Error::io(&folder, error)], false),
         };
         let mut vanished = false;
-        paths.retain(|path| path.extension() == Some(OsStr::new("pack")));
+        paths.retain(|path| {
+            path.extension() == Some(OsStr::new("pack"))
+                && (!is_temporary(path) || path.with_extension("idx").exists())
+        });
         paths.sort_unstable();
         let mut errors = Vec::new();
         let mut midx = None;

@@ -285,6 +285,7 @@ impl Page<'_> {
                 let count = counted(all, "ref", "refs");
                 format!("still in HEAD and in the tip of {count}")
             }
+            (false, true) if history.refs.is_empty() => "in no ref any more".to_owned(),
             (false, true) => "removed from HEAD and from the tip of every ref".to_owned(),
             (false, false) => format!(
                 "not in HEAD, still in the tip of {}",

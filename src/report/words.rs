@@ -115,6 +115,7 @@ pub(super) fn state(history: &History) -> String {
             "still in HEAD and in the tip of {}",
             counted(tips, "ref", "refs")
         ),
+        (false, 0) if history.refs.is_empty() => "in no ref any more".to_owned(),
         (false, 0) => "removed from HEAD and from the tip of every ref".to_owned(),
         (false, _) => format!(
             "not in HEAD, still in the tip of {}",

@@ -272,7 +272,8 @@ fn attempt(
     };
     let mut found = if options.whole {
         let folders = &what.repo.object_dirs;
-        scan_odb(engine, folders, object_options, pool, observer)?
+        let from = (&**folders, &objects.db);
+        scan_odb(engine, from, object_options, pool, observer)?
     } else {
         scan_objects(engine, &objects, &loose, object_options, pool, observer)
     };
@@ -364,7 +365,9 @@ fn attempt(
         all.dedup();
         summary.objects = summary.objects.min(distinct(&objects, &all, pool));
     }
-    summary.unreachable_hits = attribution.counts.unreached as u64;
+    if !options.all_objects {
+        summary.unreachable_hits = attribution.counts.unreached as u64;
+    }
     summary.cancelled |= observer.cancelled();
     let names = names.found.into_inner();
     let mut leaks = leaks.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -18,7 +18,7 @@ use super::windows::Windowed;
 use super::{Engine, Limits, Scratch, Settings};
 use crate::history::{LooseId, Objects, RawCommit, parse};
 use crate::model::{Observer, Stage};
-use crate::pack::{DeltaTree, Gap, Head, Kind, Object, Oid, Visitor, Window, walk};
+use crate::pack::{Db, DeltaTree, Gap, Head, Kind, Object, Oid, Visitor, Window, walk};
 
 /// How objects are scanned.
 #[derive(Clone, Copy)]
@@ -445,7 +445,7 @@ fn not_a_file(folder: &std::path::Path) -> Option<PathBuf> {
 /// libgit2's, where a folder cannot be opened or listed.
 pub(crate) fn scan_odb(
     engine: &Engine,
-    folders: &[PathBuf],
+    (folders, db): (&[PathBuf], &Db),
     options: ObjectOptions<'_>,
     pool: &rayon::ThreadPool,
     observer: &dyn Observer,
@@ -476,6 +476,12 @@ pub(crate) fn scan_odb(
                     let Some(id) = Oid::from_slice(git_id.as_bytes()) else {
                         continue;
                     };
+                    // libgit2 makes room for whatever a header or a delta claims.
+                    if let Err(error) = db.find(&id, options.memory) {
+                        let note = (format!("object {id}"), error.to_string());
+                        gatherer.notes.push(note);
+                        continue;
+                    }
                     match odb.read(*git_id) {
                         Ok(object) => {
                             let kind = match object.kind() {

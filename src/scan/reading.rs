@@ -1,6 +1,6 @@
 //! The last step of an audit: from units of attribution to matches at their paths and commits.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -137,9 +137,11 @@ impl Reading<'_> {
             .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
         self.prepare(attribution);
         let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
+        let leaks = self.recent_leaks(attribution);
         let this = &*self;
+        // What is said of a secret's past is that of all its places, whichever are shown.
         let matches = |unit: &Unit| match unit.origin {
-            _ if !this.is_recent(unit) => Vec::new(),
+            _ if !leaks.contains(&unit.leak) => Vec::new(),
             Origin::Content => this.content(unit),
             Origin::Name => this.name(unit),
             _ => this.text(unit),
@@ -172,7 +174,9 @@ impl Reading<'_> {
                 let entry = counting.entry(unit.leak);
                 entry.or_insert((print, Vec::new())).1.push(number);
             }
-            self.outcome.matches.extend(matches);
+            if self.is_recent(unit) {
+                self.outcome.matches.extend(matches);
+            }
         }
         for (print, units) in counting.into_values() {
             let history = self.history(attribution, &units);
@@ -187,9 +191,18 @@ impl Reading<'_> {
         })
     }
 
+    /// The leaks with a recent unit.
+    fn recent_leaks(&self, attribution: &Attribution) -> HashSet<u32> {
+        let units = attribution.units.iter();
+        let recent = units.filter(|unit| self.is_recent(unit));
+        recent.map(|unit| unit.leak).collect()
+    }
+
     /// Reads again what will be shown of past runs' matches.
     fn prepare(&self, attribution: &Attribution) {
-        let units = attribution.units.iter().filter(|unit| self.is_recent(unit));
+        let leaks = self.recent_leaks(attribution);
+        let units = attribution.units.iter();
+        let units = units.filter(|unit| leaks.contains(&unit.leak));
         let shown = units.flat_map(|unit| {
             let introduced = unit.introductions.iter().map(|(_, object)| object);
             let first = unit.objects.first().filter(|_| introduced.len() == 0);
@@ -288,8 +301,7 @@ impl Reading<'_> {
         if let Some(object) = unit.head_object
             && taken.insert(object)
         {
-            let last = unit.introductions.last().map(|(commit, _)| *commit);
-            out.extend(self.matches(object, unit.leak, path, last));
+            out.extend(self.matches(object, unit.leak, path, unit.head_commit));
         }
         // Where these leave a doubt, another version may say more clearly that it is a secret.
         let mut worth = best(&out);

@@ -137,6 +137,9 @@ fn a_deleted_branch_is_found_with_all_objects() {
         let run = repo.keysweep(&["--all-objects"]);
         says(&run, &key, &Said::is(PAT, &added, "app.env:2", false, &[]));
         assert_eq!(run.summary()["commits"], 2);
+        let arguments = ["git", "--all-objects", "--format", "text"];
+        let text = Run::of(program().current_dir(repo.path()).args(arguments)).out;
+        assert!(text.contains("in no ref any more, exposed"), "{text}");
     });
 }
 
@@ -254,6 +257,13 @@ fn a_key_in_a_stash() {
         run.hides(&untracked);
         let mut said: Vec<Said> = run.findings().iter().map(Said::of).collect();
         said.sort_by(|a, b| a.rule.cmp(&b.rule));
+        let oldest = Said::is(
+            PAT,
+            &repo.id("stash@{1}"),
+            "app.env:2",
+            false,
+            &["refs/stash@{1}"],
+        );
         let newest = Said::is(
             "npm-access-token",
             &repo.id("stash@{0}^3"),
@@ -262,12 +272,105 @@ fn a_key_in_a_stash() {
             &["refs/stash"],
         );
         // The older stash lives in the reflog alone.
-        assert_eq!(said, [newest]);
-        let run = repo.keysweep(&["--all-objects"]);
-        let old = run.findings().into_iter().find(|f| f["rule"] == PAT);
-        let expected = Said::is(PAT, &repo.id("stash@{1}"), "app.env:2", false, &[]);
-        assert_eq!(Said::of(&old.unwrap()), expected);
+        assert_eq!(said, [oldest, newest]);
     });
+    // A reflog that says nonsense is no stash, and no silence.
+    let log = repo.dot_git().join("logs/refs/stash");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let (_, last) = text.trim_end().split_once('\n').unwrap();
+    std::fs::write(&log, format!("nonsense\n{last}\n")).unwrap();
+    let run = repo.keysweep(&[]);
+    assert_eq!(run.code, 2, "{}", run.out);
+    assert!(run.out.contains("1 lines are not entries of a reflog"));
+}
+
+#[test]
+fn a_later_version_stands_at_the_commit_that_brought_it() {
+    let repo = Repo::new();
+    let key = fake::github_pat(61);
+    let line = format!("TOKEN={key}\n");
+    let first = repo.commit_file("k", &line);
+    repo.commit_file("other", "x\n");
+    let second = repo.commit_file("k", format!("\n\n{line}"));
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    repo.commit_file("aside", "x\n");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.commit_file("other", format!("y\n{line}"));
+    repo.git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    repo.each_way(|repo| {
+        let finding = only(&repo.keysweep(&["--no-metadata"]), &key);
+        let list = finding["places"].as_array().unwrap();
+        let at = |line: u64| {
+            let mut places = list.iter();
+            let place = places.find(|p| p["path"] == "k" && p["line"] == line);
+            place.unwrap()["commit"].clone()
+        };
+        assert_eq!(
+            (at(1), at(3)),
+            (first.clone().into(), second.clone().into())
+        );
+    });
+}
+
+#[test]
+fn since_shows_new_places_and_tells_of_the_whole_secret() {
+    let repo = Repo::new();
+    let (key, other) = (fake::github_pat(62), fake::npm_token(62));
+    let first = repo.commit_file("k1", env(&key)); // 2024-01-01
+    repo.commit_file("k2", env(&other));
+    repo.wait(30);
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    let copy = repo.commit_file("copy", env(&key)); // 2024-02-02
+    repo.git(&["checkout", "-q", "main"]);
+    repo.each_way(|repo| {
+        let run = repo.keysweep(&["--since", "2024-01-15"]);
+        let finding = only(&run, &key);
+        run.hides(&other);
+        assert_eq!(places(&finding), ["copy:2"], "{}", run.out);
+        assert_eq!(finding["places"][0]["commit"], copy);
+        assert_eq!(finding["commit"]["id"], first);
+        assert_eq!(finding["in_head"], true);
+        let days = finding["exposed_days"].as_u64().unwrap();
+        assert!(days.abs_diff(days_since(FIRST_DAY)) <= 1, "{days}");
+    });
+}
+
+#[test]
+fn what_all_objects_shows_is_not_counted_as_hidden() {
+    let repo = Repo::new();
+    let key = fake::github_pat(63);
+    repo.commit_file("a", "x\n");
+    repo.git_with(&["hash-object", "-w", "--stdin"], env(&key).as_bytes());
+    assert_eq!(repo.keysweep(&[]).summary()["unreachable_hits"], 1);
+    let run = repo.keysweep(&["--all-objects"]);
+    only(&run, &key);
+    assert_eq!(run.summary()["unreachable_hits"], 0, "{}", run.out);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_edit_behind_an_old_time_is_unstaged() {
+    let repo = Repo::new();
+    let key = fake::github_pat(64);
+    let old = env(&fake::github_pat(65));
+    repo.write("k", &old);
+    let set = |name: &str| {
+        let mut open = std::fs::File::options();
+        let file = open.write(true).open(repo.path().join(name)).unwrap();
+        let day = std::time::UNIX_EPOCH + Duration::from_secs(FIRST_DAY);
+        file.set_modified(day).unwrap();
+    };
+    set("k");
+    repo.commit("k");
+    is_clean(&repo.keysweep(&["--unstaged"]));
+    // The same content in another file: another inode, nothing new.
+    repo.write("copy", &old);
+    std::fs::rename(repo.path().join("copy"), repo.path().join("k")).unwrap();
+    set("k");
+    is_clean(&repo.keysweep(&["--unstaged"]));
+    repo.write("k", env(&key));
+    set("k");
+    assert_eq!(only(&repo.keysweep(&["--unstaged"]), &key)["path"], "k");
 }
 
 #[test]

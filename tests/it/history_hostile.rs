@@ -307,6 +307,39 @@ fn sizes_that_lie_take_no_memory() {
 }
 
 #[test]
+fn sizes_that_lie_take_no_memory_of_libgit2_either() {
+    let key = fake::github_pat(66);
+    for result in [5 << 30, 60 << 30_u64] {
+        let repo = small(&key);
+        let mut made = PackMaker::new();
+        let base = made.blob(b"hello");
+        let at = made.behind([1; 20], base, &delta(5, result, &copy(0, 5)));
+        made.behind([2; 20], at, &delta(result, 5, &copy(0, 5)));
+        made.raw([3; 20], BLOB, result, b"", &deflated(b"hello"));
+        made.install(&repo.dot_git());
+        let (run, memory, took) = watched(&repo.path(), &["--engine", "whole"]);
+        assert_eq!(run.code, 2, "{result}: {}", run.out);
+        finds(&run, &key);
+        assert!(memory < MEMORY, "{result}: {memory}");
+        assert!(took < Duration::from_secs(20), "{result}: {took:?}");
+    }
+}
+
+#[test]
+fn packs_that_an_ended_gc_left_are_no_packs() {
+    let key = fake::github_pat(67);
+    let repo = small(&key);
+    repo.repack();
+    let folder = repo.dot_git().join("objects/pack");
+    for name in [".tmp-1-pack-x.pack", "tmp_pack_abc.pack"] {
+        fs::write(folder.join(name), b"PACK").unwrap();
+    }
+    let run = repo.keysweep(&[]);
+    assert_eq!(run.code, 1, "{}", run.out);
+    finds(&run, &key);
+}
+
+#[test]
 fn a_delta_that_makes_a_gigabyte_takes_no_gigabyte() {
     let key = fake::github_pat(8);
     let repo = small(&fake::npm_token(8));

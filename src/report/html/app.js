@@ -510,7 +510,7 @@
     if (item.isDated || item.head === 'yes' || item.head === 'no') {
       const exposed = item.isDated ? `, exposed ${days(history.days)}` : '';
       const when = item.isThere ? el('span', {}, 'Now') : item.isDated ? el('time', { datetime: new Date(item.end).toISOString() }, day(item.end)) : el('span', {}, 'Now');
-      const what = item.isThere ? state(item) : history.refs.length > 0 || item.first ? 'removed from HEAD and from the tip of every ref' : 'in no commit of a scanned ref';
+      const what = item.isThere ? state(item) : history.refs.length > 0 ? 'removed from HEAD and from the tip of every ref' : item.first ? 'in no ref any more' : 'in no commit of a scanned ref';
       list.append(el('li', { class: item.isThere ? 'there' : 'gone' }, when, ' ', el('strong', {}, what[0].toUpperCase() + what.slice(1)), exposed));
     }
     return list;
