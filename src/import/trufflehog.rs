@@ -141,8 +141,8 @@ fn rules_of(rules: &RuleSet, detector: &str) -> Vec<String> {
     let specs = rules.rules().iter().map(crate::rule::Rule::spec);
     if let Some(known) = names::trufflehog(detector) {
         let meant = |id: &str| {
-            let is = |name: &&str| id == *name || name.ends_with('-') && id.starts_with(*name);
-            known.iter().any(|name| is(&name))
+            let is = |name: &str| id == name || name.ends_with('-') && id.starts_with(name);
+            known.iter().any(|name| is(name))
         };
         let ids = specs.map(|s| s.id.to_string());
         return ids.filter(|id| meant(id)).collect();
