@@ -257,8 +257,14 @@ fn complete(
         let at = rule.id.span().start;
         check(rule).map_err(|message| {
             let id = rule.id.get_ref();
-            let key = message.split([' ', '`']).find(|word| !word.is_empty());
-            let at = key.and_then(|key| key_of(text, at, key)).unwrap_or(at);
+            let first = message.split([' ', '`']).find(|word| !word.is_empty());
+            let key = match first.unwrap_or_default() {
+                "literal" => "literals",
+                "longest" | "\\b" => "pattern",
+                "a" if message.starts_with("a match ") => "pattern",
+                key => key,
+            };
+            let at = key_of(text, at, key).unwrap_or(at);
             fail(at, format!("rule `{id}`: {message}"))
         })?;
     }
