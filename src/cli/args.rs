@@ -1,31 +1,11 @@
-//! The arguments; their comments are the help.
+//! The arguments that several commands take; their comments are the help. A command's own stand in its file.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::ValueEnum;
 
 use keysweep::model::{Confidence, Severity};
 use keysweep::report::FORMATS;
-
-/// Find every exposed key in working trees, files, standard input and git history.
-///
-/// Without a command it scans the current folder's repository: working tree and history.
-///
-/// Exit codes: 0 nothing found at or above --fail-on, 1 findings, 2 the command could not do all its
-/// work (2 beats 1), 130 interrupted. Hook runners treat any code but 0 as failure.
-#[derive(Debug, Parser)]
-#[command(
-    name = "keysweep",
-    version,
-    max_term_width = 100,
-    propagate_version = true
-)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) shared: Shared,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-}
 
 /// What every command takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,51 +39,6 @@ pub(crate) enum ColorChoice {
     Always,
     /// Never.
     Never,
-}
-
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Scan working trees, files or standard input
-    Scan(Box<ScanArgs>),
-    /// Scan the history of a git repository, or what is added to it
-    Git(Box<GitArgs>),
-    /// Install, remove or run git hooks that scan what is committed or pushed
-    #[command(subcommand)]
-    Hook(super::hook::HookCommand),
-    /// Accept what is there today, so that only new findings fail
-    #[command(subcommand)]
-    Baseline(super::baseline::BaselineCommand),
-    /// Scan what the event of a CI service adds: a pull request, a push, a merge queue's group
-    Ci(Box<super::ci::CiArgs>),
-    /// List, show or test the rules
-    #[command(subcommand)]
-    Rules(RulesCommand),
-    /// Convert, merge or compare reports
-    #[command(subcommand)]
-    Report(super::report::ReportCommand),
-    /// Check or show the configuration
-    #[command(subcommand)]
-    Config(super::config::ConfigCommand),
-    /// Write a commented keysweep.toml, and what runs keysweep for a project
-    Init(super::init::InitArgs),
-    /// Turn another scanner's configuration, ignore file or baseline into a keysweep.toml
-    #[command(subcommand)]
-    Import(super::import::ImportCommand),
-    /// Write a completion script for a shell
-    Completions {
-        /// The shell
-        #[arg(value_enum)]
-        shell: clap_complete::Shell,
-    },
-    /// Write a manual page
-    Man {
-        /// The command to describe; the program as a whole without it
-        command: Option<String>,
-        /// Write the pages of all commands into this folder
-        #[arg(long, value_name = "FOLDER", conflicts_with_all = ["command", "output"])]
-        all: Option<PathBuf>,
-    },
 }
 
 /// Arguments of `scan`.
@@ -275,6 +210,21 @@ pub(crate) struct ConfigArgs {
     /// Let no keysweep.toml of the scanned tree count: for changes from people whom you do not know
     #[arg(long, help_heading = "Configuration")]
     pub(crate) no_repo_config: bool,
+    /// Files below this folder do not count even where they are named: a stranger's change may have written them.
+    #[arg(skip)]
+    pub(crate) mistrusted: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Whether a file that was named counts.
+    pub(crate) fn counts(&self, file: &Path) -> bool {
+        self.mistrusted.as_deref().is_none_or(|root| {
+            // A link in the tree is the stranger's wherever it leads, and one into it as well.
+            let written = std::path::absolute(file).is_ok_and(|path| path.starts_with(root));
+            let meant = file.canonicalize().is_ok_and(|path| path.starts_with(root));
+            !written && !meant
+        })
+    }
 }
 
 /// Which rules are used.
@@ -379,34 +329,6 @@ impl GitArgs {
             ..defaults()
         }
     }
-}
-
-/// Commands about rules.
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesCommand {
-    /// List the rules with severity and name
-    List {
-        #[command(flatten)]
-        selection: SelectionArgs,
-    },
-    /// Show all of one rule: what it matches, what to do, where it is defined
-    Show {
-        /// The rule's id
-        id: String,
-        #[command(flatten)]
-        selection: SelectionArgs,
-    },
-    /// Run the examples and counterexamples of rule files (of the built-in rules without a file)
-    Test {
-        /// Rule files, or folders of them
-        #[arg(value_name = "FILE|DIR")]
-        files: Vec<PathBuf>,
-    },
-    /// Print the literals that the prefilter looks for, one a line
-    Literals {
-        #[command(flatten)]
-        selection: SelectionArgs,
-    },
 }
 
 impl From<Confidence> for Level {

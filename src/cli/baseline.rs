@@ -322,18 +322,43 @@ fn create(args: &CreateArgs, shared: &Shared) -> anyhow::Result<Exit> {
     Ok(scanned.exit(&args.what.common))
 }
 
+/// The baseline that a project has.
+struct Opened {
+    what: WhatArgs,
+    layout: Layout,
+    path: PathBuf,
+    baseline: Baseline,
+}
+
+impl Opened {
+    fn of(what: &WhatArgs, shared: &Shared) -> anyhow::Result<Self> {
+        let what = what.configured(shared)?;
+        let layout = Layout::of_paths(std::slice::from_ref(&what.path));
+        let named = what.common.suppression.baseline.as_deref();
+        let path = suppression::baseline_path(
+            named.or(shared.output.as_deref()),
+            &what.common.project,
+            &layout,
+        )?;
+        let mut baseline = suppression::read_baseline(&path, true)?;
+        baseline.complete(what.common.project.own_salt())?;
+        Ok(Self {
+            what,
+            layout,
+            path,
+            baseline,
+        })
+    }
+}
+
 fn update(args: &UpdateArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let note = args.note.note()?;
-    let what = args.what.configured(shared)?;
-    let layout = Layout::of_paths(std::slice::from_ref(&what.path));
-    let named = args.what.common.suppression.baseline.as_deref();
-    let path = suppression::baseline_path(
-        named.or(shared.output.as_deref()),
-        &what.common.project,
-        &layout,
-    )?;
-    let mut baseline = suppression::read_baseline(&path, true)?;
-    baseline.complete(what.common.project.own_salt())?;
+    let Opened {
+        what,
+        layout,
+        path,
+        mut baseline,
+    } = Opened::of(&args.what, shared)?;
     if args.prune && (args.what.no_history || !layout.whole) {
         bail!(
             "--prune needs the whole project with its history: else what is only there would seem to be gone"

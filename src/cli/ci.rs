@@ -21,7 +21,7 @@ use keysweep::report::{self, Report, Reporter, printable};
 
 use super::args::{CommonArgs, GitArgs, ScanArgs, Shared};
 use super::exit::Exit;
-use super::{finish, git, scan};
+use super::{finish, git, project, scan};
 use event::{Event, Service};
 use plan::Plan;
 
@@ -51,7 +51,7 @@ pub(crate) struct CiArgs {
         help_heading = "What is scanned"
     )]
     pub(crate) repo: PathBuf,
-    /// Whether marks in the scanned files may accept findings
+    /// Whether marks, configuration and baseline in the scanned tree may accept findings
     #[arg(long, value_enum, default_value_t = Trust::Auto, value_name = "WHEN", help_heading = "What is reported")]
     pub(crate) trust: Trust,
     /// Folder for report.json and report.sarif; a new one for GitHub, `keysweep-reports` for GitLab
@@ -171,7 +171,7 @@ fn perform(
         Trust::Never => true,
     };
     if mistrusted {
-        mistrust(&mut common);
+        mistrust(&mut common, &args.repo);
     }
     let plan = match (&args.range, args.scope) {
         (Some(range), _) => plan::range(&args.repo, range, service)?,
@@ -188,7 +188,7 @@ fn perform(
             "the change comes from a fork"
         };
         told.about.push(format!(
-            "marks in the scanned files, such as keysweep:allow, and the tree's own keysweep.toml, ignore files and baseline do not count: {why}"
+            "marks in the scanned files, such as keysweep:allow, and the checked-out keysweep.toml, ignore files and baseline, even where they are named, do not count: {why}"
         ));
     }
     if !args.paths.is_empty() {
@@ -256,9 +256,11 @@ fn perform(
 }
 
 /// What a stranger's change may not do: accept its own findings.
-fn mistrust(common: &mut CommonArgs) {
+fn mistrust(common: &mut CommonArgs, repo: &Path) {
     common.no_inline_allow = true;
     common.config.no_repo_config = true;
+    let inside = repo.canonicalize().unwrap_or_else(|_| repo.to_owned());
+    common.config.mistrusted = Some(project::root_of(&inside));
 }
 
 /// Where messages go: GitHub reads commands from both streams, so there they keep to the one that is guarded.

@@ -5,6 +5,7 @@ mod baseline;
 mod ci;
 #[cfg(feature = "online")]
 mod clone;
+mod command;
 mod config;
 mod console;
 mod diagnostics;
@@ -33,7 +34,8 @@ use keysweep::report::{Redactor, printable};
 use keysweep::rule::RuleSet;
 use keysweep::scan::Engine;
 
-use args::{Args, Command, Shared};
+use args::Shared;
+use command::{Args, Command};
 use exit::Exit;
 
 /// Runs the program.

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use clap::CommandFactory;
 
-use super::args::{Args, Shared};
+use super::args::Shared;
+use super::command::Args;
 use super::exit::Exit;
 
 /// Writes the completion script of a shell.

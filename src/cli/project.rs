@@ -215,7 +215,8 @@ fn discover(tops: &[PathBuf], args: &ConfigArgs) -> anyhow::Result<Inner> {
     let root = root.unwrap_or_default();
 
     let mut layers = Vec::new();
-    if let Some(path) = named.or_else(from_environment) {
+    let named = named.or_else(from_environment);
+    if let Some(path) = named.filter(|path| args.counts(path)) {
         let layer = own(&path, &root, Whose::Caller)?;
         let layer = layer.with_context(|| format!("{}: no such file", path.display()))?;
         layers.extend(ignored_by_gitleaks(&path, &layer, tops, looks)?);

@@ -1,13 +1,44 @@
 //! `keysweep rules …`.
 
 use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Subcommand;
 
 use keysweep::rule::{RuleSet, RuleSpec, Selection};
 use keysweep::scan::{Engine, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes};
 
-use super::args::{RulesCommand, SelectionArgs, Shared};
+use super::args::{SelectionArgs, Shared};
 use super::console;
 use super::exit::Exit;
+
+/// Commands about rules.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List the rules with severity and name
+    List {
+        #[command(flatten)]
+        selection: SelectionArgs,
+    },
+    /// Show all of one rule: what it matches, what to do, where it is defined
+    Show {
+        /// The rule's id
+        id: String,
+        #[command(flatten)]
+        selection: SelectionArgs,
+    },
+    /// Run the examples and counterexamples of rule files (of the built-in rules without a file)
+    Test {
+        /// Rule files, or folders of them
+        #[arg(value_name = "FILE|DIR")]
+        files: Vec<PathBuf>,
+    },
+    /// Print the literals that the prefilter looks for, one a line
+    Literals {
+        #[command(flatten)]
+        selection: SelectionArgs,
+    },
+}
 
 /// Runs the command.
 pub(crate) fn run(command: RulesCommand, shared: &Shared) -> anyhow::Result<Exit> {
@@ -155,7 +186,7 @@ fn show(id: &str, selection: &SelectionArgs, shared: &Shared) -> anyhow::Result<
 }
 
 /// Runs examples through the whole engine, with every rule of the files (and the built-in ones) in it.
-fn test(files: Vec<std::path::PathBuf>, shared: &Shared) -> anyhow::Result<Exit> {
+fn test(files: Vec<PathBuf>, shared: &Shared) -> anyhow::Result<Exit> {
     let own = !files.is_empty();
     let tested: Vec<String> = if own {
         let alone = RuleSet::load(&Selection {

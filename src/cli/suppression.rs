@@ -183,7 +183,8 @@ pub(crate) fn check_whole(args: &CommonArgs, whole: bool) -> anyhow::Result<()> 
 /// Suppresses what is accepted, and names owners.
 pub(crate) fn run(results: &mut Results, args: &CommonArgs) -> anyhow::Result<()> {
     let named = args.suppression.baseline.as_deref();
-    let baseline = match named.or(args.project.baseline()) {
+    let named = named.or(args.project.baseline());
+    let baseline = match named.filter(|path| args.config.counts(path)) {
         Some(path) => Some(read_baseline(path, true)?),
         None if args.project.is_trusted() => of_project(&results.layout)?,
         None => None,

@@ -17,8 +17,6 @@ const MAX_PATTERN: usize = 16_384;
 const MAX_DEPTH: u32 = 60;
 /// Strings that a set of literals may hold on the way.
 const MAX_SET: usize = 64;
-/// What one compiled pattern may take, as for every rule.
-const COMPILED_LIMIT: usize = 1 << 20;
 /// What one regular expression of an allow-list may take.
 const ALLOW_LIMIT: usize = 256 << 10;
 
@@ -145,13 +143,6 @@ pub(super) fn globs(text: &str) -> Result<(Vec<String>, bool), String> {
         return Err("no path can fit it".to_owned());
     }
     Ok((globs.into_iter().collect(), exact))
-}
-
-fn syntax() -> regex_automata::util::syntax::Config {
-    regex_automata::util::syntax::Config::new()
-        .unicode(false)
-        .utf8(false)
-        .nest_limit(MAX_DEPTH)
 }
 
 fn hir(pattern: &str) -> Result<Hir, String> {
@@ -551,7 +542,7 @@ fn bounded(
     for (one, many) in BOUNDS {
         let pattern = written(normal, parts, secret, one, many);
         let longest = hir(&pattern)?.properties().maximum_len();
-        if longest.is_some_and(|l| l <= MAX_REACH) && compiles(&pattern) {
+        if longest.is_some_and(|l| l <= MAX_REACH) && crate::rule::regex(&pattern).is_ok() {
             return Ok((pattern, free.then_some((one, many))));
         }
         if !free {
@@ -564,21 +555,6 @@ fn bounded(
     Err(format!(
         "its longest match is over {MAX_REACH} bytes, or it takes more than 1 MB when compiled, even with small bounds on its repetitions"
     ))
-}
-
-fn compiles(pattern: &str) -> bool {
-    regex_automata::meta::Regex::builder()
-        .syntax(syntax())
-        .configure(
-            regex_automata::meta::Config::new()
-                .utf8_empty(false)
-                .nfa_size_limit(Some(COMPILED_LIMIT))
-                .onepass_size_limit(Some(COMPILED_LIMIT))
-                .hybrid_cache_capacity(COMPILED_LIMIT)
-                .auto_prefilter(false),
-        )
-        .build(pattern)
-        .is_ok()
 }
 
 fn written(normal: &str, parts: &Parts, secret: Option<usize>, one: u32, many: u32) -> String {

@@ -10,4 +10,5 @@ pub use file::{
     parse_tables,
 };
 pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
+pub(crate) use set::regex;
 pub use set::{Block, Compiled, Error, Near, Rule, RuleSet, RuleSpec, Selection, Words};

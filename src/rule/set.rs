@@ -335,8 +335,12 @@ pub struct Compiled {
     pub parts: Vec<(usize, String)>,
 }
 
-fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
-    let regex = Regex::builder()
+/// A pattern as rules use it: without Unicode, and within bounds.
+///
+/// # Errors
+/// Where it does not compile, or not within the bounds.
+pub(crate) fn regex(pattern: &str) -> Result<Regex, regex_automata::meta::BuildError> {
+    Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .configure(
             regex_automata::meta::Config::new()
@@ -347,8 +351,11 @@ fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
                 // The literal has been found already: searching for it again would only cost.
                 .auto_prefilter(false),
         )
-        .build(&spec.pattern)
-        .map_err(|e| e.to_string())?;
+        .build(pattern)
+}
+
+fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
+    let regex = regex(&spec.pattern).map_err(|e| e.to_string())?;
     let mut secret = 0;
     let mut parts = Vec::new();
     for (index, name) in regex

@@ -581,7 +581,28 @@ fn a_fork_may_not_accept_its_own_findings() {
     job.run("pull_request", &gone).ends_with(1);
     job = job.with("trust", "always");
     job.run("pull_request", &fork).ends_with(0);
-    job = job.with("trust", "never");
+    // Files that the workflow names come out of the change as well.
+    let allow = "[[allow]]\npath = \"new.env\"\n";
+    fs::write(job.folder.join("allow.toml"), allow).unwrap();
+    job = job.with("trust", "auto").with("config", "allow.toml");
+    job.run("pull_request", &own).ends_with(0);
+    job.run("pull_request", &fork).ends_with(1);
+    job = job.with("config", "").with("baseline", "accepted.txt");
+    let made = Command::new(assert_cmd::cargo::cargo_bin!("keysweep"))
+        .args([
+            "baseline",
+            "create",
+            "--no-inline-allow",
+            "--output",
+            "accepted.txt",
+        ])
+        .current_dir(&job.folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    job.run("pull_request", &own).ends_with(0);
+    job.run("pull_request", &fork).ends_with(1);
+    job = job.with("baseline", "").with("trust", "never");
     job.run("pull_request", &own)
         .says("do not count: as asked")
         .ends_with(1);

@@ -19,8 +19,7 @@ use keysweep::report::{self, Redactor, Report, printable};
 use super::super::args::Shared;
 use super::super::exit::Exit;
 use super::super::progress::stopped;
-use super::super::suppression::{self, Layout};
-use super::{AuditArgs, Scanned, console, save, say, shown_path};
+use super::{AuditArgs, Opened, Scanned, console, save, say, shown_path};
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +59,12 @@ pub(super) fn run(args: &AuditArgs, shared: &Shared) -> anyhow::Result<Exit> {
         );
     }
     let note = args.note.note()?;
-    let what = args.what.configured(shared)?;
-    let layout = Layout::of_paths(std::slice::from_ref(&what.path));
-    let named = args.what.common.suppression.baseline.as_deref();
-    let path = suppression::baseline_path(
-        named.or(shared.output.as_deref()),
-        &what.common.project,
-        &layout,
-    )?;
-    let mut baseline = suppression::read_baseline(&path, true)?;
-    baseline.complete(what.common.project.own_salt())?;
+    let Opened {
+        what,
+        path,
+        mut baseline,
+        ..
+    } = Opened::of(&args.what, shared)?;
     let scanned = Scanned::of(&what, shared)?;
     let items = items(&scanned, &baseline, args.all);
     let met: BTreeSet<Key> = scanned
