@@ -339,7 +339,7 @@ pub struct Compiled {
 ///
 /// # Errors
 /// Where it does not compile, or not within the bounds.
-pub(crate) fn regex(pattern: &str) -> Result<Regex, regex_automata::meta::BuildError> {
+pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .configure(
@@ -352,10 +352,11 @@ pub(crate) fn regex(pattern: &str) -> Result<Regex, regex_automata::meta::BuildE
                 .auto_prefilter(false),
         )
         .build(pattern)
+        .map_err(|error| error.to_string())
 }
 
 fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
-    let regex = regex(&spec.pattern).map_err(|e| e.to_string())?;
+    let regex = regex(&spec.pattern)?;
     let mut secret = 0;
     let mut parts = Vec::new();
     for (index, name) in regex
