@@ -285,6 +285,8 @@ test('hostile names and lines are text', async () => {
   const page = await open(small.url);
   const hostile = small.findings.find((one) => one.commit?.author.startsWith('Mallory'));
   await page.locator(`details.row[data-fingerprint="${hostile.fingerprint}"] summary`).click();
+  // What is inside comes when the browser tells that the row is open.
+  await page.locator('details.row[open] .snippet').first().waitFor();
   const check = async () => {
     assert.equal(await page.locator('img, iframe, object, #app script, [onerror], [onload], [onclick]').count(), 0);
     assert.equal(await page.locator('script').count(), 2);
@@ -297,10 +299,12 @@ test('hostile names and lines are text', async () => {
   assert.ok(text.includes(spelled(HOSTILE.path)), text);
   assert.ok(text.includes(spelled(HOSTILE.line).trim()), text);
   await page.locator('details.row[open] a.open').click();
+  await page.locator('#finding h1').waitFor();
   text = await check();
   for (const wanted of [HOSTILE.path, HOSTILE.subject]) assert.ok(text.includes(spelled(wanted)), `${wanted}\n${text}`);
   for (const group of ['path', 'author']) {
     await page.goto(`${small.url}#/?group=${group}&path=${encodeURIComponent('<img')}`);
+    await page.locator('.group').first().waitFor();
     await check();
     assert.equal(await page.locator('.group').count(), group === 'path' ? 1 : 1);
   }
