@@ -13,17 +13,29 @@ use std::{env, fs};
 )]
 mod file;
 
+#[path = "src/rule/block.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the library, which uses all of it"
+)]
+mod block;
+
 fn main() {
     println!("cargo::rerun-if-changed=patterns");
     println!("cargo::rerun-if-changed=src/rule/file.rs");
+    println!("cargo::rerun-if-changed=src/rule/block.rs");
     println!("cargo::rerun-if-changed=build.rs");
     match tables(Path::new("patterns")) {
-        Ok(text) => {
-            let out = env::var_os("OUT_DIR").map(|d| Path::new(&d).join("rules.rs"));
-            if let Some(out) = out
-                && let Err(e) = fs::write(&out, text)
-            {
-                println!("cargo::error={}: {e}", out.display());
+        Ok((rules, blocks)) => {
+            let Some(folder) = env::var_os("OUT_DIR") else {
+                return;
+            };
+            for (name, text) in [("rules.rs", rules), ("blocks.json", blocks)] {
+                let out = Path::new(&folder).join(name);
+                if let Err(e) = fs::write(&out, text) {
+                    println!("cargo::error={}: {e}", out.display());
+                }
             }
         }
         Err(messages) => {
@@ -34,7 +46,8 @@ fn main() {
     }
 }
 
-fn tables(folder: &Path) -> Result<String, Vec<String>> {
+/// The rules as Rust tables, and the blocks that prove and end credentials as JSON, which is read when one is needed.
+fn tables(folder: &Path) -> Result<(String, String), Vec<String>> {
     let mut paths: Vec<_> = fs::read_dir(folder)
         .map_err(|e| vec![format!("{}: {e}", folder.display())])?
         .filter_map(|entry| entry.ok().map(|e| e.path()))
@@ -43,6 +56,7 @@ fn tables(folder: &Path) -> Result<String, Vec<String>> {
     paths.sort();
     let mut errors = Vec::new();
     let mut rules: Vec<(String, String)> = Vec::new();
+    let mut blocks = block::Blocks::default();
     for path in &paths {
         let name = path.display().to_string();
         println!("cargo::rerun-if-changed={name}");
@@ -55,6 +69,11 @@ fn tables(folder: &Path) -> Result<String, Vec<String>> {
         };
         match file::parse(&name, &text) {
             Ok(parsed) => {
+                let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+                let own = file::blocks(&stem.unwrap_or_default(), &parsed);
+                blocks.rules.extend(own.rules);
+                blocks.verify.extend(own.verify);
+                blocks.revoke.extend(own.revoke);
                 for rule in &parsed.rules {
                     let id = rule.id.get_ref().clone();
                     if let Some(why) = incomplete(rule) {
@@ -80,7 +99,10 @@ fn tables(folder: &Path) -> Result<String, Vec<String>> {
         out.push_str(&row);
     }
     out.push_str("];\n");
-    Ok(out)
+    match serde_json::to_string(&blocks) {
+        Ok(blocks) => Ok((out, blocks)),
+        Err(e) => Err(vec![e.to_string()]),
+    }
 }
 
 /// What a built-in rule must have beside what every rule must have.

@@ -9,8 +9,12 @@ pub mod filter;
 pub mod history;
 pub mod import;
 pub mod model;
+#[cfg(feature = "online")]
+pub mod net;
 pub mod pack;
 pub mod place;
+#[cfg(feature = "online")]
+pub mod provider;
 pub mod report;
 pub mod rule;
 pub mod scan;

@@ -5,7 +5,7 @@ use std::fmt;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use super::{Credential, History, Oid, Origin, Secret};
+use super::{Checked, Credential, History, Oid, Origin, Secret};
 
 /// How bad a leak of this kind is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -284,6 +284,8 @@ pub struct Finding {
     pub console: String,
     /// The vendor's page that defines the kind, or empty.
     pub link: String,
+    /// What its provider says of it, where it was asked.
+    pub verification: Option<Checked>,
 }
 
 impl Finding {

@@ -6,6 +6,7 @@ mod observer;
 mod oid;
 mod secret;
 mod summary;
+mod verification;
 
 pub use finding::{
     Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
@@ -16,3 +17,4 @@ pub use observer::{Gap, Observer, Skip, SkipKind, Stage};
 pub use oid::{Oid, OidSyntax};
 pub use secret::{Credential, Secret};
 pub use summary::{BaselineCounts, Idle, MarkAt, Summary};
+pub use verification::{Checked, ConfirmedLeak, Doubt, Identity, Level, Verification};

@@ -48,6 +48,7 @@ fn finding(places: Vec<Place>) -> Finding {
         remedy: String::new(),
         console: String::new(),
         link: String::new(),
+        verification: None,
     }
 }
 

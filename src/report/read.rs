@@ -542,6 +542,7 @@ impl FindingRecord {
             remedy: self.remedy,
             console: self.console,
             link: self.link,
+            verification: None,
             owners: self.owners,
         }
     }

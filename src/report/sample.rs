@@ -84,6 +84,7 @@ pub(super) fn finding(secret: &str, places: Vec<Place>) -> Finding {
             .into(),
         console: "https://github.com/settings/tokens".into(),
         link: "https://docs.github.com/authentication".into(),
+        verification: None,
     }
 }
 

@@ -134,6 +134,7 @@ fn finding(result: &Value, rules: &BTreeMap<&str, Descriptor>) -> Option<Finding
         remedy: rule.remedy.clone(),
         console: rule.console.clone(),
         link: rule.link.clone(),
+        verification: None,
         owners: list(&properties["owners"])
             .map(|owner| text(owner).to_owned())
             .collect(),

@@ -6,3 +6,6 @@ use crate::model::{Confidence, Severity};
 use std::borrow::Cow::Borrowed;
 
 include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+
+/// The blocks of `patterns/` that prove and end credentials, as JSON of [`super::block::Blocks`].
+pub(super) static BLOCKS: &str = include_str!(concat!(env!("OUT_DIR"), "/blocks.json"));

@@ -4,10 +4,13 @@
 //! loaded from disk pass the same checks; it therefore uses std, serde, toml and regex-syntax
 //! alone. What a rule becomes at run time is in `set.rs`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
+
+use super::block;
 
 /// A provider's rule file as written.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +24,12 @@ pub struct RuleFile {
     /// The rules, in the order written.
     #[serde(default, rename = "rule")]
     pub rules: Vec<RawRule>,
+    /// How its credentials are proven, by name; rules name one.
+    #[serde(default)]
+    pub verify: BTreeMap<String, toml::Spanned<block::Verify>>,
+    /// How they are ended, by name; rules name one.
+    #[serde(default)]
+    pub revoke: BTreeMap<String, toml::Spanned<block::Revoke>>,
 }
 
 /// One `[[rule]]` as written, then completed by [`parse`].
@@ -98,6 +107,12 @@ pub struct RawRule {
     /// Text around a generated secret, `{}` in its place.
     #[serde(default)]
     pub shape_context: Option<String>,
+    /// Name of the file's `[verify.*]` block that proves it.
+    #[serde(default)]
+    pub verify: Option<String>,
+    /// Name of the file's `[revoke.*]` block that ends it.
+    #[serde(default)]
+    pub revoke: Option<String>,
     /// Texts in which the rule finds exactly one secret.
     #[serde(default)]
     pub examples: Vec<String>,
@@ -218,7 +233,77 @@ pub fn parse(path: &str, text: &str) -> Result<RuleFile, FileError> {
         fail(offset, mended(e.message()))
     })?;
     complete(text, &mut file.rules, fail)?;
+    for (name, block) in &file.verify {
+        block
+            .get_ref()
+            .check()
+            .map_err(|why| fail(block.span().start, format!("verify block `{name}`: {why}")))?;
+    }
+    for (name, block) in &file.revoke {
+        block
+            .get_ref()
+            .check()
+            .map_err(|why| fail(block.span().start, format!("revoke block `{name}`: {why}")))?;
+    }
+    for rule in &file.rules {
+        for (key, used, is_there) in [
+            (
+                "verify",
+                &rule.verify,
+                rule.verify
+                    .as_ref()
+                    .is_none_or(|n| file.verify.contains_key(n)),
+            ),
+            (
+                "revoke",
+                &rule.revoke,
+                rule.revoke
+                    .as_ref()
+                    .is_none_or(|n| file.revoke.contains_key(n)),
+            ),
+        ] {
+            if let (Some(name), false) = (used, is_there) {
+                let id = rule.id.get_ref();
+                let at = rule.id.span().start;
+                return Err(fail(
+                    key_of(text, at, key).unwrap_or(at),
+                    format!("rule `{id}`: {key} = \"{name}\", but the file has no [{key}.{name}]"),
+                ));
+            }
+        }
+    }
     Ok(file)
+}
+
+/// The blocks of a rule file whose stem is `provider`, with the rules that use them.
+pub fn blocks(provider: &str, file: &RuleFile) -> block::Blocks {
+    let key = |name: &String| format!("{provider}.{name}");
+    block::Blocks {
+        rules: file
+            .rules
+            .iter()
+            .filter(|r| r.verify.is_some() || r.revoke.is_some())
+            .map(|r| {
+                let uses = block::Uses {
+                    name: r.name.clone(),
+                    provider: provider.to_owned(),
+                    verify: r.verify.as_ref().map(key),
+                    revoke: r.revoke.as_ref().map(key),
+                };
+                (r.id.get_ref().clone(), uses)
+            })
+            .collect(),
+        verify: file
+            .verify
+            .iter()
+            .map(|(n, b)| (key(n), b.get_ref().clone()))
+            .collect(),
+        revoke: file
+            .revoke
+            .iter()
+            .map(|(n, b)| (key(n), b.get_ref().clone()))
+            .collect(),
+    }
 }
 
 /// Reads and checks the `[[rule]]` tables of a file that holds other things, too, such as `keysweep.toml`.
@@ -245,6 +330,8 @@ pub fn parse_tables(path: &str, text: &str) -> Result<RuleFile, FileError> {
         provider: "Custom".to_owned(),
         homepage: String::new(),
         rules: tables.rule,
+        verify: BTreeMap::new(),
+        revoke: BTreeMap::new(),
     })
 }
 

@@ -1,13 +1,14 @@
 //! What to look for: rule files, the set of rules of a run, and the literal search in front of it.
 
+pub mod block;
 mod builtin;
 mod file;
 mod prefilter;
 mod set;
 
 pub use file::{
-    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, is_token_byte, nearest, parse,
-    parse_tables,
+    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, is_token_byte, nearest,
+    parse, parse_tables,
 };
 pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
 pub(crate) use set::regex;

@@ -97,6 +97,7 @@ pub fn merge_with(
             remedy: spec.remedy.to_string(),
             console: spec.console.to_string(),
             link: spec.link.to_string(),
+            verification: None,
         };
         if counting {
             collected.findings.push(finding);

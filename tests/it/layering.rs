@@ -27,13 +27,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("import", &["model", "rule", "place", "config"]),
     ("report", &["model", "rule", "scan"]),
+    ("net", &["model"]),
+    ("provider", &["model", "rule", "net"]),
+    ("verify", &["model", "net", "provider"]),
+    ("ledger", &["model"]),
+    ("respond", &["model", "net", "provider", "verify", "ledger"]),
     ("cli", &["keysweep"]),
     ("main", &["cli"]),
     (
         "lib",
         &[
             "model", "rule", "config", "decode", "filter", "place", "pack", "history", "source",
-            "scan", "import", "report",
+            "scan", "import", "report", "net", "provider", "verify", "ledger", "respond",
         ],
     ),
 ];

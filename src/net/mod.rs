@@ -1,0 +1,98 @@
+//! The only door to the network: one blocking HTTP client and guarded connections, behind a trait.
+//!
+//! Where a request may go is decided here, from rules and the caller's own configuration; nothing of a scanned tree is asked. Nothing
+//! here knows of findings or providers.
+
+mod request;
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use request::{Piece, Reply, Request, Text};
+
+/// What providers reach the network with; tests and dry runs have their own.
+pub trait Net: Sync {
+    /// Sends a request and gives the answer, whatever its status. Redirects are not followed: they are answers. A request that
+    /// [`Request::is_read`] says is a read is repeated within the limits where that helps; any other is sent once at most.
+    ///
+    /// # Errors
+    /// [`Error`] where there is no answer, or none that may be read.
+    fn send(&self, request: &Request) -> Result<Reply, Error>;
+
+    /// Opens a TCP connection to a host that the caller lists; its address is checked and pinned.
+    ///
+    /// # Errors
+    /// [`Error`] where the host is not listed, its address is refused, or nothing answers.
+    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error>;
+
+    /// The TLS settings of the run: the system's trust and the caller's own CA.
+    fn tls(&self) -> std::sync::Arc<rustls::ClientConfig>;
+
+    /// Whether the caller lists a host that a self-hosted service may have.
+    fn is_listed(&self, host: &str) -> bool;
+
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// Waits, unless the run is interrupted; says whether it may go on.
+    fn pause(&self, time: Duration) -> bool;
+}
+
+/// Why there is no answer. No text holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Name, connection or TLS; nothing was answered.
+    #[error("{host}: {why}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// In words.
+        why: String,
+        /// Whether the request may have arrived all the same: a change may have been made.
+        sent: bool,
+    },
+    /// No answer in time; the request may have arrived.
+    #[error("{host}: no answer in time")]
+    Timeout {
+        /// The host.
+        host: String,
+    },
+    /// The host is not one that secrets may be sent to.
+    #[error("{host}: {why}")]
+    Refused {
+        /// The host.
+        host: String,
+        /// In words, with the mend.
+        why: String,
+    },
+    /// The answer is longer than may be read.
+    #[error("{host}: the answer is longer than {limit} bytes")]
+    TooLong {
+        /// The host.
+        host: String,
+        /// In bytes.
+        limit: u64,
+    },
+    /// The request cannot be written: a control character in a header, say.
+    #[error("{host}: {why}")]
+    Malformed {
+        /// The host.
+        host: String,
+        /// In words.
+        why: String,
+    },
+    /// The time that the run may take is over.
+    #[error("{host}: not asked, the time for it is over")]
+    Budget {
+        /// The host.
+        host: String,
+    },
+    /// The run was interrupted before the request was sent.
+    #[error("{host}: interrupted")]
+    Interrupted {
+        /// The host.
+        host: String,
+    },
+}

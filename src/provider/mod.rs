@@ -1,0 +1,250 @@
+//! Providers: how a kind of credential is proven, and how it is ended.
+//!
+//! A block of a rule file where one request and its answers say it all ([`declared`]), a file of its own where not; the rest of the
+//! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
+
+pub mod declared;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::{ConfirmedLeak, Credential, Doubt, Secret, Verification};
+use crate::net::{Error, Net};
+use crate::rule::block::Blocks;
+
+/// How credentials of a kind are proven, and perhaps ended.
+pub trait Provider: Send + Sync {
+    /// The requests that [`Provider::verify`] would send, redacted, for `--dry-run`; nothing is sent.
+    ///
+    /// # Errors
+    /// Why it would not ask.
+    fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt>;
+
+    /// Asks the provider, with the cheapest call that changes nothing.
+    fn verify(&self, net: &dyn Net, key: &Credential) -> Verification;
+}
+
+/// How credentials of a kind are ended. A revocation is one or more stages, each one call that changes something.
+pub trait Revoke: Send + Sync {
+    /// What a plan says of it; nothing is sent.
+    fn terms(&self, key: &Credential) -> Terms;
+
+    /// Looks up the exact object that dies. Reads alone.
+    ///
+    /// # Errors
+    /// Where it is not found, or not exactly one fits.
+    fn find(
+        &self,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+    ) -> Result<Object, Failure>;
+
+    /// Whether the effect of a stage is there already; reads alone. Asked before the stage, and when an interrupted run goes on.
+    fn effect(
+        &self,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+        object: &Object,
+        stage: usize,
+    ) -> Effect;
+
+    /// Does a stage: one call, sent once.
+    ///
+    /// # Errors
+    /// What went wrong, and whether the call may have had its effect.
+    fn run(
+        &self,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+        object: &Object,
+        stage: usize,
+    ) -> Result<Done, Failure>;
+
+    /// The request of a stage, redacted, for the plan; nothing is sent.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn preview(
+        &self,
+        key: &Credential,
+        authority: &Authority,
+        stage: usize,
+    ) -> Result<String, Doubt>;
+}
+
+/// What a plan says of a revocation.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// What dies, in words.
+    pub object: String,
+    /// Whose authority is needed.
+    pub needed: Needed,
+    /// The stages in order; none where only a person can do it.
+    pub stages: Vec<StageTerms>,
+    /// What else happens, in words; empty for nothing.
+    pub effect: String,
+    /// Within what time the provider refuses the key.
+    pub deadline: Duration,
+    /// What a person does, where no call exists or the call is refused.
+    pub steps: Vec<String>,
+    /// The page where a person does it, or empty.
+    pub console: String,
+    /// The provider's page that documents it.
+    pub source: String,
+}
+
+/// What a plan says of a stage.
+#[derive(Debug, Clone)]
+pub struct StageTerms {
+    /// In words: `deactivate the access key`.
+    pub what: String,
+    /// Whether it can be undone.
+    pub reversible: bool,
+    /// How, in words.
+    pub undo: String,
+    /// Whether it may be sent again where the answer was lost.
+    pub repeatable: bool,
+    /// How long after the stage before it; zero for at once. A later one is kept for `recheck` or `respond --resume`.
+    pub after: Duration,
+    /// Whether the key is refused once it is done, so that the proof of death comes after it.
+    pub kills: bool,
+}
+
+/// Whose authority a revocation needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needed {
+    /// Nobody's: the call is anonymous.
+    Nobody,
+    /// The leaked key's own.
+    Itself,
+    /// Another credential of the caller's: `[authority.NAME]` with these parts.
+    Owner {
+        /// Name in the configuration.
+        name: String,
+        /// Its parts.
+        parts: Vec<String>,
+    },
+    /// A person, at the console.
+    Person,
+}
+
+/// A credential of the caller's that may end others. Parts of it come from the environment or from files, never from a scanned tree.
+#[derive(Debug, Clone, Default)]
+pub struct Authority {
+    /// Part → value.
+    pub parts: BTreeMap<String, Secret>,
+}
+
+/// The exact thing that dies: `id` is safe to show and to keep.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object {
+    /// The provider's id of it.
+    pub id: String,
+    /// In words, with the id.
+    pub title: String,
+    /// What else later stages need: public.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// What is known of an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// The object is gone, or as the stage would leave it.
+    There,
+    /// It is not: the key lives.
+    NotThere,
+    /// It cannot be known; in words.
+    Unknown(String),
+}
+
+/// A stage that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// What the provider answered, in words without secrets: `204`, `202 accepted`.
+    pub answer: String,
+    /// Whether it was dead before.
+    pub was_gone: bool,
+}
+
+/// Why a stage was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The authority is missing, wrong, or allows too little; nothing was done. In words with the mend.
+    #[error("{0}")]
+    Authority(String),
+    /// The object is not found, or not exactly one fits; nothing was done.
+    #[error("{0}")]
+    Object(String),
+    /// The provider refused the call; nothing was done.
+    #[error("{0}")]
+    Refused(String),
+    /// The call was not sent.
+    #[error("{0}")]
+    NotSent(String),
+    /// The call was sent and its effect is not known.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// All providers of a run, by rule.
+pub struct Registry {
+    blocks: Blocks,
+}
+
+impl Registry {
+    /// The providers that blocks declare.
+    #[must_use]
+    pub fn new(blocks: Blocks) -> Self {
+        Self { blocks }
+    }
+
+    /// What the blocks say.
+    #[must_use]
+    pub fn blocks(&self) -> &Blocks {
+        &self.blocks
+    }
+
+    /// What proves credentials of a rule.
+    #[must_use]
+    pub fn verifier(&self, rule: &str) -> Option<Box<dyn Provider + '_>> {
+        let uses = self.blocks.rules.get(rule)?;
+        let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
+        match block.builtin.as_deref() {
+            None => Some(Box::new(declared::Declared::new(block))),
+            Some(_) => None,
+        }
+    }
+
+    /// What ends credentials of a rule.
+    #[must_use]
+    pub fn revoker(&self, rule: &str) -> Option<Box<dyn Revoke + '_>> {
+        let uses = self.blocks.rules.get(rule)?;
+        let block = self.blocks.revoke.get(uses.revoke.as_deref()?)?;
+        match block.builtin.as_deref() {
+            None => Some(Box::new(declared::DeclaredRevoke::new(
+                block,
+                &uses.provider,
+            ))),
+            Some(_) => None,
+        }
+    }
+}
+
+/// What an error of the network says of a verification.
+impl From<Error> for Doubt {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unreachable { host, why, .. } | Error::Malformed { host, why } => {
+                Self::Network(format!("{host}: {why}"))
+            }
+            Error::Timeout { .. } => Self::Timeout,
+            Error::Refused { host, why } => Self::Refused(format!("{host}: {why}")),
+            Error::TooLong { .. } => Self::TooLong,
+            Error::Budget { .. } => Self::Budget,
+            Error::Interrupted { .. } => Self::Interrupted,
+        }
+    }
+}

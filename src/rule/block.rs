@@ -1,0 +1,491 @@
+//! `[verify.*]` and `[revoke.*]` blocks of rule files: requests and what each documented answer means.
+//!
+//! Data alone: what runs them is in `provider/`. build.rs includes this file by path, as it does `file.rs`, so that a block that
+//! could not be run, or that could take an outage for a dead key, fails the build.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// All blocks of a set of rule files, and which rule uses which.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Blocks {
+    /// Rule id → what proves and ends its credentials.
+    #[serde(default)]
+    pub rules: BTreeMap<String, Uses>,
+    /// `<provider file>.<name>` → block.
+    #[serde(default)]
+    pub verify: BTreeMap<String, Verify>,
+    /// `<provider file>.<name>` → block.
+    #[serde(default)]
+    pub revoke: BTreeMap<String, Revoke>,
+}
+
+/// The blocks of a rule, by their keys in [`Blocks`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uses {
+    /// Name of the rule's title, for people.
+    pub name: String,
+    /// Stem of the rule file, which is the provider's name in configuration: `github`.
+    pub provider: String,
+    /// Key in [`Blocks::verify`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<String>,
+    /// Key in [`Blocks::revoke`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoke: Option<String>,
+}
+
+/// An HTTP request with variables in braces: `{secret}`, a part of the credential (`{id}`), a variable of the block, in
+/// revocations `{authority.token}` and `{found}`. A value is escaped for the place it stands in: percent-encoded in `url` and
+/// `form`, as a JSON string's inside in `json`, verbatim (no control characters) in `headers` and `basic`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// `GET` unless said.
+    #[serde(default = "get")]
+    pub method: String,
+    /// `https://…`; its host is fixed but for whole labels in front of a registered domain, or `{host}` of a self-hosted service.
+    pub url: String,
+    /// Further addresses of the same service (regions, sandboxes), asked in turn: active where one says so, inactive where all do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// Header fields.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// User and password of `Authorization: Basic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic: Option<[String; 2]>,
+    /// Fields of an `application/x-www-form-urlencoded` body.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub form: BTreeMap<String, String>,
+    /// An `application/json` body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+/// A test of an answer. Where several tests stand in one answer, all must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// A JSON pointer (`/user/login`, `` for the whole body as JSON), `header:NAME`, or `text` for the whole body as text.
+    pub at: String,
+    /// The value is there (and not null), or is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
+    /// The value as text is one of these (`true`, `3`, `invalid_auth`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub equals: Vec<String>,
+    /// The value as text holds one of these, whatever the case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<String>,
+}
+
+/// What an answer means. The first answer whose status and tests fit counts; where none does, nothing is known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Status codes.
+    pub status: Vec<u16>,
+    /// Tests of header and body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub when: Vec<When>,
+    /// In a verification `active`, `inactive` or `unknown`; in a revocation `done`, `gone` (was dead before), `refused` (nothing
+    /// was done) or `unknown`.
+    pub means: String,
+    /// In words, for reports: `the token was revoked`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// Where an active answer tells whose key it is; each as [`When::at`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whose {
+    /// Account, organisation or workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The person or machine user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// A list, or text with commas or blanks between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<String>,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// The provider's id of the key, safe to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Read-only, write or admin by scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Levels>,
+    /// The level of every key of this kind: `read-only`, `write`, `admin` or `custom`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+}
+
+/// Scopes by what they allow; an entry that ends in `*` is a beginning. The highest level that a scope fits counts; scopes that
+/// fit none make the level `custom`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Levels {
+    /// Administration of others, or everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admin: Vec<String>,
+    /// Changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<String>,
+    /// Reading alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "read-only")]
+    pub read_only: Vec<String>,
+}
+
+/// A variable taken from a part of the credential.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Var {
+    /// `secret` or the name of a part.
+    pub from: String,
+    /// A regex (no Unicode) whose first group is the value.
+    pub pattern: String,
+}
+
+/// How a credential is proven: the cheapest call that changes nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    /// A provider in code (`aws`, `gcp`, `jwt`, `postgres`, `redis`, …) in place of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builtin: Option<String>,
+    /// The provider's page that documents call and answers.
+    pub source: String,
+    /// What it was tested against: `contract`, `emulator` or `server`.
+    #[serde(default = "contract")]
+    pub tested: String,
+    /// Default host of a service that people run themselves; `{host}` in the URL. Others count only where the caller lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_hosted: Option<String>,
+    /// Values taken out of parts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, Var>,
+    /// Requests a second that the provider allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_second: Option<f64>,
+    /// The call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// What its answers mean.
+    #[serde(default, rename = "answer", skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// Whose key it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whose: Option<Whose>,
+}
+
+fn contract() -> String {
+    "contract".to_owned()
+}
+
+/// How the exact object is looked up that a revocation must name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Find {
+    /// The call that lists or names it.
+    pub request: Request,
+    /// JSON pointer to the list; without it the answer itself is the one row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// JSON pointer to the address of the next page; it must be on the same host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// What the row must say; exactly one row must fit, else nothing is done.
+    #[serde(default, rename = "row", skip_serializing_if = "Vec::is_empty")]
+    pub row: Vec<Row>,
+    /// JSON pointer in the row to the id: `{found}`.
+    pub id: String,
+}
+
+/// A test of a row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// JSON pointer in the row.
+    pub at: String,
+    /// The value is this text, with variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equals: Option<String>,
+    /// The value is this text with its middle masked by dots, stars, blanks or an ellipsis; at least six characters show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<String>,
+}
+
+/// How a credential is ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoke {
+    /// A provider in code in place of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builtin: Option<String>,
+    /// The provider's page that documents the call.
+    pub source: String,
+    /// What it was tested against: `contract`, `emulator` or `server`.
+    #[serde(default = "contract")]
+    pub tested: String,
+    /// Whose authority the call needs: `none` (anonymous), `self` (the leaked key's own), `owner` (another credential of the caller's)
+    /// or `person` (no call exists).
+    pub authority: String,
+    /// Parts of the owner's credential: `token`; the caller's configuration or environment has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// What dies, in words, with public variables: `the API key {id}`.
+    pub object: String,
+    /// What else happens: `the app is uninstalled`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub effect: String,
+    /// Whether it can be undone, and the words say how.
+    #[serde(default)]
+    pub reversible: bool,
+    /// How it is undone, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub undo: String,
+    /// Whether the call may be sent again where its answer was lost.
+    #[serde(default = "yes")]
+    pub repeatable: bool,
+    /// Seconds within which the provider refuses the key, after which it counts as not proven dead.
+    #[serde(default = "minute")]
+    pub deadline: u32,
+    /// What a person does where no call exists, step by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
+    /// Page of the provider where a person does it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub console: String,
+    /// As in [`Verify`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_hosted: Option<String>,
+    /// As in [`Verify`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, Var>,
+    /// The look-up before the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub find: Option<Find>,
+    /// The call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// What its answers mean.
+    #[serde(default, rename = "answer", skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn minute() -> u32 {
+    60
+}
+
+impl Verify {
+    /// What is wrong with the block, and the mend.
+    ///
+    /// # Errors
+    /// The first thing wrong.
+    pub fn check(&self) -> Result<(), String> {
+        source(&self.source)?;
+        tested(&self.tested)?;
+        let Some(request) = &self.request else {
+            return match &self.builtin {
+                Some(_) if self.answers.is_empty() => Ok(()),
+                Some(_) => Err("`builtin` and `answer` exclude each other".to_owned()),
+                None => Err("give a `request` with its `answer`s, or `builtin`".to_owned()),
+            };
+        };
+        if self.builtin.is_some() {
+            return Err("`builtin` and `request` exclude each other".to_owned());
+        }
+        request.check(self.self_hosted.is_some())?;
+        for must in ["active", "inactive"] {
+            if !self.answers.iter().any(|a| a.means == must) {
+                return Err(format!("no answer means `{must}`"));
+            }
+        }
+        for answer in &self.answers {
+            answer.check(&["active", "inactive", "unknown"])?;
+            if answer.means == "inactive" && !answer.is_evident() {
+                return Err("an `inactive` answer needs a test of the body or a header that only the provider gives: a proxy or a captive portal answers with the same status".to_owned());
+            }
+            if answer.means == "active" && !answer.is_evident() {
+                return Err("an `active` answer needs a test of the body or a header: a captive portal answers 200, too".to_owned());
+            }
+            if answer.means == "inactive"
+                && answer
+                    .status
+                    .iter()
+                    .any(|s| *s >= 500 || *s == 429 || (300..400).contains(s))
+            {
+                return Err("429, 3xx and 5xx are never `inactive`".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Revoke {
+    /// What is wrong with the block, and the mend.
+    ///
+    /// # Errors
+    /// The first thing wrong.
+    pub fn check(&self) -> Result<(), String> {
+        source(&self.source)?;
+        tested(&self.tested)?;
+        if !["none", "self", "owner", "person"].contains(&self.authority.as_str()) {
+            return Err("`authority` is none, self, owner or person".to_owned());
+        }
+        if (self.authority == "owner") == self.needs.is_empty() {
+            return Err("`needs` goes with authority = \"owner\"".to_owned());
+        }
+        if self.authority == "person" {
+            if self.steps.is_empty() || self.request.is_some() {
+                return Err("authority = \"person\" has `steps` and no `request`".to_owned());
+            }
+            return Ok(());
+        }
+        if self.reversible && self.undo.is_empty() {
+            return Err("say in `undo` how it is undone".to_owned());
+        }
+        let Some(request) = &self.request else {
+            return match &self.builtin {
+                Some(_) => Ok(()),
+                None => Err("give a `request` with its `answer`s, or `builtin`".to_owned()),
+            };
+        };
+        request.check(self.self_hosted.is_some())?;
+        if request.method == "GET" {
+            return Err("a revocation is no GET".to_owned());
+        }
+        if !self.answers.iter().any(|a| a.means == "done") {
+            return Err("no answer means `done`".to_owned());
+        }
+        for answer in &self.answers {
+            answer.check(&["done", "gone", "refused", "unknown"])?;
+        }
+        if let Some(find) = &self.find {
+            find.request.check(self.self_hosted.is_some())?;
+            if find.list.is_some() && find.row.is_empty() {
+                return Err(
+                    "a list needs a `row` test: the first of a list may be an innocent key"
+                        .to_owned(),
+                );
+            }
+            for row in &find.row {
+                if row.equals.is_some() == row.masked.is_some() {
+                    return Err("a `row` has either `equals` or `masked`".to_owned());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    fn check(&self, self_hosted: bool) -> Result<(), String> {
+        if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&self.method.as_str()) {
+            return Err(format!("unknown method `{}`", self.method));
+        }
+        for url in std::iter::once(&self.url).chain(&self.also) {
+            let Some(rest) = url.strip_prefix("https://") else {
+                return Err(format!("`{url}` does not begin with https://"));
+            };
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            if host == "{host}" {
+                if self_hosted {
+                    continue;
+                }
+                return Err("`{host}` goes with `self_hosted`".to_owned());
+            }
+            // Variables are whole labels in front of at least two fixed ones.
+            let labels: Vec<&str> = host.split('.').collect();
+            let fixed = labels
+                .iter()
+                .rev()
+                .take_while(|l| !l.contains(['{', '}']))
+                .count();
+            if fixed < 2 || host.contains(['@', ':', '%']) {
+                return Err(format!(
+                    "the host of `{url}` must end in a fixed domain, without user or port"
+                ));
+            }
+            for label in &labels {
+                let braces = label.contains(['{', '}']);
+                if braces && !(label.starts_with('{') && label.ends_with('}')) {
+                    return Err(format!(
+                        "`{label}`: a variable is a whole label of the host"
+                    ));
+                }
+            }
+        }
+        let bodies = [!self.form.is_empty(), self.json.is_some()];
+        if bodies.iter().filter(|b| **b).count() > 1 {
+            return Err("`form` and `json` exclude each other".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    fn check(&self, means: &[&str]) -> Result<(), String> {
+        if self.status.is_empty() || !self.status.iter().all(|s| (100..600).contains(s)) {
+            return Err("`status` lists codes from 100 to 599".to_owned());
+        }
+        if !means.contains(&self.means.as_str()) {
+            return Err(format!("`means` is one of {}", means.join(", ")));
+        }
+        for test in &self.when {
+            if !(test.at.is_empty()
+                || test.at.starts_with('/')
+                || test.at == "text"
+                || test.at.starts_with("header:"))
+            {
+                return Err(format!(
+                    "`at = \"{}\"`: write a JSON pointer, `text` or `header:NAME`",
+                    test.at
+                ));
+            }
+            if test.present.is_none() && test.equals.is_empty() && test.contains.is_empty() {
+                return Err(format!(
+                    "the test at `{}` tests nothing: give present, equals or contains",
+                    test.at
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a test demands something that is there.
+    fn is_evident(&self) -> bool {
+        self.when
+            .iter()
+            .any(|w| w.present != Some(false) && !w.at.eq_ignore_ascii_case("header:content-type"))
+    }
+}
+
+fn source(url: &str) -> Result<(), String> {
+    if url.starts_with("https://") {
+        Ok(())
+    } else {
+        Err("`source` is the https:// address of the provider's page".to_owned())
+    }
+}
+
+fn tested(word: &str) -> Result<(), String> {
+    if ["contract", "emulator", "server"].contains(&word) {
+        Ok(())
+    } else {
+        Err("`tested` is contract, emulator or server".to_owned())
+    }
+}
