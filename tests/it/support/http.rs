@@ -131,6 +131,12 @@ impl Answer {
         self.with_header("Content-Type", content_type)
     }
 
+    /// The same with a body whose type a header field says already.
+    pub fn with_raw_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// The same with a body of JSON.
     pub fn with_json(self, body: &Value) -> Self {
         self.with_body("application/json", body.to_string())
