@@ -206,29 +206,41 @@ impl Commits {
                 *at += 1;
             }
         }
-        let key = |commit: u32| Reverse((self.row(commit).time, commit));
-        let mut ready: BinaryHeap<_> = all
+        let key = |commit: u32| (self.row(commit).time, commit);
+        let mut by_age: Vec<(i64, u32)> = all
             .clone()
-            .filter(|c| chosen[*c as usize] && waits[*c as usize] == 0)
+            .filter(|c| chosen[*c as usize])
             .map(key)
             .collect();
-        let total = chosen.iter().filter(|chosen| **chosen).count();
+        by_age.sort_unstable();
+        let total = by_age.len();
+        // Mostly a commit is younger than its parents, so it may come when its turn is by age. One whose parents come later
+        // waits for them, here, when they were there.
+        let mut late: BinaryHeap<Reverse<(i64, u32)>> = BinaryHeap::new();
+        let mut missed = vec![false; self.len()];
+        let mut ages = by_age.iter().copied().peekable();
         let mut order = Vec::with_capacity(total);
         let mut placed = vec![false; self.len()];
         let mut cuts = 0;
-        let mut rest: Option<std::vec::IntoIter<u32>> = None;
+        let mut rest = by_age.iter();
         while order.len() < total {
-            let next = ready.pop().map(|Reverse((_, commit))| commit).or_else(|| {
-                let rest = rest.get_or_insert_with(|| {
-                    let left = |c: &u32| chosen[*c as usize] && !placed[*c as usize];
-                    let mut left: Vec<u32> = all.clone().filter(left).collect();
-                    left.sort_by_key(|c| (self.row(*c).time, *c));
-                    left.into_iter()
-                });
+            while let Some((_, commit)) = ages.next_if(|(_, c)| waits[*c as usize] > 0) {
+                missed[commit as usize] = true;
+            }
+            let is_late = match (late.peek(), ages.peek()) {
+                (Some(Reverse(late)), Some(next)) => late < next,
+                (late, _) => late.is_some(),
+            };
+            let next = if is_late {
+                late.pop().map(|Reverse(next)| next)
+            } else {
+                ages.next()
+            };
+            let next = next.or_else(|| {
                 cuts += 1;
-                rest.find(|c| !placed[*c as usize])
+                rest.find(|(_, c)| !placed[*c as usize]).copied()
             });
-            let Some(commit) = next else {
+            let Some((_, commit)) = next else {
                 break;
             };
             if std::mem::replace(&mut placed[commit as usize], true) {
@@ -239,8 +251,8 @@ impl Commits {
             for child in &children[child_starts[c] as usize..child_starts[c + 1] as usize] {
                 let waits = &mut waits[*child as usize];
                 *waits = waits.saturating_sub(1);
-                if *waits == 0 && !placed[*child as usize] {
-                    ready.push(key(*child));
+                if *waits == 0 && missed[*child as usize] && !placed[*child as usize] {
+                    late.push(Reverse(key(*child)));
                 }
             }
         }

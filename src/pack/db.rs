@@ -195,6 +195,15 @@ impl Db {
         packed || self.loose.iter().any(|loose| loose.path(id).is_file())
     }
 
+    /// Where the first packed copy of an object lies: the pack's number, and the offset.
+    pub fn place(&self, id: &Oid) -> Option<(usize, u64)> {
+        let mut packs = self.packs.iter().enumerate();
+        packs.find_map(|(number, pack)| {
+            let position = pack.index().find(id)?;
+            Some((number, pack.index().offset(position)))
+        })
+    }
+
     /// An object of at most `most` bytes; `None` where there is none with this id.
     ///
     /// Where one copy of it is damaged, the next one is tried.

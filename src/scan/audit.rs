@@ -12,6 +12,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::cache::{CacheFolder, Known, Store};
+use super::carry::Carriers;
 use super::objects::{Found, Item, ObjectOptions, Seen, scan_objects, scan_odb};
 use super::reading::{Names, Reading, by_sort};
 use super::recall::{self, Contexts, Ended};
@@ -247,8 +248,10 @@ fn attempt(
         known_loose,
         identities,
     } = opened;
+    let keep_dropped = options.settings.keep_dropped;
+    let carriers = Carriers::new(engine, options.limits, keep_dropped);
     let names = Names {
-        engine,
+        carriers: &carriers,
         options,
         found: Mutex::default(),
     };
@@ -265,6 +268,7 @@ fn attempt(
         known: known.as_ref().map_or(&[], |known| &known.seen),
         record: keep,
         settings: &options.settings,
+        carriers: &carriers,
         limits: options.limits,
         memory: options.memory / 4 * 3,
         metadata: options.metadata,
@@ -273,9 +277,9 @@ fn attempt(
     let mut found = if options.whole {
         let folders = &what.repo.object_dirs;
         let from = (&**folders, &objects.db);
-        scan_odb(engine, from, object_options, pool, observer)?
+        scan_odb(from, object_options, pool, observer)?
     } else {
-        scan_objects(engine, &objects, &loose, object_options, pool, observer)
+        scan_objects(&objects, &loose, object_options, pool, observer)
     };
     note(&mut found, what.repo, &mut summary);
     let mut commits = std::mem::take(&mut found.commits);
@@ -373,6 +377,7 @@ fn attempt(
     let mut leaks = leaks.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut reading = Reading {
         engine,
+        carriers: &carriers,
         options,
         what,
         objects: &objects,

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::audit::{Audit, AuditOptions, AuditOutcome, Leaks, MESSAGE, leak, print_of};
 use super::blob::{located, scan_whole};
-use super::join::{Located, Spot, place};
+use super::carry::Carriers;
+use super::join::{Context, Located, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings};
@@ -39,8 +40,8 @@ pub(super) fn by_sort(tips: &[Tip]) -> Vec<Tip> {
 }
 
 /// The secrets in names of files and folders.
-pub(super) struct Names<'n> {
-    pub(super) engine: &'n Engine,
+pub(super) struct Names<'n, 'e> {
+    pub(super) carriers: &'n Carriers<'e>,
     pub(super) options: &'n AuditOptions,
     /// Name, leak, and where it stands in the name.
     pub(super) found: Mutex<Vec<(Vec<u8>, u32, Located)>>,
@@ -84,14 +85,17 @@ pub(super) fn in_path(
     Some(m)
 }
 
-impl Names<'_> {
+impl Names<'_, '_> {
     /// The leaks in a name.
     pub(super) fn scan(&self, name: &[u8], leaks: &Mutex<Leaks>) -> Vec<u32> {
         if !self.options.metadata {
             return Vec::new();
         }
         let (settings, limits) = (&self.options.settings, self.options.limits);
-        let found = in_name(self.engine, settings, limits, name, &mut Scratch::default());
+        let engine = self.carriers.engine;
+        let found = self
+            .carriers
+            .with(|carrier| in_name(engine, settings, limits, name, carrier.scratch()));
         if found.is_empty() {
             return Vec::new();
         }
@@ -100,7 +104,7 @@ impl Names<'_> {
         let mut numbers = Vec::new();
         for one in found {
             let (rule, secret) = (one.context.rule, &one.context.secret);
-            let print = print_of(self.engine, &self.options.salt, rule, secret);
+            let print = print_of(engine, &self.options.salt, rule, secret);
             let number = leak(&mut leaks, rule, print);
             numbers.push(number);
             all.push((name.to_vec(), number, one));
@@ -110,8 +114,9 @@ impl Names<'_> {
 }
 
 /// From units to matches.
-pub(super) struct Reading<'r> {
+pub(super) struct Reading<'r, 'e> {
     pub(super) engine: &'r Engine,
+    pub(super) carriers: &'r Carriers<'e>,
     pub(super) options: &'r AuditOptions,
     pub(super) what: Audit<'r>,
     pub(super) objects: &'r Objects,
@@ -130,7 +135,7 @@ pub(super) struct Reading<'r> {
     pub(super) outcome: AuditOutcome,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     pub(super) fn run(&mut self, attribution: &Attribution) {
         self.names.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         self.names
@@ -209,16 +214,20 @@ impl Reading<'_> {
             introduced.chain(&unit.head_object).chain(first)
         });
         let shown = shown.map(|object| (object, self.all_items(object)));
-        let good = self.contexts.recall_all(shown, self.pool, |id, items| {
-            recall_one(
-                (self.engine, self.options, self.objects),
-                (self.contexts, self.leaks),
-                (id, items),
-            )
-        });
+        let db = &self.objects.db;
+        let recall = |id: &Oid, items: &[Item]| self.recall(id, items);
+        let good = self.contexts.recall_all(shown, db, self.pool, recall);
         if !good {
             self.stale.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn recall(&self, object: &Oid, items: &[Item]) -> bool {
+        let leak =
+            |context: &Context| leak_of(self.engine, &self.options.salt, self.leaks, context);
+        let (carriers, objects) = (self.carriers, self.objects);
+        self.contexts
+            .recall(carriers, self.options, objects, (object, items), leak)
     }
 
     fn fingerprint(&self, found: &BlobMatch) -> Fingerprint {
@@ -241,11 +250,7 @@ impl Reading<'_> {
         if all
             .iter()
             .any(|(c, _)| is_it(*c) && self.contexts.is_missing(*c))
-            && !recall_one(
-                (self.engine, self.options, self.objects),
-                (self.contexts, self.leaks),
-                (object, all),
-            )
+            && !self.recall(object, all)
         {
             self.stale.store(true, Ordering::Relaxed);
         }
@@ -443,16 +448,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-fn recall_one(
-    (engine, options, objects): (&Engine, &AuditOptions, &Objects),
-    (contexts, leaks): (&Contexts, &Leaks),
-    object: (&Oid, &[Item]),
-) -> bool {
-    contexts.recall(engine, options, objects, object, |context| {
-        leak_of(engine, &options.salt, leaks, context)
-    })
 }
 
 /// HEAD's `.mailmap`.

@@ -13,7 +13,7 @@ use super::Engine;
 use super::audit::{Audit, AuditOptions, Leaks, leak, print_of};
 use super::blob::{located, scan_whole};
 use super::cache::{CacheFolder, Known, Store, StoredName};
-use super::carry::Carrier;
+use super::carry::Carriers;
 use super::join::{Context, Located};
 use super::objects::{Found, Item, Looked, Seen};
 use crate::history::{Attribution, LooseId, Objects, PastName, Repo, entry_name, entry_number};
@@ -182,7 +182,7 @@ impl Contexts {
     /// Reads an object's matches again. False where they are not what they were.
     pub(super) fn recall(
         &self,
-        engine: &Engine,
+        carriers: &Carriers<'_>,
         options: &AuditOptions,
         objects: &Objects,
         (id, items): (&Oid, &[Item]),
@@ -191,10 +191,8 @@ impl Contexts {
         let Ok(Some(stored)) = objects.db.find(id, LARGE) else {
             return false;
         };
-        let keep = options.settings.keep_dropped;
-        let mut carrier = Carrier::new(engine, options.limits, keep);
-        let (_, content) = carrier.object(&stored.bytes, None, false);
-        let found = located(engine, &stored.bytes, content, &options.settings);
+        let (_, content) = carriers.with(|carrier| carrier.object(&stored.bytes, None, false));
+        let found = located(carriers.engine, &stored.bytes, content, &options.settings);
         for Located { context, spot } in found {
             let Some(leak) = leak_of(&context) else {
                 return false;
@@ -215,6 +213,7 @@ impl Contexts {
     pub(super) fn recall_all<'o>(
         &self,
         objects: impl Iterator<Item = (&'o Oid, &'o [Item])>,
+        db: &Db,
         pool: &rayon::ThreadPool,
         recall: impl Fn(&Oid, &[Item]) -> bool + Sync,
     ) -> bool {
@@ -230,6 +229,8 @@ impl Contexts {
                 wanted.push((id, items));
             }
         }
+        // What lies side by side mostly has a base in common, which is decoded once then.
+        wanted.sort_by_cached_key(|(id, _)| db.place(id));
         pool.install(|| wanted.par_iter().all(|(id, items)| recall(id, items)))
     }
 }
