@@ -115,6 +115,8 @@ pub(super) struct Commits {
     /// Parents of commit `i` that are there: `parents[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
     parents: Vec<u32>,
+    /// Whether all parents of commit `i` are there.
+    whole: Vec<bool>,
 }
 
 impl Commits {
@@ -133,15 +135,19 @@ impl Commits {
         let mut starts = Vec::with_capacity(rows.len() + 1);
         let mut parents = Vec::new();
         starts.push(0);
+        let mut whole = Vec::with_capacity(rows.len());
         for row in &rows {
+            let before = parents.len();
             parents.extend(row.parents.iter().filter_map(|id| ids.find(id)));
             starts.push(parents.len() as u32);
+            whole.push(parents.len() - before == row.parents.len());
         }
         Self {
             ids,
             rows,
             starts,
             parents,
+            whole,
         }
     }
 
@@ -160,6 +166,14 @@ impl Commits {
     pub(super) fn parents(&self, commit: u32) -> &[u32] {
         let c = commit as usize;
         &self.parents[self.starts[c] as usize..self.starts[c + 1] as usize]
+    }
+
+    /// The parent of a commit that has one alone, when that is there.
+    pub(super) fn only_parent(&self, commit: u32) -> Option<u32> {
+        match self.parents(commit) {
+            [parent] if self.whole[commit as usize] => Some(*parent),
+            _ => None,
+        }
     }
 
     /// Which commits can be reached from some.

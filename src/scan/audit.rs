@@ -303,7 +303,7 @@ fn attempt(
     let times = commits.iter().map(|c| (c.id, c.time)).collect();
     let contexts = {
         let mut leaks = leaks.lock().unwrap_or_else(PoisonError::into_inner);
-        Contexts::new(known.as_ref(), &mut found, &mut leaks, |context| {
+        Contexts::new(known.as_mut(), &mut found, &mut leaks, |context| {
             print_of(engine, &options.salt, context.rule, &context.secret)
         })
     };
@@ -390,7 +390,6 @@ fn attempt(
         times,
         recent,
         commits: HashMap::new(),
-        mailmap: None,
         outcome: AuditOutcome::default(),
     };
     observer.stage(Stage::Reading);

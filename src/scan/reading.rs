@@ -14,7 +14,7 @@ use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings};
 use crate::filter::Reason;
-use crate::history::{Attribution, Mailmap, Objects, Tip, Unit, details};
+use crate::history::{Attribution, Joined, Mailmap, Objects, Tip, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
 use crate::pack::Kind;
 
@@ -131,7 +131,6 @@ pub(super) struct Reading<'r, 'e> {
     pub(super) times: Vec<(Oid, i64)>,
     pub(super) recent: Option<BTreeSet<Oid>>,
     pub(super) commits: HashMap<Oid, Option<Commit>>,
-    pub(super) mailmap: Option<Mailmap>,
     pub(super) outcome: AuditOutcome,
 }
 
@@ -183,9 +182,18 @@ impl Reading<'_, '_> {
                 self.outcome.matches.extend(matches);
             }
         }
-        for (print, units) in counting.into_values() {
-            let history = self.history(attribution, &units);
-            self.outcome.histories.insert(print, history);
+        let heads = self.what.tips.iter().take_while(|tip| tip.name == HEAD);
+        let most = heads.count() + History::NAMED;
+        let counting: Vec<(Fingerprint, Vec<usize>)> = counting.into_values().collect();
+        let joined = |(_, units): &(_, Vec<usize>)| attribution.history_with(units, most);
+        let joined: Vec<Joined> = self
+            .pool
+            .install(|| counting.par_iter().map(joined).collect());
+        let named = joined.iter().flat_map(|joined| [joined.first, joined.last]);
+        self.read_commits(named.flatten().collect());
+        for ((print, _), joined) in counting.iter().zip(joined) {
+            let history = self.history(joined);
+            self.outcome.histories.insert(*print, history);
         }
     }
 
@@ -372,10 +380,9 @@ impl Reading<'_, '_> {
         .collect()
     }
 
-    fn history(&mut self, attribution: &Attribution, units: &[usize]) -> History {
-        let joined = attribution.history(units);
-        let (tips, more_tips) = self.named(&joined.tips);
-        let (refs, more_refs) = self.named(&joined.refs);
+    fn history(&self, joined: Joined) -> History {
+        let (tips, more_tips) = self.named(&joined.tips, joined.tips_count);
+        let (refs, more_refs) = self.named(&joined.refs, joined.refs_count);
         let until = joined.until.unwrap_or(self.options.now);
         let seconds = joined
             .first_time
@@ -395,32 +402,39 @@ impl Reading<'_, '_> {
         }
     }
 
-    /// The names of the first of these tips, and how many more there are. HEAD, which comes first, is told of elsewhere.
-    fn named(&self, tips: &[usize]) -> (Vec<String>, u64) {
+    /// The names of the first of these tips, and how many more there are of so many. HEAD, which comes first, is told of
+    /// elsewhere.
+    fn named(&self, tips: &[usize], count: usize) -> (Vec<String>, u64) {
         let name = |tip: &usize| self.what.tips.get(*tip).map_or("", |tip| &*tip.name);
         let heads = tips.iter().take_while(|tip| name(tip) == HEAD).count();
-        let tips = &tips[heads..];
-        let (shown, more) = tips.split_at(tips.len().min(History::NAMED));
-        let names = shown.iter().map(|tip| name(tip).to_owned());
-        (names.collect(), more.len() as u64)
+        let shown = tips.iter().skip(heads).take(History::NAMED);
+        let names: Vec<String> = shown.map(|tip| name(tip).to_owned()).collect();
+        let more = count.saturating_sub(heads + names.len()) as u64;
+        (names, more)
     }
 
-    /// What a report says of a commit.
-    fn commit(&mut self, id: Oid) -> Option<Commit> {
-        if let Some(known) = self.commits.get(&id) {
-            return known.clone();
-        }
-        if self.mailmap.is_none() {
-            let head = self.what.refs.head;
-            let bytes = head.and_then(|head| mailmap(self.objects, head));
-            self.mailmap = Some(Mailmap::new(&bytes.unwrap_or_default()));
-        }
-        let stored = self.objects.db.find(&id, TEXT).ok().flatten();
-        let commit = stored
-            .zip(self.mailmap.as_ref())
-            .map(|(stored, mailmap)| details(id, &stored.bytes, mailmap));
-        self.commits.insert(id, commit.clone());
-        commit
+    /// What a report says of a commit that was read.
+    fn commit(&self, id: Oid) -> Option<Commit> {
+        self.commits.get(&id).cloned().flatten()
+    }
+
+    /// Reads what a report says of some commits.
+    fn read_commits(&mut self, ids: BTreeSet<Oid>) {
+        let head = self.what.refs.head;
+        let bytes = head.filter(|_| !ids.is_empty());
+        let bytes = bytes.and_then(|head| mailmap(self.objects, head));
+        let mailmap = Mailmap::new(&bytes.unwrap_or_default());
+        let db = &self.objects.db;
+        let mut ids: Vec<Oid> = ids.into_iter().collect();
+        ids.sort_by_cached_key(|id| db.place(id));
+        let read = |id: &Oid| {
+            let stored = db.find(id, TEXT).ok().flatten();
+            (
+                *id,
+                stored.map(|stored| details(*id, &stored.bytes, &mailmap)),
+            )
+        };
+        self.commits = self.pool.install(|| ids.par_iter().map(read).collect());
     }
 
     /// Secrets in the names of refs.

@@ -136,7 +136,7 @@ pub(super) struct Contexts {
 impl Contexts {
     /// Those of past runs come first.
     pub(super) fn new(
-        known: Option<&Known>,
+        known: Option<&mut Known>,
         found: &mut Found,
         leaks: &mut Leaks,
         print: impl Fn(&Context) -> [u8; 16],
@@ -158,7 +158,7 @@ impl Contexts {
             for (number, _) in found.objects.iter_mut().flat_map(|(_, _, items)| items) {
                 *number += first;
             }
-            found.objects.extend(known.hits.iter().cloned());
+            found.objects.append(&mut known.hits);
             // What was found now comes first, and stands.
             found.objects.sort_by_key(|(id, ..)| *id);
             found.objects.dedup_by_key(|(id, ..)| *id);
