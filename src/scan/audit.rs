@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::cache::{CacheFolder, Known, Store};
 use super::carry::Carriers;
-use super::objects::{Found, Item, ObjectOptions, Seen, scan_objects, scan_odb};
+use super::objects::{Found, Item, ObjectOptions, scan_objects, scan_odb};
 use super::reading::{Names, Reading, by_sort};
 use super::recall::{self, Contexts, Ended};
 use super::{BlobMatch, Engine, Limits, Settings, fingerprint};
@@ -247,6 +247,7 @@ fn attempt(
         loose,
         known_loose,
         identities,
+        old,
     } = opened;
     let keep_dropped = options.settings.keep_dropped;
     let carriers = Carriers::new(engine, options.limits, keep_dropped);
@@ -264,8 +265,18 @@ fn attempt(
         return Ok(None);
     }
     let keep = store.is_some() && recall::is_worth(known.as_ref(), &objects, &loose);
+    let is_damaged = |known: &Known| known.seen.all().is_none();
+    if (keep || !known_loose.is_empty()) && known.as_ref().is_some_and(is_damaged) {
+        return Ok(None);
+    }
+    let old: Option<Vec<&Index>> = old.as_ref().map(|old| {
+        let packs = objects.db.packs().iter().zip(old);
+        let old = packs.filter(|(_, is_old)| **is_old);
+        old.map(|(pack, _)| pack.index()).collect()
+    });
+    let seen = |id: &Oid| known.as_ref()?.seen_in_pack(id, old.as_deref());
     let object_options = ObjectOptions {
-        known: known.as_ref().map_or(&[], |known| &known.seen),
+        known: &seen,
         record: keep,
         settings: &options.settings,
         carriers: &carriers,
@@ -288,8 +299,7 @@ fn attempt(
             let looked = known.pack(*identity).unwrap_or_default();
             found.looked.add(looked);
         }
-        let old = known_loose.iter();
-        let old = old.filter_map(|id| Seen::find(&known.seen, id));
+        let old = known_loose.iter().filter_map(|id| known.seen.find(id));
         old.for_each(|seen| found.looked.count(seen));
         let new = std::mem::replace(&mut commits, std::mem::take(&mut known.commits));
         commits.extend(new);
@@ -488,6 +498,8 @@ struct Opened {
     known_loose: Vec<Oid>,
     /// Of each pack, known or not.
     identities: Vec<Option<[u8; 32]>>,
+    /// Of each pack whether it is known, where all known ones are there.
+    old: Option<Vec<bool>>,
 }
 
 /// Opens everything that holds objects. `None` where some that are known are gone.
@@ -500,7 +512,7 @@ fn open(
 ) -> Option<Opened> {
     let packs = Vec::new();
     let mut objects = Objects { packs, db };
-    let is_known = |id: &Oid| known.is_some_and(|known| known.has(id));
+    let is_known = |id: &Oid| known.is_some_and(|known| known.has_loose(id, &objects.db));
     let (loose, known_loose, failed) = objects.loose_but(pool, is_known);
     errors.extend(failed);
     // A loose object goes only when a pack has it, so packs are listed after loose objects.
@@ -518,6 +530,8 @@ fn open(
     if known.is_some_and(|known| !known.is_there(&objects.db, &identities, pool)) {
         return None;
     }
+    let is_same = known.is_some_and(|known| known.is_same(&identities));
+    let old = is_same.then(|| (0..identities.len()).map(|n| !is_new(n)).collect());
     let load = options.load;
     errors.extend(pool.install(|| objects.db.load_some(load, is_new)));
     let packs = objects
@@ -547,6 +561,7 @@ fn open(
         loose,
         known_loose,
         identities,
+        old,
     })
 }
 

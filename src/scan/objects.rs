@@ -33,8 +33,8 @@ pub(crate) struct ObjectOptions<'o, 'e> {
     pub(crate) memory: u64,
     /// Whether commits' and tags' texts are scanned.
     pub(crate) metadata: bool,
-    /// What past runs looked at, ascending; it is counted and not looked at again.
-    pub(crate) known: &'o [Seen],
+    /// What past runs looked at: it is counted and not looked at again.
+    pub(crate) known: &'o (dyn Fn(&Oid) -> Option<Seen> + Sync),
     /// Whether [`Found::seen`] is wanted.
     pub(crate) record: bool,
     /// Becomes true when the run is to end early.
@@ -341,7 +341,7 @@ pub(crate) fn scan_objects(
                 if kind == Some(Kind::Tree) {
                     return false;
                 }
-                let known = Seen::find(options.known, id);
+                let known = (options.known)(id);
                 if let Some(seen) = known {
                     looked.count(seen);
                 }

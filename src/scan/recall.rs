@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 use super::Engine;
 use super::audit::{Audit, AuditOptions, Leaks, leak, print_of};
 use super::blob::{located, scan_whole};
-use super::cache::{CacheFolder, Known, Store, StoredName};
+use super::cache::{CacheFolder, Known, SeenList, Store, StoredName};
 use super::carry::Carriers;
 use super::join::{Context, Located};
 use super::objects::{Found, Item, Looked, Seen};
 use crate::history::{Attribution, LooseId, Objects, PastName, Repo, entry_name, entry_number};
 use crate::model::Oid;
-use crate::pack::{Db, Pack};
+use crate::pack::{Db, Index, Pack};
 use crate::scan::Scratch;
 
 /// Objects with hits above this come through windows, and are scanned by every run.
@@ -74,6 +74,12 @@ impl Known {
             .map(|(_, looked)| *looked)
     }
 
+    /// Whether the packs that were there are there still, and no other place held what was looked at.
+    pub(super) fn is_same(&self, identities: &[Option<[u8; 32]>]) -> bool {
+        let mut packs = self.packs.iter();
+        self.all_packs && packs.all(|(identity, _)| identities.contains(&Some(*identity)))
+    }
+
     /// Whether every object that was there is there still.
     pub(super) fn is_there(
         &self,
@@ -82,16 +88,25 @@ impl Known {
         pool: &rayon::ThreadPool,
     ) -> bool {
         let there = |id: &Oid| db.contains(id);
-        let packs = self.packs.iter();
-        let mut packs = packs.map(|(identity, _)| Some(*identity));
-        let same = self.all_packs && packs.all(|identity| identities.contains(&identity));
         pool.install(|| {
-            if same {
+            if self.is_same(identities) {
                 return self.loose.par_iter().all(there);
             }
-            self.past.trees.par_iter().all(there)
-                && self.seen.par_iter().all(|seen| there(&seen.id))
+            let Some(seen) = self.seen.all() else {
+                return false;
+            };
+            self.past.trees.par_iter().all(there) && seen.par_iter().all(|seen| there(&seen.id))
         })
+    }
+
+    /// What was seen of an object that a new pack has. Where all packs that were there are there still, they say whether
+    /// there is anything to look for.
+    pub(super) fn seen_in_pack(&self, id: &Oid, packs: Option<&[&Index]>) -> Option<Seen> {
+        let may = packs.is_none_or(|packs| {
+            packs.iter().any(|index| index.find(id).is_some())
+                || self.loose.binary_search(id).is_ok()
+        });
+        may.then(|| self.seen.find(id)).flatten()
     }
 
     /// Gives the names of trees back; `found` gets the leaks in those that are read again. `None` where one cannot be read.
@@ -276,7 +291,9 @@ impl Ended<'_> {
         let names = self.names(&past.names)?;
         past.names.clear();
         let mut seen = self.found.seen.clone();
-        seen.extend(self.known.iter().flat_map(|known| &known.seen));
+        if let Some(known) = self.known {
+            seen.extend_from_slice(known.seen.all()?);
+        }
         seen.sort_unstable();
         seen.dedup_by_key(|seen| seen.id);
         let is_large = |id: &Oid| Seen::find(&seen, id).is_none_or(|seen| seen.size > LARGE);
@@ -311,7 +328,7 @@ impl Ended<'_> {
             packs,
             all_packs,
             loose,
-            seen,
+            seen: SeenList::new(seen),
             commits: attribution.commits().to_vec(),
             leaks: self.leaks.clone(),
             contexts: self.contexts.leaks.clone(),
