@@ -11,7 +11,7 @@ use keysweep::config::globs;
 use keysweep::history::{
     Error, Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
-use keysweep::model::{Gap, Observer, Oid, SkipKind, Stage};
+use keysweep::model::{Gap, Observer, Oid, Skip, SkipKind, Stage};
 use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, CacheFolder, Engine,
@@ -391,9 +391,13 @@ fn added(
         .collect();
     gaps.extend(repo.gaps.iter().cloned());
     let mut additions = Vec::new();
+    let mut promised = Vec::new();
     if let Some(text) = &args.range {
         let ends = ends(text, &args.not, repo, &db, refs)?;
-        let added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
+        let mut added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
+        if repo.promisor {
+            promised = added.take_promised();
+        }
         gaps.extend(added.gaps);
         additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
             commit: Some(commit.id),
@@ -446,6 +450,13 @@ fn added(
     outcome.summary.gaps.extend(gaps);
     for path in left_out {
         outcome.summary.skip(project::skipped(&path));
+    }
+    for id in promised {
+        outcome.summary.skip(Skip {
+            kind: SkipKind::Promised,
+            path: id.to_string(),
+            notable: false,
+        });
     }
     Ok(outcome)
 }

@@ -115,7 +115,7 @@ pub struct Counts {
     pub all_commits: usize,
     /// Distinct trees.
     pub trees: usize,
-    /// Objects with hits that no commit or tip holds.
+    /// Objects with hits that no commit or tip holds: the length of [`Attribution::unreached`].
     pub unreached: usize,
 }
 
@@ -186,6 +186,8 @@ pub struct Attribution {
     pub past: Option<Past>,
     /// Hits that the past run did not have, and that stand in no tree that was read now.
     pub strays: Vec<Oid>,
+    /// The leaks of each object that no commit or tip holds.
+    pub unreached: Vec<Vec<u32>>,
     /// For each of `units`.
     inner: Vec<Inner>,
     commits: Commits,
@@ -252,9 +254,9 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
         },
     );
     let find = |commit: &RawCommit| trees.ids.find(&commit.tree);
-    let commits = route.commits.rows();
+    let commits = route.commits.in_order();
     let (roots, ()) = pool.join(
-        || -> Vec<Option<u32>> { commits.par_iter().map(find).collect() },
+        || -> Vec<Option<u32>> { commits.map(find).collect() },
         || forest.take(&trees, input.past),
     );
     let mut node = |tree| forest.node(&trees, tree, &mut missed);
@@ -360,7 +362,7 @@ impl Work<'_> {
         (all, keep): (bool, bool),
         (stop, observer): (&AtomicBool, &dyn Observer),
     ) -> Attribution {
-        let head = head.and_then(|id| self.commits.ids.find(&id));
+        let head = head.and_then(|id| self.commits.find(&id));
         observer.stage(Stage::Commits);
         observer.ahead(order.len() as i64, 0);
         observer.all_ahead();
@@ -428,6 +430,7 @@ impl Work<'_> {
             missed: Vec::new(),
             past: None,
             strays: Vec::new(),
+            unreached: Vec::new(),
             inner,
             position: Vec::new(),
             held: std::mem::take(&mut self.held),
@@ -488,8 +491,8 @@ impl Work<'_> {
         if row.parents.len() > self.commits.parents(commit).len()
             && self.shallow.binary_search(&id).is_err()
         {
-            let ids = &self.commits.ids;
-            let absent = row.parents.iter().filter(|id| ids.find(id).is_none());
+            let commits = &self.commits;
+            let absent = row.parents.iter().filter(|id| commits.find(id).is_none());
             self.missed.extend(absent.map(|id| Missed::Commit(*id)));
         }
         let root = self.roots[c].unwrap_or_else(|| {
@@ -656,9 +659,9 @@ impl Work<'_> {
                     hit.map(|hit| self.hits.id(hit))
                 }
                 Origin::Name => self.named(commit, &self.places.names_to(place.path)),
-                _ => Some(commits.ids.id(commit)),
+                _ => Some(commits.id(commit)),
             };
-            let id = |commit: u32| commits.ids.id(commit);
+            let id = |commit: u32| commits.id(commit);
             let in_head = head.is_some_and(|head| {
                 let sets = if place.origin == Origin::Commit {
                     &self.ever
@@ -702,9 +705,9 @@ impl Work<'_> {
             };
             rows.push((unit, inner));
         }
-        let mut unreached = 0;
+        let mut unreached = Vec::new();
         for hit in (0..self.hits.len() as u32).filter(|hit| !stands[*hit as usize]) {
-            unreached += 1;
+            unreached.push(self.leaks[hit as usize].clone());
             if all {
                 rows.extend(self.lost(hit));
             }
@@ -724,11 +727,12 @@ impl Work<'_> {
                 commits: order.len(),
                 all_commits: self.commits.len(),
                 trees: self.trees.ids.len(),
-                unreached,
+                unreached: unreached.len(),
             },
             missed: self.missed,
             past: None,
             strays: Vec::new(),
+            unreached,
             inner,
             commits: self.commits,
             position,
@@ -884,9 +888,9 @@ impl Attribution {
             .map(|(_, inner)| inner.number)
             .collect();
         let mut joined = Joined {
-            first: first.map(|commit| self.commits.ids.id(commit)),
+            first: first.map(|commit| self.commits.id(commit)),
             first_time: first.map(|commit| self.commits.row(commit).time),
-            last: last.map(|commit| self.commits.ids.id(commit)),
+            last: last.map(|commit| self.commits.id(commit)),
             introductions: commits.iter().filter(anew).count() as u32,
             in_head: units.iter().any(|unit| unit.in_head),
             ..Joined::default()

@@ -108,10 +108,18 @@ fn text(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The commits of a repository by number.
+/// Commits whose parents are looked up in one go.
+const PART: usize = 4096;
+
+/// The commits of a repository by number. The older one has the smaller number, and of equal age the one with the smaller
+/// id: so a commit's number is near those of its parents, and what is gone through lies side by side.
 pub(super) struct Commits {
-    pub(super) ids: Ids,
+    ids: Ids,
+    /// By id.
     rows: Vec<RawCommit>,
+    /// The row of each commit, and the number of each row.
+    by_age: Vec<u32>,
+    numbers: Vec<u32>,
     /// Parents of commit `i` that are there: `parents[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
     parents: Vec<u32>,
@@ -129,30 +137,60 @@ impl Commits {
         rows.truncate(Ids::MOST);
     }
 
-    /// Numbers commits that are arranged.
+    /// Numbers commits that are arranged. On the threads of the current pool.
     pub(super) fn new(rows: Vec<RawCommit>) -> Self {
         let ids = Ids::new(rows.iter().map(|row| row.id).collect());
+        let ages = (0_u32..).zip(&rows).map(|(row, commit)| (commit.time, row));
+        let mut ages: Vec<(i64, u32)> = ages.collect();
+        ages.par_sort_unstable();
+        let by_age: Vec<u32> = ages.into_iter().map(|(_, row)| row).collect();
+        let mut numbers = vec![0; rows.len()];
+        for (number, row) in (0_u32..).zip(&by_age) {
+            numbers[*row as usize] = number;
+        }
+        // A part is the parents of some commits, for each the end of its own, and whether all of them are there.
+        let part = |commits: &[u32]| {
+            let mut parents = Vec::with_capacity(commits.len());
+            let mut ends = Vec::with_capacity(commits.len());
+            for row in commits {
+                let named = &rows[*row as usize].parents;
+                let before = parents.len();
+                let there = named.iter().filter_map(|id| ids.find(id));
+                parents.extend(there.map(|row| numbers[row as usize]));
+                ends.push((parents.len(), parents.len() - before == named.len()));
+            }
+            (parents, ends)
+        };
+        let parts: Vec<_> = by_age.par_chunks(PART).map(part).collect();
         let mut starts = Vec::with_capacity(rows.len() + 1);
-        let mut parents = Vec::new();
-        starts.push(0);
+        let mut parents = Vec::with_capacity(rows.len());
         let mut whole = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let before = parents.len();
-            parents.extend(row.parents.iter().filter_map(|id| ids.find(id)));
-            starts.push(parents.len() as u32);
-            whole.push(parents.len() - before == row.parents.len());
+        starts.push(0);
+        for (part, ends) in parts {
+            let first = parents.len();
+            starts.extend(ends.iter().map(|(end, _)| (first + end) as u32));
+            whole.extend(ends.iter().map(|(_, whole)| *whole));
+            parents.extend(part);
         }
         Self {
             ids,
             rows,
+            by_age,
+            numbers,
             starts,
             parents,
             whole,
         }
     }
 
+    /// All of them, by id.
     pub(super) fn rows(&self) -> &[RawCommit] {
         &self.rows
+    }
+
+    /// All of them, by number.
+    pub(super) fn in_order(&self) -> impl IndexedParallelIterator<Item = &RawCommit> {
+        self.by_age.par_iter().map(|row| &self.rows[*row as usize])
     }
 
     pub(super) fn len(&self) -> usize {
@@ -160,7 +198,17 @@ impl Commits {
     }
 
     pub(super) fn row(&self, commit: u32) -> &RawCommit {
-        &self.rows[commit as usize]
+        &self.rows[self.by_age[commit as usize] as usize]
+    }
+
+    /// The number of a commit.
+    pub(super) fn find(&self, id: &Oid) -> Option<u32> {
+        let row = self.ids.find(id)?;
+        self.numbers.get(row as usize).copied()
+    }
+
+    pub(super) fn id(&self, commit: u32) -> Oid {
+        self.row(commit).id
     }
 
     pub(super) fn parents(&self, commit: u32) -> &[u32] {
@@ -220,25 +268,18 @@ impl Commits {
                 *at += 1;
             }
         }
-        let key = |commit: u32| (self.row(commit).time, commit);
-        let mut by_age: Vec<(i64, u32)> = all
-            .clone()
-            .filter(|c| chosen[*c as usize])
-            .map(key)
-            .collect();
-        by_age.sort_unstable();
-        let total = by_age.len();
-        // Mostly a commit is younger than its parents, so it may come when its turn is by age. One whose parents come later
-        // waits for them, here, when they were there.
-        let mut late: BinaryHeap<Reverse<(i64, u32)>> = BinaryHeap::new();
+        let total = chosen.iter().filter(|chosen| **chosen).count();
+        // Mostly a commit is younger than its parents, so it may come when its turn is by age, which is by number. One whose
+        // parents come later waits for them, here, when they were there.
+        let mut late: BinaryHeap<Reverse<u32>> = BinaryHeap::new();
         let mut missed = vec![false; self.len()];
-        let mut ages = by_age.iter().copied().peekable();
+        let mut ages = all.clone().filter(|c| chosen[*c as usize]).peekable();
         let mut order = Vec::with_capacity(total);
         let mut placed = vec![false; self.len()];
         let mut cuts = 0;
-        let mut rest = by_age.iter();
+        let mut rest = all.filter(|c| chosen[*c as usize]);
         while order.len() < total {
-            while let Some((_, commit)) = ages.next_if(|(_, c)| waits[*c as usize] > 0) {
+            while let Some(commit) = ages.next_if(|c| waits[*c as usize] > 0) {
                 missed[commit as usize] = true;
             }
             let is_late = match (late.peek(), ages.peek()) {
@@ -252,9 +293,9 @@ impl Commits {
             };
             let next = next.or_else(|| {
                 cuts += 1;
-                rest.find(|(_, c)| !placed[*c as usize]).copied()
+                rest.find(|c| !placed[*c as usize])
             });
-            let Some((_, commit)) = next else {
+            let Some(commit) = next else {
                 break;
             };
             if std::mem::replace(&mut placed[commit as usize], true) {
@@ -266,7 +307,7 @@ impl Commits {
                 let waits = &mut waits[*child as usize];
                 *waits = waits.saturating_sub(1);
                 if *waits == 0 && missed[*child as usize] && !placed[*child as usize] {
-                    late.push(Reverse(key(*child)));
+                    late.push(Reverse(*child));
                 }
             }
         }

@@ -51,7 +51,7 @@ impl Route {
     pub(super) fn new(commits: Commits, hits: &Ids, db: &Db, tips: &[Tip], all: bool) -> Self {
         let mut missed = Vec::new();
         let mut seen = HashMap::new();
-        let mut peel = |id| peel(id, (&commits.ids, hits), db, &mut missed);
+        let mut peel = |id| peel(id, (&commits, hits), db, &mut missed);
         let targets: Vec<(Target, Vec<u32>)> = tips
             .iter()
             .map(|tip| {
@@ -114,7 +114,7 @@ fn line(commits: &Commits, hits: &Ids, order: &[u32]) -> Vec<u32> {
             parent.filter(|parent| *parent < at).unwrap_or(APART)
         })
         .collect();
-    for commit in hits.all().iter().filter_map(|id| commits.ids.find(id)) {
+    for commit in hits.all().iter().filter_map(|id| commits.find(id)) {
         if let Some(parent) = line.get_mut(place[commit as usize] as usize) {
             *parent = APART;
         }
@@ -125,7 +125,7 @@ fn line(commits: &Commits, hits: &Ids, order: &[u32]) -> Vec<u32> {
 /// What a ref leads to, and the tags with hits on the way, as numbers of hits.
 fn peel(
     id: Oid,
-    (commits, hits): (&Ids, &Ids),
+    (commits, hits): (&Commits, &Ids),
     db: &Db,
     missed: &mut Vec<Missed>,
 ) -> (Target, Vec<u32>) {

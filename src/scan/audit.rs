@@ -83,6 +83,8 @@ pub struct AuditOutcome {
     pub histories: BTreeMap<Fingerprint, History>,
     /// What was looked at.
     pub summary: Summary,
+    /// What each of [`Summary::unreachable_hits`] holds.
+    pub unreached: Vec<Vec<Fingerprint>>,
     /// What there is to say of the cache.
     pub notes: Vec<String>,
 }
@@ -411,6 +413,9 @@ fn attempt(
         return Ok(None);
     }
     let mut outcome = reading.outcome;
+    if !options.all_objects {
+        outcome.unreached = prints_of(&attribution.unreached, &leaks);
+    }
     summary.sort();
     let whole = summary.gaps.is_empty() && summary.skipped.is_empty() && !summary.cancelled;
     if let Some(store) = store.filter(|_| keep && whole) {
@@ -626,6 +631,19 @@ fn recent(commits: &[RawCommit], since: &Since) -> BTreeSet<Oid> {
             all.map(|c| c.id).filter(|id| !old.contains(id)).collect()
         }
     }
+}
+
+/// Lists of leaks with fingerprints in place of numbers.
+fn prints_of(lists: &[Vec<u32>], leaks: &Leaks) -> Vec<Vec<Fingerprint>> {
+    if lists.is_empty() {
+        return Vec::new();
+    }
+    let prints: HashMap<u32, Fingerprint> = leaks
+        .iter()
+        .map(|((_, print), number)| (*number, Fingerprint(*print)))
+        .collect();
+    let of = |list: &Vec<u32>| list.iter().filter_map(|l| prints.get(l).copied()).collect();
+    lists.iter().map(of).collect()
 }
 
 /// The number of a leak, new or known.
