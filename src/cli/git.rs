@@ -50,7 +50,14 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
     let (args, shared) = &project::of_git(args, shared)?;
     let project = &args.common.project;
     finish::check(shared)?;
-    let engine = super::scan::engine(&args.common)?;
+    let address = args.repo.to_str().filter(|text| is_address(text));
+    let address = address.filter(|_| !args.repo.exists());
+    // The rules are made ready beside.
+    let (engine, opened) = std::thread::scope(|scope| {
+        let opened = scope.spawn(|| address.is_none().then(|| Opened::of(&args.repo)));
+        (super::scan::engine(&args.common), opened.join())
+    });
+    let engine = engine?;
     let is_whole = !args.staged
         && !args.unstaged
         && args.range.is_none()
@@ -59,16 +66,17 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
     suppression::check_whole(&args.common, is_whole)?;
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let address = args.repo.to_str().filter(|text| is_address(text));
     let (scanned, root) = match address {
-        Some(address) if !args.repo.exists() => {
+        Some(address) => {
             if args.staged || args.unstaged {
                 bail!("--staged and --unstaged need a working tree; an address has none");
             }
             remote(&engine, address, args, shared, &progress)?
         }
-        _ => {
-            let scanned = history(&engine, args, &progress)?;
+        None => {
+            let opened = opened.ok().flatten();
+            let opened = opened.unwrap_or_else(|| Opened::of(&args.repo))?;
+            let scanned = of_repository(&engine, args, opened, &progress)?;
             (scanned, args.repo.display().to_string())
         }
     };
@@ -102,7 +110,10 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
         layout,
     };
     let reporter = wrap(finish::reporter(shared)?);
-    finish::run_with(&*reporter, &engine, results, &args.common, shared)
+    let exit = finish::run_with(&*reporter, &engine, results, &args.common, shared);
+    // Ten thousand small pieces without a secret, and the program ends.
+    std::mem::forget(engine);
+    exit
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.
@@ -128,7 +139,8 @@ fn remote(
         no_cache: true,
         ..args.clone()
     };
-    let scanned = of_repository(engine, &local, &Trust::default(), progress)?;
+    let opened = Opened::with(&local.repo, &Trust::default())?;
+    let scanned = of_repository(engine, &local, opened, progress)?;
     Ok((scanned, shown))
 }
 
@@ -177,17 +189,34 @@ pub(crate) fn history(
     args: &GitArgs,
     progress: &Progress,
 ) -> anyhow::Result<Scanned> {
-    of_repository(engine, args, &trust(&args.repo), progress)
+    of_repository(engine, args, Opened::of(&args.repo)?, progress)
+}
+
+/// A repository and its refs.
+struct Opened {
+    repo: Repo,
+    refs: Refs,
+}
+
+impl Opened {
+    /// The one of a path that the user named.
+    fn of(path: &Path) -> Result<Self, Error> {
+        Self::with(path, &trust(path))
+    }
+
+    fn with(path: &Path, trust: &Trust) -> Result<Self, Error> {
+        let repo = Repo::discover(path, trust)?;
+        let refs = refs(&repo)?;
+        Ok(Self { repo, refs })
+    }
 }
 
 fn of_repository(
     engine: &Engine,
     args: &GitArgs,
-    trust: &Trust,
+    Opened { repo, refs }: Opened,
     progress: &Progress,
 ) -> anyhow::Result<Scanned> {
-    let repo = Repo::discover(&args.repo, trust)?;
-    let refs = refs(&repo)?;
     let mut outcome = one(engine, &repo, &refs, args, progress)?;
     if let Some(top) = &repo.work_tree {
         let project = &args.common.project;

@@ -73,6 +73,8 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 pub(super) struct SeenList {
     count: usize,
+    /// The first id of each block of rows, and the block's sum.
+    blocks: Vec<(Oid, u32)>,
     /// The file, where in it the rows begin, and their sum.
     file: Option<(File, u64, u32)>,
     rows: OnceLock<Option<Vec<Seen>>>,
@@ -83,6 +85,7 @@ impl SeenList {
     pub(super) fn new(rows: Vec<Seen>) -> Self {
         Self {
             count: rows.len(),
+            blocks: Vec::new(),
             file: None,
             rows: OnceLock::from(Some(rows)),
         }
@@ -98,9 +101,21 @@ impl SeenList {
         self.rows.get_or_init(|| self.read()).as_deref()
     }
 
-    /// Among them one object.
+    /// Among them one object; of the file its block is read. `None`, too, where that is damaged.
     pub(super) fn find(&self, id: &Oid) -> Option<Seen> {
-        Seen::find(self.all()?, id)
+        if let Some(rows) = self.rows.get() {
+            return Seen::find(rows.as_deref()?, id);
+        }
+        let (file, at, _) = self.file.as_ref()?;
+        let block = self.blocks.partition_point(|(first, _)| first <= id);
+        let block = block.checked_sub(1)?;
+        let (_, sum) = self.blocks.get(block)?;
+        let first = block * BLOCK;
+        let count = self.count.checked_sub(first)?.min(BLOCK);
+        let bytes = part(file, *at + (first * SEEN) as u64, count * SEEN, *sum).ok()?;
+        let rows = bytes.as_chunks::<SEEN>().0;
+        let is_it = |row: &&[u8; SEEN]| row.first_chunk() == Some(id.as_bytes());
+        seen(&mut In(rows.iter().find(is_it)?))
     }
 
     fn read(&self) -> Option<Vec<Seen>> {
@@ -400,13 +415,24 @@ fn encode(known: &Known, key: &[u8; 32]) -> Option<Vec<u8>> {
             out.u32(*number);
         }
     });
-    ends.push(out.0.len());
-    for seen in known.seen.all()? {
-        out.id(&seen.id);
-        out.0
-            .push(kind_code(seen.kind) | u8::from(seen.binary) << 2);
-        out.u64(seen.size);
+    let mut rows = Out(Vec::new());
+    let mut blocks = Vec::new();
+    for block in known.seen.all()?.chunks(BLOCK) {
+        let start = rows.0.len();
+        for seen in block {
+            rows.id(&seen.id);
+            rows.0
+                .push(kind_code(seen.kind) | u8::from(seen.binary) << 2);
+            rows.u64(seen.size);
+        }
+        blocks.push((block.first()?.id, crc32fast::hash(rows.0.get(start..)?)));
     }
+    out.list(&blocks, |out, (first, sum)| {
+        out.id(first);
+        out.u32(*sum);
+    });
+    ends.push(out.0.len());
+    out.0.append(&mut rows.0);
     ends.push(out.0.len());
     let mut head = Out(Vec::with_capacity(HEAD));
     head.0.extend_from_slice(MAGIC);
@@ -554,6 +580,7 @@ fn decode(file: File, size: u64, key: &[u8; 32]) -> Result<Known, CacheError> {
         commits: graph.commits,
         seen: SeenList {
             count: len / SEEN,
+            blocks: hits.seen.blocks,
             file: Some((file, at, sum)),
             rows: OnceLock::new(),
         },
@@ -568,6 +595,8 @@ fn decode(file: File, size: u64, key: &[u8; 32]) -> Result<Known, CacheError> {
 
 /// Bytes of an object that was seen.
 const SEEN: usize = 29;
+/// Such rows that have a sum of their own.
+const BLOCK: usize = 128;
 
 fn seen(row: &mut In<'_>) -> Option<Seen> {
     let id = row.id()?;
@@ -647,7 +676,12 @@ fn hits(rest: &mut In<'_>) -> Option<Known> {
             _ => return None,
         })
     })?;
+    let blocks = rest.list(24, |row| Some((row.id()?, row.u32()?)))?;
     Some(Known {
+        seen: SeenList {
+            blocks,
+            ..SeenList::default()
+        },
         leaks,
         contexts,
         hits,

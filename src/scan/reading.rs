@@ -34,9 +34,9 @@ pub(super) fn by_sort(tips: &[Tip]) -> Vec<Tip> {
         let sort = sorts.iter().position(|prefix| tip.name.starts_with(prefix));
         sort.unwrap_or(sorts.len())
     };
-    let mut tips = tips.to_vec();
-    tips.sort_by(|a, b| (sort(a), &a.name).cmp(&(sort(b), &b.name)));
-    tips
+    let mut tips: Vec<(usize, &Tip)> = tips.iter().map(|tip| (sort(tip), tip)).collect();
+    tips.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.name.cmp(&other.name)));
+    tips.into_iter().map(|(_, tip)| tip.clone()).collect()
 }
 
 /// The secrets in names of files and folders.
