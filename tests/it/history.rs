@@ -746,18 +746,12 @@ fn promised_trees_of_a_partial_clone_are_skips() {
     is_clean(&run);
     assert_eq!(run.summary()["skipped"]["promised"], 1, "{}", run.out);
     // What nobody promised is a gap.
-    repo.git_in(
-        "trees.git",
-        &["config", "--unset", "remote.origin.promisor"],
-    );
-    repo.git_in(
-        "trees.git",
-        &["config", "--unset", "remote.origin.partialclonefilter"],
-    );
-    repo.git_in(
-        "trees.git",
-        &["config", "--unset", "extensions.partialClone"],
-    );
+    let config = repo.beside("trees.git/config");
+    std::fs::write(
+        config,
+        "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+    )
+    .unwrap();
     for file in std::fs::read_dir(repo.beside("trees.git/objects/pack")).unwrap() {
         let path = file.unwrap().path();
         if path.extension().is_some_and(|end| end == "promisor") {
@@ -766,8 +760,7 @@ fn promised_trees_of_a_partial_clone_are_skips() {
     }
     let run = repo.keysweep_in("trees.git", &["--range", "HEAD"]);
     assert_eq!(run.code, 2, "{}", run.out);
-    let gap = run.summary()["gaps"][0]["reason"].to_string();
-    assert!(gap.contains("the tree is missing"), "{}", run.out);
+    assert!(run.out.contains("the tree is missing"), "{}", run.out);
 }
 
 #[test]
@@ -1172,7 +1165,7 @@ fn an_index_that_cannot_be_read_is_told_of() {
     repo.write("ignored", env(&key));
     let run = plain(&repo);
     is_clean(&run);
-    assert_eq!(run.summary()["notes"], serde_json::json!([]), "{}", run.out);
+    assert_eq!(run.summary()["notes"], Value::Null, "{}", run.out);
     repo.write(".git/index", "no index");
     let run = plain(&repo);
     // Nothing is left out where nobody knows what git tracks.
