@@ -148,29 +148,38 @@ impl Commits {
         for (number, row) in (0_u32..).zip(&by_age) {
             numbers[*row as usize] = number;
         }
-        // A part is the parents of some commits, for each the end of its own, and whether all of them are there.
-        let part = |commits: &[u32]| {
-            let mut parents = Vec::with_capacity(commits.len());
-            let mut ends = Vec::with_capacity(commits.len());
-            for row in commits {
-                let named = &rows[*row as usize].parents;
+        // A part is the parents of some rows, and for each row how many of them are there.
+        let part = |rows: &[RawCommit]| {
+            let mut parents = Vec::with_capacity(rows.len());
+            let mut counts = Vec::with_capacity(rows.len());
+            for row in rows {
                 let before = parents.len();
-                let there = named.iter().filter_map(|id| ids.find(id));
+                let there = row.parents.iter().filter_map(|id| ids.find(id));
                 parents.extend(there.map(|row| numbers[row as usize]));
-                ends.push((parents.len(), parents.len() - before == named.len()));
+                counts.push((parents.len() - before) as u32);
             }
-            (parents, ends)
+            (parents, counts)
         };
-        let parts: Vec<_> = by_age.par_chunks(PART).map(part).collect();
+        let parts: Vec<_> = rows.par_chunks(PART).map(part).collect();
+        let mut found: Vec<(u32, u32)> = Vec::with_capacity(rows.len());
+        let mut by_row: Vec<u32> = Vec::with_capacity(rows.len());
+        for (parents, counts) in parts {
+            let mut start = by_row.len() as u32;
+            for count in counts {
+                found.push((start, count));
+                start += count;
+            }
+            by_row.extend(parents);
+        }
         let mut starts = Vec::with_capacity(rows.len() + 1);
-        let mut parents = Vec::with_capacity(rows.len());
+        let mut parents: Vec<u32> = Vec::with_capacity(by_row.len());
         let mut whole = Vec::with_capacity(rows.len());
         starts.push(0);
-        for (part, ends) in parts {
-            let first = parents.len();
-            starts.extend(ends.iter().map(|(end, _)| (first + end) as u32));
-            whole.extend(ends.iter().map(|(_, whole)| *whole));
-            parents.extend(part);
+        for row in &by_age {
+            let (start, count) = found[*row as usize];
+            parents.extend_from_slice(&by_row[start as usize..(start + count) as usize]);
+            starts.push(parents.len() as u32);
+            whole.push(count as usize == rows[*row as usize].parents.len());
         }
         Self {
             ids,

@@ -361,12 +361,14 @@ impl Db {
             if need > most {
                 return Err(gap(Why::TooLarge { need, budget: most }));
             }
-            let mut bytes = vec![0; need as usize];
+            // Filled where it stays: objects are large, and copies of them as well.
+            let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, need as usize).collect();
+            let target = Arc::get_mut(&mut bytes).unwrap_or_default();
             delta
-                .apply(&made.bytes, &mut bytes, &mut edits)
+                .apply(&made.bytes, target, &mut edits)
                 .map_err(|fault| gap(fault.into()))?;
             lock(&self.cache).put(number, at, &made);
-            made.bytes = bytes.into();
+            made.bytes = bytes;
             at = from;
         }
         lock(&self.cache).put(number, at, &made);

@@ -192,7 +192,7 @@ impl Reading<'_, '_> {
         let named = joined.iter().flat_map(|joined| [joined.first, joined.last]);
         self.read_commits(named.flatten().collect());
         for ((print, _), joined) in counting.iter().zip(joined) {
-            let history = self.history(joined);
+            let history = self.history(&joined);
             self.outcome.histories.insert(*print, history);
         }
     }
@@ -380,7 +380,7 @@ impl Reading<'_, '_> {
         .collect()
     }
 
-    fn history(&self, joined: Joined) -> History {
+    fn history(&self, joined: &Joined) -> History {
         let (tips, more_tips) = self.named(&joined.tips, joined.tips_count);
         let (refs, more_refs) = self.named(&joined.refs, joined.refs_count);
         let until = joined.until.unwrap_or(self.options.now);
