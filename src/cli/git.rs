@@ -66,19 +66,16 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
     suppression::check_whole(&args.common, is_whole)?;
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let (scanned, root) = match address {
-        Some(address) => {
-            if args.staged || args.unstaged {
-                bail!("--staged and --unstaged need a working tree; an address has none");
-            }
-            remote(&engine, address, args, shared, &progress)?
+    let (scanned, root) = if let Some(address) = address {
+        if args.staged || args.unstaged {
+            bail!("--staged and --unstaged need a working tree; an address has none");
         }
-        None => {
-            let opened = opened.ok().flatten();
-            let opened = opened.unwrap_or_else(|| Opened::of(&args.repo))?;
-            let scanned = of_repository(&engine, args, opened, &progress)?;
-            (scanned, args.repo.display().to_string())
-        }
+        remote(&engine, address, args, shared, &progress)?
+    } else {
+        let opened = opened.ok().flatten();
+        let opened = opened.unwrap_or_else(|| Opened::of(&args.repo))?;
+        let scanned = of_repository(&engine, args, opened, &progress)?;
+        (scanned, args.repo.display().to_string())
     };
     let counters = progress.end();
     counters.stage(Stage::Settle);
