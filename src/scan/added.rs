@@ -471,6 +471,7 @@ impl AuditOutcome {
     pub fn merge(&mut self, other: Self) {
         self.matches.extend(other.matches);
         self.notes.extend(other.notes);
+        self.unreached.extend(other.unreached);
         let histories: BTreeMap<_, _> = other.histories;
         for (print, history) in histories {
             self.histories.entry(print).or_insert(history);
