@@ -400,7 +400,8 @@ impl Project {
         let mut chains: BTreeMap<PathBuf, Vec<Arc<Scope>>> = BTreeMap::new();
         matches.retain_mut(|m| {
             let place = &mut m.place;
-            if place.dropped.is_some() || !matches!(place.origin, Origin::Content | Origin::Name) {
+            if place.dropped.is_some() && place.covered.is_none()
+                || !matches!(place.origin, Origin::Content | Origin::Name) {
                 return true;
             }
             let Some(path) = locate(&place.path) else {
@@ -413,6 +414,14 @@ impl Project {
                 return true;
             }
             let out = |scope: &Arc<Scope>| scope.excludes(&path) || scope.misses(&path);
+            let disables = |id: &str| {
+                let line =
+                    |scope: &Arc<Scope>| Some((scope.disables(id)?, scope.file.name.clone()));
+                let is_chosen = inner.chosen.iter().any(|chosen| chosen == id);
+                chain.iter().find_map(line).filter(|_| !is_chosen)
+            };
+            // A rule that is not used here wins over nothing.
+            place.uncover(|cover| disables(&cover.rule).is_none());
             let id = engine
                 .rules()
                 .rule(m.rule)
@@ -420,14 +429,12 @@ impl Project {
             if excludes && chain.iter().any(out) {
                 left_out.insert(place.path.clone());
                 place.dropped = Some(format!("excluded by {NAME}"));
-            } else if !inner.chosen.iter().any(|chosen| chosen == id) {
-                let line =
-                    |scope: &Arc<Scope>| Some((scope.disables(id)?, scope.file.name.clone()));
-                let disabled = chain.iter().find_map(line);
-                let why = disabled.map(|(line, name)| format!("rule disabled by {name}:{line}"));
-                place.dropped = why;
+                place.covered = None;
+            } else if let Some((line, name)) = disables(id) {
+                place.dropped = Some(format!("rule disabled by {name}:{line}"));
+                place.covered = None;
             }
-            keep || place.dropped.is_none()
+            keep || place.dropped.is_none() || place.covered.is_some()
         });
         left_out
     }

@@ -8,7 +8,7 @@ mod secret;
 mod summary;
 
 pub use finding::{
-    Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
+    Confidence, Cover, Covered, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
     Told,
 };
 pub use history::{Commit, History, Origin};
