@@ -240,7 +240,9 @@ impl Scanned {
             }
             let salt =
                 salt.get_or_insert_with(|| baseline.salt_for_new(self.own_salt.as_deref(), random));
-            let key = baseline.keys(&finding.rule, &finding.credential.secret).find(|(_, id)| id == salt);
+            let key = baseline
+                .keys(&finding.rule, &finding.credential.secret)
+                .find(|(_, id)| id == salt);
             let Some(key) = key else { continue };
             let entry = self.entry(finding, note);
             baseline.entries.insert(key.clone(), entry);

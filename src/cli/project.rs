@@ -401,7 +401,8 @@ impl Project {
         matches.retain_mut(|m| {
             let place = &mut m.place;
             if place.dropped.is_some() && place.covered.is_none()
-                || !matches!(place.origin, Origin::Content | Origin::Name) {
+                || !matches!(place.origin, Origin::Content | Origin::Name)
+            {
                 return true;
             }
             let Some(path) = locate(&place.path) else {

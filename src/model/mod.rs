@@ -8,8 +8,8 @@ mod secret;
 mod summary;
 
 pub use finding::{
-    Confidence, Cover, Covered, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
-    Told,
+    Confidence, Cover, Covered, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity,
+    Snippet, Span, Told,
 };
 pub use history::{Commit, History, Origin};
 pub use observer::{Gap, Observer, Skip, SkipKind, Stage};

@@ -336,11 +336,7 @@ impl Suppressions {
                 }
             }
         }
-        if by_value {
-            !cover.is_whole
-        } else {
-            by_kind
-        }
+        if by_value { !cover.is_whole } else { by_kind }
     }
 
     /// Drops all places of a finding that the baseline accepts.

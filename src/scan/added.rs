@@ -212,7 +212,8 @@ impl Scan<'_> {
             let print = self.print_of(&m);
             if before.contains(&print) {
                 // What another rule's match covers is not told of twice.
-                if m.place.dropped.is_none() {
+                let covered = m.place.covered.is_some();
+                if m.place.dropped.is_none() || covered && !(self.accepts)(&m) {
                     old.insert(print);
                 }
                 continue;
