@@ -276,8 +276,7 @@ fn suppressions(
     } else {
         Vec::new()
     };
-    let allowed = args.project.allowed().into_iter();
-    scopes.extend(allowed.map(|(folder, entries)| Scope { folder, entries }));
+    scopes.extend(args.project.allowed(layout.root.as_deref()));
     Ok(Suppressions::new(scopes, baseline)?)
 }
 
@@ -399,7 +398,11 @@ fn scopes(layout: &Layout, findings: &[Finding], all: bool) -> anyhow::Result<Ve
             bail!("more than {MOST_FILES} files {}", ignore_file::NAME);
         }
         let entries = ignore_file::parse(&name, &bytes)?;
-        scopes.push(Scope { folder, entries });
+        scopes.push(Scope {
+            folder,
+            entries,
+            ..Scope::default()
+        });
     }
     Ok(scopes)
 }

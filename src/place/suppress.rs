@@ -3,6 +3,7 @@
 //! It comes after merging, since a fingerprint is a finding's and not a match's. Every entry counts its uses, so that a
 //! report can name those that do nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{GlobSet, GlobSetBuilder};
@@ -22,6 +23,8 @@ const REGEX_SIZE: usize = 1 << 20;
 pub struct Scope {
     /// Relative to the project's root, without a slash at its end; empty for the root.
     pub folder: String,
+    /// Where the files lie above the root, the way from there down to it, without a slash at its end.
+    pub above: String,
     /// The entries.
     pub entries: Vec<AllowEntry>,
 }
@@ -48,6 +51,8 @@ pub struct Suppressions {
 #[derive(Debug)]
 struct Compiled {
     folder: String,
+    /// With a slash at its end, unless it is empty.
+    above: Vec<u8>,
     entries: Vec<Matcher>,
     /// Entries by fingerprint, where that is their only criterion: there may be thousands.
     by_print: BTreeMap<Fingerprint, Vec<usize>>,
@@ -99,6 +104,10 @@ impl Suppressions {
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             let mut compiled = Compiled {
                 folder: scope.folder.trim_matches('/').to_owned(),
+                above: match &*scope.above {
+                    "" => Vec::new(),
+                    above => [above.as_bytes(), b"/"].concat(),
+                },
                 entries,
                 by_print: BTreeMap::new(),
                 rest: Vec::new(),
@@ -269,6 +278,7 @@ impl Suppressions {
                 continue;
             }
             let path = path_of(place, locate);
+            let subject = Subject::of(finding, place);
             let (mut reason, mut lapsed) = (None, None);
             for (number, scope) in self.scopes.iter().enumerate() {
                 let Some(inside) = scope.inside(path.as_deref()) else {
@@ -280,7 +290,7 @@ impl Suppressions {
                     let Some(matcher) = scope.entries.get(*entry) else {
                         continue;
                     };
-                    if !matcher.matches(&Subject::of(finding, place), place, inside) {
+                    if !matcher.matches(&subject, place, inside.as_deref()) {
                         continue;
                     }
                     let AllowEntry { file, line, .. } = &matcher.entry;
@@ -326,7 +336,7 @@ impl Suppressions {
                 continue;
             };
             for entry in scope.meant(cover.fingerprint) {
-                if entry.note.is_over(today) || !entry.matches(&subject, place, inside) {
+                if entry.note.is_over(today) || !entry.matches(&subject, place, inside.as_deref()) {
                     continue;
                 }
                 if entry.prints.is_empty() {
@@ -426,12 +436,17 @@ impl Compiled {
         clippy::option_option,
         reason = "a scope at the root holds for what has no path, too"
     )]
-    fn inside<'p>(&self, path: Option<&'p [u8]>) -> Option<Option<&'p [u8]>> {
+    fn inside<'p>(&self, path: Option<&'p [u8]>) -> Option<Option<Cow<'p, [u8]>>> {
+        if !self.above.is_empty() {
+            let whole = path.map(|path| [&self.above, path].concat());
+            return Some(whole.map(Cow::Owned));
+        }
         if self.folder.is_empty() {
-            return Some(path);
+            return Some(path.map(Cow::Borrowed));
         }
         let rest = path?.strip_prefix(self.folder.as_bytes())?;
-        rest.strip_prefix(b"/").map(Some)
+        rest.strip_prefix(b"/")
+            .map(|rest| Some(Cow::Borrowed(rest)))
     }
 }
 

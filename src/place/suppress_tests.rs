@@ -76,6 +76,7 @@ fn entry() -> AllowEntry {
 fn scope(folder: &str, entry: AllowEntry) -> Vec<Scope> {
     vec![Scope {
         folder: folder.into(),
+        above: String::new(),
         entries: vec![entry],
     }]
 }

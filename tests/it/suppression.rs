@@ -608,3 +608,44 @@ fn what_yields_is_told_of_with_its_past() {
     });
     repo.keysweep(&["--range", &range]).ends_with(0);
 }
+
+#[test]
+fn lists_above_a_scanned_folder_count_from_where_they_lie() {
+    let tree = Tree::new()
+        .with("one/a/app.env", line(1))
+        .with("one/b/app.env", line(2));
+    for allow in [
+        "path_regex = '^one/a/'",
+        "path = \"/one/a\"",
+        "path = \"one/a/**\"",
+        "path_regex = 'a/app'",
+    ] {
+        tree.write("keysweep.toml", format!("[[allow]]\n{allow}\n"));
+        for (folder, found) in [
+            (".", "one/b/app.env"),
+            ("one", "b/app.env"),
+            ("one/b", "app.env"),
+        ] {
+            assert_eq!(
+                tree.scan(&[folder]).ends_with(1).paths(),
+                [found],
+                "{allow}"
+            );
+        }
+        tree.scan(&["one/a"]).ends_with(0);
+        tree.scan(&["one/a/app.env"]).ends_with(0);
+    }
+    // A file between the two, seen from above, from below and from beside it.
+    tree.write("keysweep.toml", "");
+    tree.write("one/keysweep.toml", "[[allow]]\npath = \"/a\"\n");
+    for folder in [".", "one", "one/b"] {
+        assert!(tree.scan(&[folder]).ends_with(1).paths()[0].ends_with("app.env"));
+    }
+    tree.scan(&["one/a"]).ends_with(0);
+    tree.write(
+        "one/a/keysweep.toml",
+        "[[allow]]\npath_regex = '^app.env$'\n",
+    );
+    tree.write("one/keysweep.toml", "");
+    assert_eq!(tree.scan(&["one"]).ends_with(1).paths(), ["b/app.env"]);
+}
