@@ -238,7 +238,7 @@ fn each_folder_of_a_monorepo_has_its_own_file_that_inherits() {
     );
     // Without the one rule the other one has its say, from the top as from the folder itself.
     let one_rule = "[rules]\ndisable = [\"github-pat-classic\"]\n";
-    let both = std::fs::read(tree.path().join("b/keysweep.toml")).unwrap();
+    let both = fs::read(tree.path().join("b/keysweep.toml")).unwrap();
     tree.write("b/keysweep.toml", one_rule);
     let in_b = |folder: &str| -> Vec<String> {
         let all = tree.scan(&[folder]).ends_with(1).findings().into_iter();

@@ -147,7 +147,7 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
     );
     assert!(
         own.iter()
-            .any(|a| strings(a, "regex") == ["acme_0+"] && a["target"].as_str() == Some("line"))
+            .any(|a| strings(a, "regex") == ["acme_0+"] && a["target"].as_str() == Some("match"))
     );
     assert!(own.iter().any(|a| strings(a, "commit").len() == 1));
     assert!(
