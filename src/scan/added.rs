@@ -221,12 +221,12 @@ impl Scan<'_> {
             if m.place.dropped.is_none() {
                 new.insert(print);
             }
-            if m.place.dropped.is_none() || m.place.covered.is_some() {
-                if let Some((time, history)) = &history {
-                    m.time = Some(*time);
-                    let histories = &mut self.outcome.histories;
-                    histories.entry(print).or_insert_with(|| history.clone());
-                }
+            if (m.place.dropped.is_none() || m.place.covered.is_some())
+                && let Some((time, history)) = &history
+            {
+                m.time = Some(*time);
+                let histories = &mut self.outcome.histories;
+                histories.entry(print).or_insert_with(|| history.clone());
             }
             self.outcome.matches.push(m);
         }
