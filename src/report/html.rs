@@ -394,6 +394,9 @@ struct HistoryRow {
     refs: Vec<String>,
     more_refs: u64,
     introductions: u32,
+    /// Whether the shallow clone ends at the first commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    or_earlier: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     days: Option<u32>,
 }
@@ -561,6 +564,7 @@ impl<'r> Rows<'r> {
             refs: refs(&history.refs),
             more_refs: history.more_refs,
             introductions: if is_whole { history.introductions } else { 0 },
+            or_earlier: history.or_earlier,
             days: is_whole.then_some(history.exposed_days),
         }
     }

@@ -39,6 +39,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         snippet: Snippet {
             text: Secret::new(line.as_bytes(), ""),
             secret: (start, end),
+            matched: (start, end),
             encoded: None,
             told: None,
         },
@@ -49,6 +50,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         blob: None,
         commit: None,
         lapsed: None,
+        covered: None,
     }
 }
 

@@ -9,11 +9,10 @@ use rayon::prelude::*;
 use super::audit::{Audit, AuditOptions, AuditOutcome, Leaks, MESSAGE, leak, print_of};
 use super::blob::{located, scan_whole};
 use super::carry::Carriers;
-use super::join::{Context, Located, Spot, place};
+use super::join::{Context, Located, Marks, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings};
-use crate::filter::Reason;
 use crate::history::{Attribution, Joined, Mailmap, Objects, Tip, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
 use crate::pack::Kind;
@@ -141,6 +140,7 @@ impl Reading<'_, '_> {
             .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
         self.prepare(attribution);
         let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
+        let mut waiting = counting.clone();
         let leaks = self.recent_leaks(attribution);
         let this = &*self;
         // What is said of a secret's past is that of all its places, whichever are shown.
@@ -153,45 +153,52 @@ impl Reading<'_, '_> {
         let units = attribution.units.par_iter();
         let all: Vec<Vec<BlobMatch>> = this.pool.install(|| units.map(matches).collect());
         // Of each leak, whether HEAD holds it with a mark, and whether without.
-        let mut heads: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        let mut heads: BTreeMap<u32, Marks> = BTreeMap::new();
         for (unit, matches) in attribution.units.iter().zip(&all) {
             if !unit.in_head || !matches!(unit.origin, Origin::Content | Origin::Name) {
                 continue;
             }
             for m in matches {
                 if unit.origin == Origin::Name || m.place.blob == unit.head_object {
-                    let (marked, open) = heads.entry(unit.leak).or_default();
-                    *marked |= m.is_marked();
-                    *open |= m.place.dropped.is_none();
+                    heads.entry(unit.leak).or_default().add(&m.place);
                 }
             }
         }
         for (number, (unit, mut matches)) in attribution.units.iter().zip(all).enumerate() {
             // A mark wherever HEAD holds a secret covers its past.
-            if matches!(heads.get(&unit.leak), Some((true, false))) {
-                for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
-                    m.place.dropped = Some(Reason::Comment(IN_HEAD.to_owned()).to_string());
-                }
+            if let Some(marks) = heads.get(&unit.leak) {
+                let places = matches.iter_mut().map(|m| &mut m.place);
+                places.for_each(|place| marks.cover(place, IN_HEAD));
             }
-            if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
+            let open = matches.iter().find(|m| m.place.dropped.is_none());
+            // What better matches cover counts where those are accepted.
+            let covered = || matches.iter().find(|m| m.place.covered.is_some());
+            let into = if open.is_some() {
+                &mut counting
+            } else {
+                &mut waiting
+            };
+            if let Some(first) = open.or_else(covered) {
                 let print = self.fingerprint(first);
-                let entry = counting.entry(unit.leak);
+                let entry = into.entry(unit.leak);
                 entry.or_insert((print, Vec::new())).1.push(number);
             }
             if self.is_recent(unit) {
                 self.outcome.matches.extend(matches);
             }
         }
+        waiting.retain(|leak, _| !counting.contains_key(leak));
         let heads = self.what.tips.iter().take_while(|tip| tip.name == HEAD);
         let most = heads.count() + History::NAMED;
-        let counting: Vec<(Fingerprint, Vec<usize>)> = counting.into_values().collect();
+        let both = counting.into_values().chain(waiting.into_values());
+        let wanted: Vec<(Fingerprint, Vec<usize>)> = both.collect();
         let joined = |(_, units): &(_, Vec<usize>)| attribution.history_with(units, most);
         let joined: Vec<Joined> = self
             .pool
-            .install(|| counting.par_iter().map(joined).collect());
+            .install(|| wanted.par_iter().map(joined).collect());
         let named = joined.iter().flat_map(|joined| [joined.first, joined.last]);
         self.read_commits(named.flatten().collect());
-        for ((print, _), joined) in counting.iter().zip(joined) {
+        for ((print, _), joined) in wanted.iter().zip(joined) {
             let history = self.history(&joined);
             self.outcome.histories.insert(*print, history);
         }

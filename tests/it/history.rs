@@ -713,6 +713,18 @@ fn a_shallow_clone() {
         assert_eq!(finding["or_earlier"], true);
         let text = Run::of(program().current_dir(repo.beside("clone")).arg("git"));
         assert!(text.out.contains("or earlier"), "{}", text.out);
+        for (format, says) in [
+            (
+                "markdown",
+                "introduced, where the shallow clone ends or earlier, by `",
+            ),
+            ("html", "\"or_earlier\":true"),
+            ("csv", ",\"true\","),
+        ] {
+            let arguments = ["git", "--format", format];
+            let run = Run::of(program().current_dir(repo.beside("clone")).args(arguments));
+            assert!(run.out.contains(says), "{format}: {}", run.out);
+        }
         assert_eq!(finding["path"], "app.env");
         assert_eq!(run.summary()["commits"], 1);
         assert_eq!(run.summary()["complete"], true);
