@@ -47,10 +47,10 @@ impl Guard {
             host: address.authority(),
             why: why.to_owned(),
         };
-        let endpoint = self
-            .endpoints
-            .iter()
-            .find(|(pattern, _)| pattern.fits(&host, address.port));
+        // An endpoint without a port stands for the usual port of the provider alone.
+        let endpoint = self.endpoints.iter().find(|(pattern, _)| {
+            pattern.has_port() == address.port.is_some() && pattern.fits(&host, address.port)
+        });
         let listed = |port| {
             let mut hosts = self.hosts.iter();
             hosts.any(|pattern| pattern.has_port() && pattern.fits(&host, port))
