@@ -17,6 +17,8 @@ mod hook;
 mod import;
 mod init;
 mod input;
+#[cfg(feature = "online")]
+mod online;
 mod pages;
 mod progress;
 mod project;

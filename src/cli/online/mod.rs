@@ -1,0 +1,7 @@
+//! What asks providers and ends keys: only on request, only with the feature `online`.
+
+#[allow(
+    dead_code,
+    reason = "the commands that use it come with changes of their own"
+)]
+pub(crate) mod settings;
