@@ -4,6 +4,9 @@
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
 pub mod declared;
+pub mod postgres;
+pub mod redis;
+mod socket;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -214,6 +217,8 @@ impl Registry {
         let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
         match block.builtin.as_deref() {
             None => Some(Box::new(declared::Declared::new(block))),
+            Some("postgres") => Some(Box::new(postgres::Postgres)),
+            Some("redis") => Some(Box::new(redis::Redis)),
             Some(_) => None,
         }
     }
@@ -228,6 +233,8 @@ impl Registry {
                 block,
                 &uses.provider,
             ))),
+            Some("postgres") => Some(Box::new(postgres::Postgres)),
+            Some("redis") => Some(Box::new(redis::Redis)),
             Some(_) => None,
         }
     }
