@@ -20,7 +20,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::support::{found, repository_file};
+use crate::support::{fake, found, repository_file};
 
 /// The name that the servers' certificate is for.
 pub(super) const HOST: &str = "db.example.org";
@@ -166,6 +166,15 @@ impl Net for Way {
 /// The providers of the built-in rules.
 pub(super) fn registry() -> Registry {
     Registry::new(Blocks::load(&[]).unwrap())
+}
+
+/// A password that stands in a URL as it is.
+pub(super) fn word(seed: u64) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    format!(
+        "k{}",
+        fake::password(seed).chars().map(safe).collect::<String>()
+    )
 }
 
 /// What the rules find in a line that holds the URL.

@@ -9,9 +9,8 @@ use keysweep::provider::{Effect, Failure, Needed, Revoke};
 
 use super::database::{
     HOST, Heard, Played, Server, Way, active, holds, leak, object, owner, proven, registry,
-    unknown, verify,
+    unknown, verify, word,
 };
-use crate::support::fake;
 
 /// A real server with a superuser for the tests.
 struct Postgres(Server);
@@ -68,7 +67,7 @@ impl Postgres {
 }
 
 fn keeper() -> String {
-    fake::password(900)
+    word(900)
 }
 
 fn revoker(run: impl FnOnce(&dyn Revoke)) {
@@ -80,7 +79,7 @@ fn revoker(run: impl FnOnce(&dyn Revoke)) {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn a_login_that_works_is_active_with_whose_it_is() {
     let server = Postgres::start();
-    let (plain, mighty) = (fake::password(1), fake::password(2));
+    let (plain, mighty) = (word(1), word(2));
     server.sql(&format!(
         "CREATE ROLE app LOGIN CREATEDB PASSWORD '{plain}' VALID UNTIL '2999-01-01 00:00:00+00'"
     ));
@@ -121,7 +120,7 @@ fn a_login_that_works_is_active_with_whose_it_is() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn a_password_that_is_wrong_rotated_or_switched_off_is_inactive() {
     let server = Postgres::start();
-    let (old, new) = (fake::password(3), fake::password(4));
+    let (old, new) = (word(3), word(4));
     server.sql(&format!("CREATE ROLE app LOGIN PASSWORD '{old}'"));
     let net = server.0.net();
     let key = server.leak("app", &old);
@@ -149,7 +148,7 @@ fn a_password_that_is_wrong_rotated_or_switched_off_is_inactive() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn what_says_nothing_of_the_password_is_unknown() {
     let server = Postgres::start();
-    let password = fake::password(5);
+    let password = word(5);
     for role in ["app", "everybody", "nobody", "crowded"] {
         server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
     }
@@ -191,7 +190,7 @@ fn what_says_nothing_of_the_password_is_unknown() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn a_database_that_is_not_there_does_not_hide_that_the_login_works() {
     let server = Postgres::start();
-    let password = fake::password(6);
+    let password = word(6);
     server.sql(&format!("CREATE ROLE app LOGIN PASSWORD '{password}'"));
     server.sql("CREATE DATABASE closed");
     server.sql("REVOKE CONNECT ON DATABASE closed FROM PUBLIC");
@@ -209,11 +208,7 @@ fn a_database_that_is_not_there_does_not_hide_that_the_login_works() {
         );
     }
     // With a wrong password the server does not get as far as the database.
-    let key = leak(
-        &server
-            .url("app", &fake::password(7))
-            .replace("/postgres", "/missing"),
-    );
+    let key = leak(&server.url("app", &word(7)).replace("/postgres", "/missing"));
     assert!(matches!(verify(&net, &key), Verification::Inactive(_)));
 }
 
@@ -221,7 +216,7 @@ fn a_database_that_is_not_there_does_not_hide_that_the_login_works() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn the_older_ways_to_log_in_are_gone_along_with_in_tls() {
     let server = Postgres::start();
-    let password = fake::password(8);
+    let password = word(8);
     server.sql(&format!(
         "CREATE ROLE clear_text LOGIN PASSWORD '{password}'"
     ));
@@ -240,7 +235,7 @@ fn the_older_ways_to_log_in_are_gone_along_with_in_tls() {
                 .as_deref(),
             Some(role)
         );
-        let said = verify(&net, &server.leak(role, &fake::password(9)));
+        let said = verify(&net, &server.leak(role, &word(9)));
         assert!(
             matches!(said, Verification::Inactive(_)),
             "{role}: {said:?}"
@@ -257,7 +252,7 @@ fn the_older_ways_to_log_in_are_gone_along_with_in_tls() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn without_tls_scram_alone_is_done() {
     let server = Postgres(Server::start("postgres", &["plain"]));
-    let password = fake::password(10);
+    let password = word(10);
     server.sql(&format!("CREATE ROLE app LOGIN PASSWORD '{password}'"));
     server.sql(&format!(
         "CREATE ROLE clear_text LOGIN PASSWORD '{password}'"
@@ -267,7 +262,7 @@ fn without_tls_scram_alone_is_done() {
     ));
     let net = server.0.net();
     active(&verify(&net, &server.leak("app", &password)));
-    let wrong = verify(&net, &server.leak("app", &fake::password(11)));
+    let wrong = verify(&net, &server.leak("app", &word(11)));
     assert!(matches!(wrong, Verification::Inactive(_)), "{wrong:?}");
     unknown(
         &verify(&net, &server.leak("clear_text", &password)),
@@ -280,7 +275,7 @@ fn without_tls_scram_alone_is_done() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn a_revocation_ends_login_and_sessions_of_this_role_alone() {
     let server = Postgres::start();
-    let (password, other) = (fake::password(12), fake::password(13));
+    let (password, other) = (word(12), word(13));
     // Names that would do harm if they were not quoted.
     let role = "app\"; DROP ROLE neighbour; --";
     server.sql(&format!(
@@ -346,7 +341,7 @@ fn a_revocation_ends_login_and_sessions_of_this_role_alone() {
 #[ignore = "needs PostgreSQL; run by ./test.sh"]
 fn who_may_not_end_a_role_ends_nothing() {
     let server = Postgres::start();
-    let password = fake::password(14);
+    let password = word(14);
     for role in ["app", "weak"] {
         server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"));
     }
@@ -364,7 +359,7 @@ fn who_may_not_end_a_role_ends_nothing() {
     revoker(|it| {
         let find =
             |user: &str, password: &str| it.find(&net, &leak, &owner(user, password)).map(|_| ());
-        authority("28P01", find("keeper", &fake::password(15)));
+        authority("28P01", find("keeper", &word(15)));
         authority("pg_signal_backend", find("weak", &password));
         authority("lock itself out", find("app", &password));
         authority(
@@ -425,7 +420,7 @@ fn begin(heard: &mut Heard) {
 
 /// What is said of a server that plays this, and what it heard.
 fn played(part: impl FnOnce(&mut Heard) + Send + 'static) -> (Verification, Vec<u8>, String) {
-    let password = fake::password(20);
+    let password = word(20);
     let server = Played::new(part);
     let key = leak(&format!(
         "postgres://app:{password}@{HOST}:{}/orders",
@@ -584,7 +579,7 @@ fn what_is_no_postgresql_is_unknown_and_takes_neither_time_nor_memory() {
 
 #[test]
 fn a_url_that_names_no_one_server_is_not_asked() {
-    let password = fake::password(21);
+    let password = word(21);
     for (place, why) in [
         ("pg1.example.org,pg2.example.org:5433/app", "several hosts"),
         ("/app?host=/var/run/postgresql", "its host was not found"),

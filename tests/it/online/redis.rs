@@ -9,9 +9,8 @@ use keysweep::provider::{Effect, Failure, Needed, Revoke};
 
 use super::database::{
     HOST, Heard, Played, Server, Way, active, holds, leak, object, owner, proven, registry,
-    unknown, verify,
+    unknown, verify, word,
 };
-use crate::support::fake;
 
 struct Redis(Server);
 
@@ -76,7 +75,7 @@ fn inactive(said: &Verification) {
 #[ignore = "needs Redis; run by ./test.sh"]
 fn a_login_that_works_is_active_with_whose_it_is() {
     let server = Redis::start();
-    let password = fake::password(31);
+    let password = word(31);
     let secret = format!(">{password}");
     for (user, rules, level) in [
         ("boss", &["+@all"][..], Level::Admin),
@@ -127,7 +126,7 @@ fn a_login_that_works_is_active_with_whose_it_is() {
 #[ignore = "needs Redis; run by ./test.sh"]
 fn a_password_that_is_wrong_rotated_or_switched_off_is_inactive() {
     let server = Redis::start();
-    let (old, new) = (fake::password(32), fake::password(33));
+    let (old, new) = (word(32), word(33));
     server.user("app", &["on", &format!(">{old}"), "+@all"]);
     let net = server.0.net();
     active(&verify(&net, &server.leak("app", &old)));
@@ -145,7 +144,7 @@ fn a_password_that_is_wrong_rotated_or_switched_off_is_inactive() {
 #[ignore = "needs Redis; run by ./test.sh"]
 fn what_says_nothing_of_the_password_is_unknown() {
     let server = Redis::start();
-    let password = fake::password(34);
+    let password = word(34);
     server.user("app", &["on", &format!(">{password}"), "+@all"]);
     let net = server.0.net();
     let key = server.leak("app", &password);
@@ -195,7 +194,7 @@ fn own_address() -> IpAddr {
 #[ignore = "needs Redis; run by ./test.sh"]
 fn without_tls_a_password_goes_to_this_machine_alone() {
     let server = Redis::start();
-    let password = fake::password(35);
+    let password = word(35);
     server.user("app", &["on", &format!(">{password}"), "+@all"]);
     let plain = server.0.file("plain");
     let net = server.0.net().naming("cache.example.net", own_address());
@@ -223,7 +222,7 @@ fn without_tls_a_password_goes_to_this_machine_alone() {
 #[ignore = "needs Redis; run by ./test.sh"]
 fn a_revocation_ends_login_and_connections_of_this_user_alone() {
     let server = Redis::start();
-    let (password, other) = (fake::password(36), fake::password(37));
+    let (password, other) = (word(36), word(37));
     server.user("app", &["on", &format!(">{password}"), "+@all"]);
     server.user("app2", &["on", &format!(">{other}"), "+@all"]);
     let net = server.0.net();
@@ -269,7 +268,7 @@ fn a_revocation_ends_login_and_connections_of_this_user_alone() {
 #[ignore = "needs Redis; run by ./test.sh"]
 fn who_may_not_end_a_user_ends_nothing() {
     let server = Redis::start();
-    let password = fake::password(38);
+    let password = word(38);
     server.user("app", &["on", &format!(">{password}"), "+@all"]);
     server.user("weak", &["on", &format!(">{password}"), "+@all", "-@admin"]);
     let net = server.0.net();
@@ -284,7 +283,7 @@ fn who_may_not_end_a_user_ends_nothing() {
     revoker(|it| {
         let find =
             |user: &str, password: &str| it.find(&net, &leak, &owner(user, password)).map(|_| ());
-        authority("WRONGPASS", find("keeper", &fake::password(39)));
+        authority("WRONGPASS", find("keeper", &word(39)));
         authority("NOPERM", find("weak", &password));
         authority("lock itself out", find("app", &password));
         authority(
@@ -320,7 +319,7 @@ fn who_may_not_end_a_user_ends_nothing() {
 
 #[test]
 fn the_default_user_is_left_to_a_person() {
-    let key = leak(&format!("rediss://:{}@{HOST}:6380/0", fake::password(40)));
+    let key = leak(&format!("rediss://:{}@{HOST}:6380/0", word(40)));
     revoker(|it| {
         let terms = it.terms(&key.credential);
         assert_eq!(terms.needed, Needed::Person);
@@ -337,7 +336,7 @@ fn played(part: impl FnOnce(&mut Heard) + Send + 'static) -> (Verification, Vec<
     let server = Played::new(part);
     let key = leak(&format!(
         "redis://app:{}@localhost:{}/0",
-        fake::password(41),
+        word(41),
         server.port
     ));
     let said = verify(&Way::new().patient(Duration::from_millis(400)), &key);
@@ -393,7 +392,7 @@ fn an_answer_that_is_not_documented_is_unknown() {
 
 #[test]
 fn what_an_error_repeats_is_not_shown() {
-    let password = fake::password(42);
+    let password = word(42);
     let said = format!("-ERR unknown password {password} of app\r\n");
     let server = Played::new(move |heard| {
         heard.some();
@@ -410,7 +409,7 @@ fn what_an_error_repeats_is_not_shown() {
 
 #[test]
 fn a_server_that_cannot_prove_its_name_gets_no_password() {
-    let password = fake::password(43);
+    let password = word(43);
     let server = Played::new(|heard| {
         heard.some();
         heard.stream.write_all(b"-ERR no TLS here\r\n").unwrap();
