@@ -135,8 +135,14 @@ impl Net for Way {
     }
 
     fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
+        let Some(address) = self.names.get(host) else {
+            return Err(Error::Refused {
+                host: host.to_owned(),
+                why: format!("is not listed; pass --allow-host {host}"),
+            });
+        };
         let stream =
-            TcpStream::connect((self.names[host], port)).map_err(|error| Error::Unreachable {
+            TcpStream::connect((*address, port)).map_err(|error| Error::Unreachable {
                 host: host.to_owned(),
                 why: error.kind().to_string(),
                 sent: false,
