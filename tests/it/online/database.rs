@@ -141,12 +141,11 @@ impl Net for Way {
                 why: format!("is not listed; pass --allow-host {host}"),
             });
         };
-        let stream =
-            TcpStream::connect((*address, port)).map_err(|error| Error::Unreachable {
-                host: host.to_owned(),
-                why: error.kind().to_string(),
-                sent: false,
-            })?;
+        let stream = TcpStream::connect((*address, port)).map_err(|error| Error::Unreachable {
+            host: host.to_owned(),
+            why: error.kind().to_string(),
+            sent: false,
+        })?;
         stream.set_read_timeout(Some(self.patience)).unwrap();
         Ok(stream)
     }

@@ -1,5 +1,6 @@
-//! What reaches the network: loopback servers that play the documented answers, and real servers of the tests' own.
+//! What asks and ends: loopback servers and real ones.
 
 mod database;
+mod net;
 mod postgres;
 mod redis;
