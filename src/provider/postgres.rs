@@ -532,9 +532,6 @@ impl<'n> Session<'n> {
                     let sent = matches!(login, Login::Sent | Login::Proved(_) | Login::Accepted);
                     return Err(refusal(&body, sent, matches!(login, Login::Accepted)));
                 }
-                Message::AuthenticationCleartextPassword
-                | Message::AuthenticationMd5Password(_)
-                | Message::AuthenticationSasl(_) => return Err(STRANGE),
                 Message::AuthenticationGss
                 | Message::AuthenticationSspi
                 | Message::AuthenticationKerberosV5
@@ -543,6 +540,7 @@ impl<'n> Session<'n> {
                         "the server wants another proof than a password",
                     ));
                 }
+                // A second question is among it.
                 _ => return Err(STRANGE),
             }
         }

@@ -421,13 +421,11 @@ impl Reply {
 
     /// What follows a name in a list of names and values.
     fn value(&self, name: &str) -> Option<&Reply> {
-        let pairs = self.list().chunks_exact(2);
-        pairs
-            .filter_map(|pair| match pair {
-                [Self::Text(key), value] if key.as_slice() == name.as_bytes() => Some(value),
-                _ => None,
-            })
-            .next()
+        let mut pairs = self.list().chunks_exact(2);
+        pairs.find_map(|pair| match pair {
+            [Self::Text(key), value] if key.as_slice() == name.as_bytes() => Some(value),
+            _ => None,
+        })
     }
 
     fn flags(&self) -> Vec<String> {
