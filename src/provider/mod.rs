@@ -4,6 +4,9 @@
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
 pub mod declared;
+pub mod postgres;
+pub mod redis;
+mod socket;
 mod template;
 
 use std::collections::BTreeMap;
@@ -238,6 +241,8 @@ impl Registry {
                 block,
                 self.known(&uses.provider),
             ))),
+            Some("postgres") => Some(Box::new(postgres::Postgres)),
+            Some("redis") => Some(Box::new(redis::Redis)),
             Some(_) => None,
         }
     }
@@ -256,6 +261,8 @@ impl Registry {
                     .and_then(|v| self.blocks.verify.get(v)),
                 self.known(&uses.provider),
             ))),
+            Some("postgres") => Some(Box::new(postgres::Postgres)),
+            Some("redis") => Some(Box::new(redis::Redis)),
             Some(_) => None,
         }
     }

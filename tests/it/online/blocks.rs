@@ -13,7 +13,7 @@ use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
 
-use super::{Playground, confirmed};
+use super::playground::{Playground, active, confirmed};
 use crate::support::http::{Answer, Server};
 use crate::support::{found, repository_file};
 
@@ -465,7 +465,7 @@ fn cases() -> Vec<Case> {
         .into_iter()
         .map(|(file, rule, block)| Case {
             finding: Finding {
-                verification: Some(super::active()),
+                verification: Some(active()),
                 ..example_of(&file, &rule)
             },
             file,
