@@ -278,6 +278,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 
@@ -326,7 +327,7 @@ key = { file = "k" }
             online.authority["github"]["token"].value,
             ValueFrom::Env("ADMIN".to_owned())
         );
-        assert_eq!(online.respond.recheck.unwrap().value, false);
+        assert!(!online.respond.recheck.unwrap().value);
         assert_eq!(
             online.respond.grace.unwrap().value,
             Duration::from_secs(86_400)
