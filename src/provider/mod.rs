@@ -4,6 +4,7 @@
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
 pub mod declared;
+mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -227,6 +228,9 @@ impl Registry {
             None => Some(Box::new(declared::DeclaredRevoke::new(
                 block,
                 &uses.provider,
+                uses.verify
+                    .as_deref()
+                    .and_then(|v| self.blocks.verify.get(v)),
             ))),
             Some(_) => None,
         }

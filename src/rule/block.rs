@@ -39,7 +39,7 @@ pub struct Uses {
 /// An HTTP request with variables in braces: `{secret}`, a part of the credential (`{id}`), a variable of the block, in
 /// revocations `{authority.token}` and `{found}`. A value is escaped for the place it stands in: percent-encoded in `url` and
 /// `form`, as a JSON string's inside in `json`, verbatim (no control characters) in `headers` and `basic`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// `GET` unless said.
@@ -100,6 +100,12 @@ pub struct Answer {
     /// In words, for reports: `the token was revoked`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// A body as the provider documents it, for the contract test; not compiled in.
+    #[serde(default, skip_serializing)]
+    pub example: String,
+    /// Header fields as the provider documents them, for the contract test; not compiled in.
+    #[serde(default, skip_serializing)]
+    pub example_headers: BTreeMap<String, String>,
 }
 
 /// Where an active answer tells whose key it is; each as [`When::at`].
@@ -153,6 +159,9 @@ pub struct Var {
     pub from: String,
     /// A regex (no Unicode) whose first group is the value.
     pub pattern: String,
+    /// Whether the value may be shown: an id that stands inside the token.
+    #[serde(default)]
+    pub public: bool,
 }
 
 /// How a credential is proven: the cheapest call that changes nothing.
