@@ -11,7 +11,7 @@ use keysweep::model::{
 };
 use keysweep::provider::Registry;
 use keysweep::report::{
-    self, Redactor, Stored, printable, verification_text, verification_value,
+    self, Redactor, Stored, printable, verification_text, verification_value, write_record,
 };
 use keysweep::rule::block::Blocks;
 use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, scan_bytes};
@@ -403,8 +403,7 @@ fn write_one(
         "secret": secret,
         "verification": verification_value(redactor, checked),
     });
-    // Nothing in it moves a cursor: the text is as the redactor gives it, and JSON escapes what is below the space.
-    writeln!(out, "{}", printable(&record.to_string()))
+    write_record(&record, out)
 }
 
 /// A redactor that knows one credential.
