@@ -5,6 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Part of the threads that one service may have while others wait.
 const SHARE: usize = 4;
+/// Questions that one service may have under way at most: the network sends no more to a host at once.
+const MOST: usize = 4;
 
 /// Questions that are still to be asked.
 pub(super) struct Queue {
@@ -54,7 +56,7 @@ impl Queue {
         Self {
             services: Mutex::new(services),
             answered: Condvar::new(),
-            most: threads.div_ceil(SHARE).max(1),
+            most: threads.div_ceil(SHARE).clamp(1, MOST),
         }
     }
 

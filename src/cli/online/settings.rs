@@ -8,20 +8,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keysweep::net::{Error, Net, Reply, Request};
 
-use crate::cli::args::CommonArgs;
+use crate::cli::args::ConfigArgs;
 use crate::cli::progress::stopped;
 
 /// Flags of the network.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct NetworkArgs {}
+pub(crate) struct OnlineArgs {}
 
 /// The client.
 pub(crate) struct Client(Option<String>);
 
-/// Makes the client.
-#[expect(clippy::unnecessary_wraps, reason = "a stand-in")]
-pub(crate) fn client(_: &NetworkArgs, _: &CommonArgs) -> anyhow::Result<Client> {
-    Ok(Client(std::env::var("KEYSWEEP_STAND_IN").ok()))
+/// The caller's own file.
+pub(crate) struct Own;
+
+impl Own {
+    pub(crate) fn read(_: &ConfigArgs) -> anyhow::Result<Self> {
+        Ok(Self)
+    }
+
+    pub(crate) fn client(&self, _: &OnlineArgs) -> anyhow::Result<Client> {
+        Ok(Client(std::env::var("KEYSWEEP_STAND_IN").ok()))
+    }
 }
 
 impl Net for Client {

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use keysweep::model::{
     Checked, Credential, Doubt, Finding, Observer, Secret, Stage, Summary, Tally, Verification,
 };
+use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{
     self, Redactor, Stored, printable, verification_text, verification_value, write_record,
@@ -18,7 +19,7 @@ use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, scan_bytes};
 use keysweep::verify::{Batch, THREADS, one};
 
 use super::reread::{Reread, Roots};
-use super::settings::{self, NetworkArgs};
+use super::settings::{OnlineArgs, Own};
 use crate::cli::args::{CommonArgs, ConfigArgs, FailOn, SelectionArgs, Shared, defaults};
 use crate::cli::exit::Exit;
 use crate::cli::finish::Results;
@@ -48,7 +49,7 @@ pub(crate) struct VerifyArgs {
     show_secrets: bool,
 
     #[command(flatten)]
-    network: NetworkArgs,
+    network: OnlineArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -66,7 +67,7 @@ pub(crate) struct AskArgs {
     pub(crate) only_active: bool,
 
     #[command(flatten)]
-    pub(crate) network: NetworkArgs,
+    pub(crate) network: OnlineArgs,
 }
 
 impl CommonArgs {
@@ -113,7 +114,7 @@ fn of_report(
     if args.dry_run {
         return preview(&live, &stored, &engine, &registry, shared);
     }
-    let client = settings::client(&args.network, &common)?;
+    let client = Own::read(&common.config)?.client(&args.network)?;
     let mut live = live;
     ask(&client, &registry, &mut live, shared);
     for (finding, live) in stored.findings.iter_mut().zip(&live) {
@@ -175,7 +176,7 @@ pub(crate) fn redactor(
 
 /// Asks for all findings at once; somebody at a terminal sees how far it is.
 fn ask(
-    client: &settings::Client,
+    client: &dyn Net,
     registry: &Registry,
     findings: &mut [Finding],
     shared: &Shared,
@@ -237,7 +238,7 @@ pub(crate) fn of_scan(
     results.counters.stage(Stage::Verify);
     heed_signals();
     let registry = registry(common)?;
-    let client = settings::client(&ask_args.network, common)?;
+    let client = Own::read(&common.config)?.client(&ask_args.network)?;
     let findings = &mut results.collected.findings;
     ask(&client, &registry, findings, shared);
     let (tally, out) = settle(findings, ask_args.only_active);
@@ -370,7 +371,7 @@ fn of_rule(
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let client = settings::client(&args.network, &common)?;
+    let client = Own::read(&common.config)?.client(&args.network)?;
     let checked = one(&client, &registry, rule, &credential);
     write_one(&mut *out, &redactor, rule, &credential, &checked, &shared)?;
     out.flush()?;
