@@ -165,14 +165,15 @@ impl Answer {
             }
             End::Whole | End::Half | End::Endless => {}
         }
-        let mut head = format!("HTTP/1.1 {} Test\r\n", self.status);
+        let mut head = Vec::new();
+        write!(head, "HTTP/1.1 {} Test\r\n", self.status)?;
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n")?;
         }
         let bare = matches!(self.status, 204 | 304);
         if matches!(self.end, End::Endless) {
-            head.push_str("Transfer-Encoding: chunked\r\n\r\n");
-            out.write_all(head.as_bytes())?;
+            head.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            out.write_all(&head)?;
             let chunk = self.body.repeat((4096 / self.body.len().max(1)).max(1));
             loop {
                 write!(out, "{:x}\r\n", chunk.len())?;
@@ -181,10 +182,10 @@ impl Answer {
             }
         }
         if !bare {
-            head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+            write!(head, "Content-Length: {}\r\n", self.body.len())?;
         }
-        head.push_str("\r\n");
-        out.write_all(head.as_bytes())?;
+        head.extend_from_slice(b"\r\n");
+        out.write_all(&head)?;
         let length = match self.end {
             End::Half => self.body.len() / 2,
             _ => self.body.len(),
@@ -428,10 +429,10 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for `localhost` and 127.0.0.1, and its key, both PEM: for servers that are other programs.
+    /// A certificate for `localhost`, 127.0.0.1 and `api.example.test`, and its key, both PEM: for servers that are other programs.
     pub fn localhost(&self) -> (String, String) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = ["localhost", "127.0.0.1", "api.example.test"].map(str::to_owned);
         let params = rcgen::CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
