@@ -1,7 +1,9 @@
 //! What asks providers and ends keys: only on request, only with the feature `online`.
 
+pub(crate) mod reread;
 #[allow(
     dead_code,
     reason = "the commands that use it come with changes of their own"
 )]
 pub(crate) mod settings;
+pub(crate) mod verify;

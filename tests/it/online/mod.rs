@@ -7,3 +7,4 @@ mod playground;
 mod postgres;
 mod redis;
 mod table;
+mod verify;
