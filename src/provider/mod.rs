@@ -3,8 +3,15 @@
 //! A block of a rule file where one request and its answers say it all ([`declared`]), a file of its own where not; the rest of the
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
+mod answer;
+pub mod aws;
+pub mod azure_storage;
 pub mod declared;
+pub mod gcp;
+pub mod jwt;
+mod sigv4;
 mod template;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -215,6 +222,10 @@ impl Registry {
         let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
         match block.builtin.as_deref() {
             None => Some(Box::new(declared::Declared::new(block))),
+            Some("aws") => Some(Box::new(aws::Aws)),
+            Some("azure-storage") => Some(Box::new(azure_storage::AzureStorage)),
+            Some("gcp") => Some(Box::new(gcp::Gcp)),
+            Some("jwt") => Some(Box::new(jwt::Jwt)),
             Some(_) => None,
         }
     }
@@ -232,6 +243,8 @@ impl Registry {
                     .as_deref()
                     .and_then(|v| self.blocks.verify.get(v)),
             ))),
+            Some("aws") => Some(Box::new(aws::Aws)),
+            Some("gcp") => Some(Box::new(gcp::Gcp)),
             Some(_) => None,
         }
     }
