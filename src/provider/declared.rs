@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::template::{Values, listed_by, printable};
 use super::{
-    Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, StageTerms, Terms,
+    Authority, Done, Effect, Failure, Known, Needed, Object, Provider, Revoke, StageTerms, Terms,
 };
 use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
@@ -19,13 +19,16 @@ const PAGES: usize = 100;
 const SHOWN: usize = 6;
 
 /// A `[verify.*]` block.
-pub struct Declared<'b>(&'b block::Verify);
+pub struct Declared<'b> {
+    block: &'b block::Verify,
+    known: &'b Known,
+}
 
 impl<'b> Declared<'b> {
-    /// Of a block.
+    /// Of a block, and what the caller knows.
     #[must_use]
-    pub fn new(block: &'b block::Verify) -> Self {
-        Self(block)
+    pub fn new(block: &'b block::Verify, known: &'b Known) -> Self {
+        Self { block, known }
     }
 
     fn requests(
@@ -33,28 +36,28 @@ impl<'b> Declared<'b> {
         key: &Credential,
         is_listed: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<Request>, Doubt> {
-        let Some(request) = &self.0.request else {
+        let Some(request) = &self.block.request else {
             return Ok(Vec::new());
         };
-        let mut values = Values::new(key, &self.0.vars, None)?;
-        values.choose_host(self.0.self_hosted.as_deref(), is_listed)?;
+        let mut values = Values::new(key, &self.block.vars, None, self.known)?;
+        values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
         let mut requests = values.requests(request)?;
         for request in &mut requests {
             // A verification never changes anything, whatever its method.
             request.is_read = true;
-            request.per_second = self.0.per_second;
+            request.per_second = self.block.per_second;
         }
         Ok(requests)
     }
 
     fn judge(&self, reply: &Reply) -> Verification {
         let json = reply.json();
-        let Some(answer) = fitting(&self.0.answers, reply, json.as_ref()) else {
-            return Verification::Unknown(doubt(&self.0.answers, reply));
+        let Some(answer) = fitting(&self.block.answers, reply, json.as_ref()) else {
+            return Verification::Unknown(doubt(&self.block.answers, reply));
         };
         match answer.means.as_str() {
             "active" => {
-                let whose = self.0.whose.as_ref();
+                let whose = self.block.whose.as_ref();
                 let mut identity = whose
                     .map(|w| identity(w, reply, json.as_ref()))
                     .unwrap_or_default();
@@ -115,20 +118,23 @@ pub struct DeclaredRevoke<'b> {
     provider: &'b str,
     /// What proves keys of the kind: it says whether the effect is there.
     verify: Option<&'b block::Verify>,
+    known: &'b Known,
 }
 
 impl<'b> DeclaredRevoke<'b> {
-    /// Of a block, the provider's name in configuration, and the block that proves the kind.
+    /// Of a block, the provider's name in configuration, the block that proves the kind, and what the caller knows.
     #[must_use]
     pub fn new(
         block: &'b block::Revoke,
         provider: &'b str,
         verify: Option<&'b block::Verify>,
+        known: &'b Known,
     ) -> Self {
         Self {
             block,
             provider,
             verify,
+            known,
         }
     }
 
@@ -138,8 +144,8 @@ impl<'b> DeclaredRevoke<'b> {
         authority: Option<&'a Authority>,
         is_listed: &dyn Fn(&str) -> bool,
     ) -> Result<Values<'a>, Doubt> {
-        let mut values = Values::new(key, &self.block.vars, authority)?;
-        values.choose_host(self.block.self_hosted.as_deref(), is_listed)?;
+        let mut values = Values::new(key, &self.block.vars, authority, self.known)?;
+        values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
         Ok(values)
     }
 
@@ -247,7 +253,7 @@ impl Revoke for DeclaredRevoke<'_> {
         let Some(verify) = self.verify else {
             return Effect::Unknown("the kind cannot be verified".to_owned());
         };
-        match Declared::new(verify).verify(net, leak.credential()) {
+        match Declared::new(verify, self.known).verify(net, leak.credential()) {
             Verification::Active(_) => Effect::NotThere,
             Verification::Inactive(_) => Effect::There,
             Verification::Unknown(doubt) => Effect::Unknown(doubt.to_string()),
@@ -536,13 +542,18 @@ fn identity(whose: &block::Whose, reply: &Reply, json: Option<&Value>) -> Identi
 }
 
 fn scopes(at: &str, reply: &Reply, json: Option<&Value>) -> Vec<String> {
-    let list = if at.starts_with("header:") || at == "text" {
-        None
-    } else {
-        json.and_then(|j| j.pointer(at)).and_then(Value::as_array)
-    };
+    let is_pointer = !at.starts_with("header:") && at != "text";
+    // `/scopes/*/name` is the name of each.
+    let (list_at, inner) = at.split_once("/*").unwrap_or((at, ""));
+    let list = json
+        .filter(|_| is_pointer)
+        .and_then(|j| j.pointer(list_at))
+        .and_then(Value::as_array);
     match list {
-        Some(list) => list.iter().filter_map(plain).collect(),
+        Some(list) => list
+            .iter()
+            .filter_map(|entry| entry.pointer(inner).and_then(plain))
+            .collect(),
         None => value_at(at, reply, json)
             .unwrap_or_default()
             .split([',', ' '])
@@ -554,8 +565,12 @@ fn scopes(at: &str, reply: &Reply, json: Option<&Value>) -> Vec<String> {
 
 fn level(levels: &block::Levels, scopes: &[String]) -> Level {
     let fits = |list: &[String], scope: &String| {
-        list.iter().any(|entry| match entry.strip_suffix('*') {
-            Some(start) => scope.starts_with(start),
+        list.iter().any(|entry| match entry.split_once('*') {
+            Some((start, end)) => {
+                scope.len() >= start.len() + end.len()
+                    && scope.starts_with(start)
+                    && scope.ends_with(end)
+            }
             None => scope == entry,
         })
     };

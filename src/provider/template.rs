@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Authority;
+use super::{Authority, Known};
 use crate::model::{Credential, Doubt};
 use crate::net::{Net, Piece, Request, Text};
 use crate::rule::block;
@@ -31,7 +31,7 @@ pub(super) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// The secret, the parts and the block's own variables.
+    /// The secret, the parts, what the caller knows where a part was not found, and the block's own variables.
     ///
     /// # Errors
     /// [`Doubt::Missing`] where a variable is in no part, [`Doubt::Answer`] where a value is no text.
@@ -43,6 +43,7 @@ impl<'a> Values<'a> {
         key: &Credential,
         vars: &BTreeMap<String, block::Var>,
         authority: Option<&'a Authority>,
+        known: &Known,
     ) -> Result<Self, Doubt> {
         let secret = std::str::from_utf8(key.secret.expose())
             .map_err(|_| Doubt::Refused("the secret is not text".to_owned()))?;
@@ -53,6 +54,11 @@ impl<'a> Values<'a> {
         for (name, value) in &key.parts {
             let public = PUBLIC_PARTS.contains(&name.as_str());
             values.insert(name.clone(), (value.clone(), public));
+        }
+        for (name, value) in known {
+            if name != "host" && !values.contains_key(name) {
+                values.insert(name.clone(), (value.clone(), true));
+            }
         }
         for (name, var) in vars {
             let from = values
@@ -76,20 +82,23 @@ impl<'a> Values<'a> {
             .insert(name.to_owned(), (value.to_owned(), true));
     }
 
-    /// Takes the host of a self-hosted service: the one found beside the secret if the caller lists it, else the default.
+    /// Takes the host of a self-hosted service: the one found beside the secret if the caller lists it, else the caller's own, else
+    /// the default.
     ///
     /// # Errors
-    /// [`Doubt::Refused`] where another host was found that nobody lists.
+    /// [`Doubt::Refused`] where another host was found that nobody lists, [`Doubt::Missing`] where none is known.
     pub(super) fn choose_host(
         &mut self,
         default: Option<&str>,
+        known: &Known,
         is_listed: &dyn Fn(&str) -> bool,
     ) -> Result<(), Doubt> {
         let Some(default) = default else {
             return Ok(());
         };
+        let own = known.get("host").map_or(default, String::as_str);
         let host = match self.values.get("host") {
-            Some((host, _)) if host != default => {
+            Some((host, _)) if host != own && host != default => {
                 if !is_listed(host) {
                     return Err(Doubt::Refused(format!(
                         "`{}` stands beside it and is not listed; if it is yours, --allow-host it",
@@ -98,8 +107,11 @@ impl<'a> Values<'a> {
                 }
                 host.clone()
             }
-            _ => default.to_owned(),
+            _ => own.to_owned(),
         };
+        if host.is_empty() {
+            return Err(Doubt::Missing("host".to_owned()));
+        }
         self.set("host", &host);
         Ok(())
     }

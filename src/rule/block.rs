@@ -118,7 +118,7 @@ pub struct Whose {
     /// The person or machine user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// A list, or text with commas or blanks between.
+    /// A list, one value of each of a list (`/scopes/*/name`), or text with commas or blanks between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<String>,
     /// When it ends by itself.
@@ -135,7 +135,7 @@ pub struct Whose {
     pub level: Option<String>,
 }
 
-/// Scopes by what they allow; an entry that ends in `*` is a beginning. The highest level that a scope fits counts; scopes that
+/// Scopes by what they allow; `*` in an entry stands for anything. The highest level that a scope fits counts; scopes that
 /// fit none make the level `custom`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,7 +176,8 @@ pub struct Verify {
     /// What it was tested against: `contract`, `emulator` or `server`.
     #[serde(default = "contract")]
     pub tested: String,
-    /// Default host of a service that people run themselves; `{host}` in the URL. Others count only where the caller lists them.
+    /// Default host of a service that people run themselves, or empty for none; `{host}` in the URL. Others count only where the
+    /// caller's own configuration names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_hosted: Option<String>,
     /// Values taken out of parts.

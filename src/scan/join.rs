@@ -343,10 +343,13 @@ fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
                     let value = clear_part(&joined[other].0.secret);
                     let facts = joined[other].0.parts.clone();
                     let parts = &mut joined[index].0.parts;
-                    parts.push((near.part.to_string(), value));
-                    parts.extend(facts);
+                    // What the pattern itself took stays, and a companion's own companions do not stand in for others.
+                    for (name, value) in [(near.part.to_string(), value)].into_iter().chain(facts) {
+                        if !parts.iter().any(|(known, _)| *known == name) {
+                            parts.push((name, value));
+                        }
+                    }
                     parts.sort();
-                    parts.dedup_by(|b, a| a.0 == b.0);
                     let low = rules
                         .rule(joined[other].0.rule)
                         .is_some_and(|r| r.spec().severity <= crate::model::Severity::Low);
