@@ -7,6 +7,8 @@ mod answer;
 pub mod aws;
 pub mod azure_storage;
 pub mod declared;
+#[cfg(test)]
+mod fake;
 pub mod gcp;
 pub mod jwt;
 mod sigv4;
