@@ -42,7 +42,10 @@ fn pair() -> Credential {
 }
 
 fn session() -> Credential {
-    credential(&secret(), &[("id", SESSION), ("session_token", "IQoJtoken")])
+    credential(
+        &secret(),
+        &[("id", SESSION), ("session_token", "IQoJtoken")],
+    )
 }
 
 fn said(key: &Credential, status: u16, body: &str) -> Verification {
@@ -75,7 +78,10 @@ fn the_caller_is_told_and_root_is_admin() {
 
 #[test]
 fn a_key_is_inactive_only_where_every_partition_says_so() {
-    let unknown = problem("InvalidClientTokenId", "The security token included in the request is invalid.");
+    let unknown = problem(
+        "InvalidClientTokenId",
+        "The security token included in the request is invalid.",
+    );
     let net = Fake::always(403, &unknown);
     assert_eq!(Aws.verify(&net, &pair()).word(), "inactive");
     assert_eq!(net.lines().len(), PARTITIONS.len());
@@ -84,7 +90,10 @@ fn a_key_is_inactive_only_where_every_partition_says_so() {
     for (host, body, expected) in [
         (
             "sts.us-gov-west-1.amazonaws.com",
-            Some(caller("123456789012", "arn:aws-us-gov:iam::123456789012:user/x")),
+            Some(caller(
+                "123456789012",
+                "arn:aws-us-gov:iam::123456789012:user/x",
+            )),
             "active",
         ),
         ("sts.cn-north-1.amazonaws.com.cn", None, "unknown"),
@@ -92,7 +101,9 @@ fn a_key_is_inactive_only_where_every_partition_says_so() {
         let net = Fake::new(|request| match &body {
             _ if !request.url.wire().contains(host) => Ok(reply(403, &unknown)),
             Some(body) => Ok(reply(200, body)),
-            None => Err(Error::Timeout { host: host.to_owned() }),
+            None => Err(Error::Timeout {
+                host: host.to_owned(),
+            }),
         });
         assert_eq!(Aws.verify(&net, &pair()).word(), expected, "{host}");
     }
@@ -107,12 +118,18 @@ fn a_key_is_inactive_only_where_every_partition_says_so() {
 
 #[test]
 fn a_secret_that_does_not_fit_is_asked_twice_and_unknown() {
-    let body = problem("SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.");
+    let body = problem(
+        "SignatureDoesNotMatch",
+        "The request signature we calculated does not match the signature you provided.",
+    );
     let net = Fake::always(403, &body);
     let Verification::Unknown(doubt) = Aws.verify(&net, &pair()) else {
         panic!("unknown")
     };
-    assert!(doubt.to_string().contains("this is not its secret"), "{doubt}");
+    assert!(
+        doubt.to_string().contains("this is not its secret"),
+        "{doubt}"
+    );
     assert_eq!(net.lines().len(), 2);
     assert_eq!(*net.paused.lock().unwrap(), PAUSE);
 
@@ -122,27 +139,45 @@ fn a_secret_that_does_not_fit_is_asked_twice_and_unknown() {
         Ok(if std::mem::take(&mut *first.lock().unwrap()) {
             reply(403, &body)
         } else {
-            reply(200, &caller("123456789012", "arn:aws:iam::123456789012:user/x"))
+            reply(
+                200,
+                &caller("123456789012", "arn:aws:iam::123456789012:user/x"),
+            )
         })
     });
     assert_eq!(Aws.verify(&net, &pair()).word(), "active");
 
     let mut net = Fake::always(403, &body);
     net.goes_on = false;
-    assert_eq!(Aws.verify(&net, &pair()), Verification::Unknown(Doubt::Interrupted));
+    assert_eq!(
+        Aws.verify(&net, &pair()),
+        Verification::Unknown(Doubt::Interrupted)
+    );
 }
 
 #[test]
 fn clocks_limits_and_denials_prove_nothing() {
     for (status, code, message) in [
-        (403, "SignatureDoesNotMatch", "Signature expired: 20260131T120000Z is now earlier than 20260131T123000Z"),
-        (403, "SignatureDoesNotMatch", "Signature not yet current: 20260131T120000Z"),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature expired: 20260131T120000Z is now earlier than 20260131T123000Z",
+        ),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "Signature not yet current: 20260131T120000Z",
+        ),
         (403, "RequestTimeTooSkewed", ""),
         (400, "RequestExpired", ""),
         (400, "Throttling", "Rate exceeded"),
         (403, "AccessDenied", ""),
         (403, "ExpiredToken", "not for a key without a token"),
-        (400, "InvalidClientTokenId", "a status that is not documented"),
+        (
+            400,
+            "InvalidClientTokenId",
+            "a status that is not documented",
+        ),
         (500, "InternalFailure", ""),
         (503, "ServiceUnavailable", ""),
         (403, "OptInRequired", ""),
@@ -157,7 +192,11 @@ fn clocks_limits_and_denials_prove_nothing() {
     );
     for (status, body) in trouble() {
         for key in [pair(), session()] {
-            assert_eq!(said(&key, status, &body).word(), "unknown", "{status} {body:.60}");
+            assert_eq!(
+                said(&key, status, &body).word(),
+                "unknown",
+                "{status} {body:.60}"
+            );
         }
     }
     // A 200 whose account and ARN differ, or that is cut.
@@ -180,8 +219,14 @@ fn a_session_needs_its_token_and_dies_only_of_age() {
     );
     assert!(net.lines().is_empty());
 
-    assert_eq!(said(&session(), 403, &problem("ExpiredToken", "")).word(), "inactive");
-    assert_eq!(said(&session(), 403, &problem("InvalidClientTokenId", "")).word(), "unknown");
+    assert_eq!(
+        said(&session(), 403, &problem("ExpiredToken", "")).word(),
+        "inactive"
+    );
+    assert_eq!(
+        said(&session(), 403, &problem("InvalidClientTokenId", "")).word(),
+        "unknown"
+    );
 
     let net = Fake::always(403, "");
     Aws.verify(&net, &session());
@@ -189,7 +234,12 @@ fn a_session_needs_its_token_and_dies_only_of_age() {
     let near = credential(&secret(), &[("id", ID), ("session_token", "IQoJtoken")]);
     Aws.verify(&net, &near);
     let seen = net.seen.lock().unwrap();
-    let tokens = |request: &Request| request.headers.iter().any(|(n, _)| n == "X-Amz-Security-Token");
+    let tokens = |request: &Request| {
+        request
+            .headers
+            .iter()
+            .any(|(n, _)| n == "X-Amz-Security-Token")
+    };
     assert!(seen[..PARTITIONS.len()].iter().all(tokens));
     assert!(!seen[PARTITIONS.len()..].iter().any(tokens));
     assert!(!seen[0].shown().contains("IQoJtoken"));
@@ -201,11 +251,20 @@ fn canaries_and_keys_that_sign_nothing_are_not_asked() {
         assert_eq!(account_of(&id), Some(account));
         let key = credential(&secret(), &[("id", &id)]);
         let net = Fake::always(200, "");
-        assert_eq!(Aws.verify(&net, &key), Verification::Unknown(Doubt::Canary), "{account}");
+        assert_eq!(
+            Aws.verify(&net, &key),
+            Verification::Unknown(Doubt::Canary),
+            "{account}"
+        );
         assert_eq!(Provider::preview(&Aws, &key), Err(Doubt::Canary));
         assert!(net.lines().is_empty());
     }
-    for id in [concat!("AC", "CAQYLPMN5HAAAAAAAA"), "AKIA", "AKIAQYLPMN5H\r\nHost: x", ""] {
+    for id in [
+        concat!("AC", "CAQYLPMN5HAAAAAAAA"),
+        "AKIA",
+        "AKIAQYLPMN5H\r\nHost: x",
+        "",
+    ] {
         let net = Fake::always(200, "");
         let key = credential(&secret(), &[("id", id)]);
         assert_eq!(Aws.verify(&net, &key).word(), "unknown", "{id}");
@@ -220,7 +279,10 @@ fn a_preview_shows_no_secret() {
     let shown = Provider::preview(&Aws, &session()).unwrap().join("\n");
     assert!(shown.contains("POST https://sts.amazonaws.com/"), "{shown}");
     assert!(shown.contains("Action=GetCallerIdentity"));
-    assert!(!shown.contains(&secret()) && !shown.contains("IQoJtoken"), "{shown}");
+    assert!(
+        !shown.contains(&secret()) && !shown.contains("IQoJtoken"),
+        "{shown}"
+    );
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -249,17 +311,28 @@ impl Iam {
         let body = request.body.as_ref().map(Text::wire).unwrap_or_default();
         let field = |name: &str| {
             let mut fields = body.split('&').filter_map(|f| f.split_once('='));
-            fields.find(|(n, _)| *n == name).map(|(_, v)| v.to_owned()).unwrap_or_default()
+            fields
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| v.to_owned())
+                .unwrap_or_default()
         };
         let mut keys = self.keys.lock().unwrap();
         let id = field("AccessKeyId");
         let position = keys.iter().position(|(known, _)| *known == id);
-        let gone = || reply(404, &problem("NoSuchEntity", "The Access Key cannot be found."));
+        let gone = || {
+            reply(
+                404,
+                &problem("NoSuchEntity", "The Access Key cannot be found."),
+            )
+        };
         let is_known = field("UserName") == "deploy" || field("UserName").is_empty();
         Ok(match field("Action").as_str() {
             "GetCallerIdentity" => reply(
                 200,
-                &caller(self.account, &format!("arn:aws:iam::{}:user/admin", self.account)),
+                &caller(
+                    self.account,
+                    &format!("arn:aws:iam::{}:user/admin", self.account),
+                ),
             ),
             _ if !is_known => gone(),
             "GetAccessKeyLastUsed" if position.is_some() => reply(
@@ -271,7 +344,12 @@ impl Iam {
                     .iter()
                     .map(|(id, status)| format!("<member><UserName>deploy</UserName><AccessKeyId>{id}</AccessKeyId><Status>{status}</Status></member>"))
                     .collect();
-                reply(200, &format!("<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata>{rows}</AccessKeyMetadata><IsTruncated>false</IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>"))
+                reply(
+                    200,
+                    &format!(
+                        "<ListAccessKeysResponse><ListAccessKeysResult><AccessKeyMetadata>{rows}</AccessKeyMetadata><IsTruncated>false</IsTruncated></ListAccessKeysResult></ListAccessKeysResponse>"
+                    ),
+                )
             }
             "UpdateAccessKey" | "DeleteAccessKey" if position.is_none() => gone(),
             "UpdateAccessKey" => {
@@ -279,13 +357,19 @@ impl Iam {
                 assert_eq!(field("Status"), "Inactive");
                 keys[position.unwrap()].1 = "Inactive";
                 *self.changes.lock().unwrap() += 1;
-                reply(200, "<UpdateAccessKeyResponse><ResponseMetadata/></UpdateAccessKeyResponse>")
+                reply(
+                    200,
+                    "<UpdateAccessKeyResponse><ResponseMetadata/></UpdateAccessKeyResponse>",
+                )
             }
             "DeleteAccessKey" => {
                 assert!(!request.is_read, "a change may not be repeated");
                 keys.remove(position.unwrap());
                 *self.changes.lock().unwrap() += 1;
-                reply(200, "<DeleteAccessKeyResponse><ResponseMetadata/></DeleteAccessKeyResponse>")
+                reply(
+                    200,
+                    "<DeleteAccessKeyResponse><ResponseMetadata/></DeleteAccessKeyResponse>",
+                )
             }
             _ => gone(),
         })
@@ -333,21 +417,33 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     let authority = authority();
     let object = Aws.find(&net, &leak, &authority).unwrap();
     assert_eq!(object.id, ID);
-    assert_eq!(object.title, format!("the access key {ID} of the user deploy in account {ACCOUNT}"));
+    assert_eq!(
+        object.title,
+        format!("the access key {ID} of the user deploy in account {ACCOUNT}")
+    );
 
     let effect = |stage| Aws.effect(&net, &leak, &authority, &object, stage);
     let run = |stage| Aws.run(&net, &leak, &authority, &object, stage).unwrap();
     assert_eq!((effect(0), effect(1)), (Effect::NotThere, Effect::NotThere));
     assert!(!run(0).was_gone);
-    assert_eq!(iam.keys(), [(OTHER.to_owned(), "Active"), (ID.to_owned(), "Inactive")]);
+    assert_eq!(
+        iam.keys(),
+        [(OTHER.to_owned(), "Active"), (ID.to_owned(), "Inactive")]
+    );
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::NotThere));
     assert!(!run(1).was_gone);
     assert_eq!(iam.keys(), [(OTHER.to_owned(), "Active")]);
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::There));
     assert!(run(0).was_gone && run(1).was_gone);
     assert_eq!(*iam.changes.lock().unwrap(), 2);
-    assert!(matches!(Aws.run(&net, &leak, &authority, &object, 2), Err(Failure::NotSent(_))));
-    assert!(matches!(Aws.find(&net, &leak, &authority), Err(Failure::Object(_))));
+    assert!(matches!(
+        Aws.run(&net, &leak, &authority, &object, 2),
+        Err(Failure::NotSent(_))
+    ));
+    assert!(matches!(
+        Aws.find(&net, &leak, &authority),
+        Err(Failure::Object(_))
+    ));
 
     let terms = Aws.terms(leak.credential());
     assert_eq!(terms.stages.len(), 2);
@@ -363,9 +459,15 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
     let object = Aws.find(&net, &leak, &authority());
     // The id says which account it is of, and this authority is of another.
     assert!(matches!(object, Err(Failure::Authority(_))), "{object:?}");
-    let own = Iam { account: "052310077262", ..Iam::new() };
+    let own = Iam {
+        account: "052310077262",
+        ..Iam::new()
+    };
     let account = format!("{:012}", account_of(ID).unwrap());
-    let own = Iam { account: Box::leak(account.into_boxed_str()), ..own };
+    let own = Iam {
+        account: Box::leak(account.into_boxed_str()),
+        ..own
+    };
     let net = Fake::new(|request| own.answer(request));
     let object = Aws.find(&net, &leak, &authority()).unwrap();
     assert_eq!(object.facts["user"], "deploy");
@@ -379,22 +481,38 @@ fn the_wrong_authority_does_nothing() {
         &[][..],
         &[("access_key_id", OWNER)],
         &[("access_key_id", "x"), ("secret_access_key", "y")],
-        &[("access_key_id", ID), ("secret_access_key", "the leaked key itself")],
+        &[
+            ("access_key_id", ID),
+            ("secret_access_key", "the leaked key itself"),
+        ],
         &[("access_key_id", SESSION), ("secret_access_key", "y")],
-        &[("access_key_id", SESSION), ("secret_access_key", "y"), ("session_token", "a\nb")],
+        &[
+            ("access_key_id", SESSION),
+            ("secret_access_key", "y"),
+            ("session_token", "a\nb"),
+        ],
     ] {
         let net = Fake::new(|_| panic!("nothing is sent"));
         let found = Aws.find(&net, &leak, &authority_of(parts));
-        assert!(matches!(found, Err(Failure::Authority(_))), "{parts:?} {found:?}");
+        assert!(
+            matches!(found, Err(Failure::Authority(_))),
+            "{parts:?} {found:?}"
+        );
     }
     // Of another account, where a user of the same name may exist.
-    let iam = Iam { account: "999999999999", ..Iam::new() };
+    let iam = Iam {
+        account: "999999999999",
+        ..Iam::new()
+    };
     let net = Fake::new(|request| iam.answer(request));
     let found = Aws.find(&net, &leak, &authority());
     let Err(Failure::Authority(words)) = found else {
         panic!("{found:?}")
     };
-    assert!(words.contains("999999999999") && words.contains(ACCOUNT), "{words}");
+    assert!(
+        words.contains("999999999999") && words.contains(ACCOUNT),
+        "{words}"
+    );
     assert_eq!(*iam.changes.lock().unwrap(), 0);
 }
 
@@ -405,10 +523,20 @@ fn a_key_that_is_absent_elsewhere_does_not_count_as_gone() {
     let right = Iam::new();
     let net = Fake::new(|request| right.answer(request));
     let object = Aws.find(&net, &leak, &authority()).unwrap();
-    let wrong = Iam { account: "999999999999", keys: Mutex::default(), ..Iam::new() };
+    let wrong = Iam {
+        account: "999999999999",
+        keys: Mutex::default(),
+        ..Iam::new()
+    };
     let net = Fake::new(|request| wrong.answer(request));
-    assert!(matches!(Aws.effect(&net, &leak, &authority(), &object, 0), Effect::Unknown(_)));
-    assert!(matches!(Aws.run(&net, &leak, &authority(), &object, 0), Err(Failure::Authority(_))));
+    assert!(matches!(
+        Aws.effect(&net, &leak, &authority(), &object, 0),
+        Effect::Unknown(_)
+    ));
+    assert!(matches!(
+        Aws.run(&net, &leak, &authority(), &object, 0),
+        Err(Failure::Authority(_))
+    ));
 }
 
 #[test]
@@ -442,19 +570,45 @@ fn what_may_have_been_done_is_unknown_and_what_was_not_is_said() {
         Aws.run(&net, &leak, &authority(), &object, 0).unwrap_err()
     };
     let host = || "iam.amazonaws.com".to_owned();
-    assert!(matches!(run(&|| Err(Error::Timeout { host: host() })), Failure::Unknown(_)));
-    let cut = |sent| move || Err(Error::Unreachable { host: host(), why: "cut".to_owned(), sent });
+    assert!(matches!(
+        run(&|| Err(Error::Timeout { host: host() })),
+        Failure::Unknown(_)
+    ));
+    let cut = |sent| {
+        move || {
+            Err(Error::Unreachable {
+                host: host(),
+                why: "cut".to_owned(),
+                sent,
+            })
+        }
+    };
     assert!(matches!(run(&cut(true)), Failure::Unknown(_)));
     assert!(matches!(run(&cut(false)), Failure::NotSent(_)));
-    assert!(matches!(run(&|| Ok(reply(403, &problem("AccessDenied", "")))), Failure::Authority(_)));
-    assert!(matches!(run(&|| Ok(reply(400, &problem("Throttling", "")))), Failure::NotSent(_)));
-    assert!(matches!(run(&|| Ok(reply(400, &problem("ValidationError", "")))), Failure::Refused(_)));
+    assert!(matches!(
+        run(&|| Ok(reply(403, &problem("AccessDenied", "")))),
+        Failure::Authority(_)
+    ));
+    assert!(matches!(
+        run(&|| Ok(reply(400, &problem("Throttling", "")))),
+        Failure::NotSent(_)
+    ));
+    assert!(matches!(
+        run(&|| Ok(reply(400, &problem("ValidationError", "")))),
+        Failure::Refused(_)
+    ));
     for (status, body) in trouble() {
         let net = Fake::always(status, &body);
         let done = Aws.run(&net, &leak, &authority(), &object, 0);
-        assert!(matches!(done, Err(Failure::Unknown(_))), "{status} {body:.60} {done:?}");
+        assert!(
+            matches!(done, Err(Failure::Unknown(_))),
+            "{status} {body:.60} {done:?}"
+        );
         let seen = Aws.effect(&net, &leak, &authority(), &object, 0);
-        assert!(matches!(seen, Effect::Unknown(_)), "{status} {body:.60} {seen:?}");
+        assert!(
+            matches!(seen, Effect::Unknown(_)),
+            "{status} {body:.60} {seen:?}"
+        );
     }
 }
 
@@ -465,11 +619,24 @@ fn the_plan_shows_the_call_without_secrets() {
         ("secret_access_key", "another-secret"),
     ]);
     let shown = Revoke::preview(&Aws, &pair(), &authority, 0).unwrap();
-    for piece in ["POST https://iam.amazonaws.com/", "Action=UpdateAccessKey", ID, OWNER, "Status=Inactive"] {
+    for piece in [
+        "POST https://iam.amazonaws.com/",
+        "Action=UpdateAccessKey",
+        ID,
+        OWNER,
+        "Status=Inactive",
+    ] {
         assert!(shown.contains(piece), "{piece}: {shown}");
     }
-    assert!(!shown.contains("another-secret") && !shown.contains(&secret()), "{shown}");
-    assert!(Revoke::preview(&Aws, &pair(), &Authority::default(), 1).unwrap().contains("DeleteAccessKey"));
+    assert!(
+        !shown.contains("another-secret") && !shown.contains(&secret()),
+        "{shown}"
+    );
+    assert!(
+        Revoke::preview(&Aws, &pair(), &Authority::default(), 1)
+            .unwrap()
+            .contains("DeleteAccessKey")
+    );
 }
 
 #[test]
@@ -478,7 +645,13 @@ fn long_arns_are_kept_whole() {
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/{path}deploy");
     let read = Arn::read(&arn).unwrap();
     assert_eq!((read.partition, read.user()), ("aws", Some("deploy")));
-    for bad in ["", "arn:aws", "arn:aws:iam::12:user/x", "arn:aws:iam::123456789012:", "arn:aws:iam::123456789012:user/a b"] {
+    for bad in [
+        "",
+        "arn:aws",
+        "arn:aws:iam::12:user/x",
+        "arn:aws:iam::123456789012:",
+        "arn:aws:iam::123456789012:user/a b",
+    ] {
         assert!(Arn::read(bad).is_none(), "{bad}");
     }
 }

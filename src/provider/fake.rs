@@ -96,8 +96,19 @@ impl Net for Fake<'_> {
 pub(super) fn trouble() -> Vec<(u16, String)> {
     let page = "<html><body>Sign in to the network</body></html>";
     let mut all = Vec::new();
-    for status in [200, 202, 301, 302, 307, 400, 401, 403, 404, 407, 429, 500, 502, 503, 504] {
-        for body in ["", page, "{}", "[]", "null", "<?xml version=\"1.0\"?>", "<Error/>", "\u{0}"] {
+    for status in [
+        200, 202, 301, 302, 307, 400, 401, 403, 404, 407, 429, 500, 502, 503, 504,
+    ] {
+        for body in [
+            "",
+            page,
+            "{}",
+            "[]",
+            "null",
+            "<?xml version=\"1.0\"?>",
+            "<Error/>",
+            "\u{0}",
+        ] {
             all.push((status, body.to_owned()));
         }
     }
