@@ -4,11 +4,11 @@ use super::super::fake::{Fake, active, credential, reply, trouble};
 use super::*;
 use crate::net::Error;
 
-const ID: &str = concat!("AK", "IAQYLPMN5HAAAAAAAA");
-const OTHER: &str = concat!("AK", "IAQYLPMN5HBBBBBBBB");
-const OWNER: &str = concat!("AK", "IAQYLPMN5HCCCCCCCC");
-const SESSION: &str = concat!("AS", "IAQYLPMN5HDDDDDDDD");
-const ACCOUNT: &str = "052310077263";
+const ID: &str = concat!("AK", "IARZPUZDIKAAAAAAAA");
+const OTHER: &str = concat!("AK", "IARZPUZDIKBBBBBBBB");
+const OWNER: &str = concat!("AK", "IARZPUZDIKCCCCCCCC");
+const SESSION: &str = concat!("AS", "IARZPUZDIKDDDDDDDD");
+const ACCOUNT: &str = "123456789012";
 
 fn secret() -> String {
     "s3cret+/".repeat(5)
@@ -260,9 +260,9 @@ fn canaries_and_keys_that_sign_nothing_are_not_asked() {
         assert!(net.lines().is_empty());
     }
     for id in [
-        concat!("AC", "CAQYLPMN5HAAAAAAAA"),
+        concat!("AC", "CARZPUZDIKAAAAAAAA"),
         "AKIA",
-        "AKIAQYLPMN5H\r\nHost: x",
+        "AKIARZPUZDIK\r\nHost: x",
         "",
     ] {
         let net = Fake::always(200, "");
@@ -452,25 +452,21 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
 
 #[test]
 fn the_user_is_looked_up_where_nobody_verified_the_key() {
-    let iam = Iam::new();
-    let net = Fake::new(|request| iam.answer(request));
     let finding = leaked(None);
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let object = Aws.find(&net, &leak, &authority());
-    // The id says which account it is of, and this authority is of another.
-    assert!(matches!(object, Err(Failure::Authority(_))), "{object:?}");
-    let own = Iam {
-        account: "052310077262",
-        ..Iam::new()
-    };
-    let account = format!("{:012}", account_of(ID).unwrap());
-    let own = Iam {
-        account: Box::leak(account.into_boxed_str()),
-        ..own
-    };
-    let net = Fake::new(|request| own.answer(request));
+    let iam = Iam::new();
+    let net = Fake::new(|request| iam.answer(request));
     let object = Aws.find(&net, &leak, &authority()).unwrap();
     assert_eq!(object.facts["user"], "deploy");
+    assert_eq!(object.facts["account"], ACCOUNT);
+    // The id says which account it is of.
+    let wrong = Iam {
+        account: "999999999999",
+        ..Iam::new()
+    };
+    let net = Fake::new(|request| wrong.answer(request));
+    let found = Aws.find(&net, &leak, &authority());
+    assert!(matches!(found, Err(Failure::Authority(_))), "{found:?}");
 }
 
 #[test]
