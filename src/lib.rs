@@ -19,3 +19,5 @@ pub mod report;
 pub mod rule;
 pub mod scan;
 pub mod source;
+#[cfg(feature = "online")]
+pub mod verify;

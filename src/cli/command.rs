@@ -63,6 +63,12 @@ pub(crate) enum Command {
     /// Turn another scanner's configuration, ignore file or baseline into a keysweep.toml
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Ask providers which credentials of a report work
+    ///
+    /// A report never holds the secrets: they are read again where they stand. Exit codes: 1 a credential works, 2 nobody could be
+    /// asked, else 0.
+    #[cfg(feature = "online")]
+    Verify(Box<super::online::verify::VerifyArgs>),
     /// Write a completion script for a shell
     Completions {
         /// The shell

@@ -17,6 +17,8 @@ mod hook;
 mod import;
 mod init;
 mod input;
+#[cfg(feature = "online")]
+mod online;
 mod pages;
 mod progress;
 mod project;
@@ -117,6 +119,8 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Import(command)) => import::run(command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Verify(verify)) => online::verify::run(&verify, &shared),
         Some(Command::Completions { shell }) => pages::completions(shell, &shared),
         Some(Command::Man { command, all }) => {
             pages::man(command.as_deref(), all.as_deref(), &shared)

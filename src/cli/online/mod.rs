@@ -1,0 +1,5 @@
+//! What reaches the network, only when asked.
+
+pub(crate) mod reread;
+pub(crate) mod settings;
+pub(crate) mod verify;
