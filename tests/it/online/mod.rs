@@ -1,4 +1,6 @@
 //! What asks and ends: loopback servers and real ones.
 
+mod aws;
+mod azure_storage;
 mod net;
 mod verify;
