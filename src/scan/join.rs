@@ -428,6 +428,7 @@ pub(crate) fn place(
 fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
     for index in 0..joined.len() {
         let (rule, line) = (joined[index].0.rule, joined[index].1.line);
+        let start = joined[index].0.span.start;
         let Some(spec) = rules.rule(rule).map(crate::rule::Rule::spec) else {
             continue;
         };
@@ -452,17 +453,35 @@ fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
                         )
                         && at.line.abs_diff(line) <= near.within_lines
                 })
-                .min_by_key(|(other, (_, at, _))| (at.line.abs_diff(line), *other))
+                .min_by_key(|(other, (m, at, _))| {
+                    let lines = at.line.abs_diff(line);
+                    // In one line the nearest in front of it: pairs are written id first as a rule.
+                    let gap = match (lines, start.checked_sub(m.span.end)) {
+                        (0, Some(gap)) => (false, gap),
+                        (0, None) => (true, m.span.start.saturating_sub(start)),
+                        _ => (false, 0),
+                    };
+                    (lines, gap, *other)
+                })
                 .map(|(other, _)| other);
             match companion {
                 Some(other) => {
                     let value = clear_part(&joined[other].0.secret);
                     let facts = joined[other].0.parts.clone();
+                    let in_front =
+                        joined[other].1.line == line && joined[other].0.span.end <= start;
                     let parts = &mut joined[index].0.parts;
-                    parts.push((near.part.to_string(), value));
-                    parts.extend(facts);
+                    // A pattern may have reached over the companion in front of the secret to one further away; else what it took
+                    // stays. A companion's own companions do not stand in for others.
+                    if in_front {
+                        parts.retain(|(known, _)| *known != *near.part);
+                    }
+                    for (name, value) in [(near.part.to_string(), value)].into_iter().chain(facts) {
+                        if !parts.iter().any(|(known, _)| *known == name) {
+                            parts.push((name, value));
+                        }
+                    }
                     parts.sort();
-                    parts.dedup_by(|b, a| a.0 == b.0);
                     let low = rules
                         .rule(joined[other].0.rule)
                         .is_some_and(|r| r.spec().severity <= crate::model::Severity::Low);

@@ -1,5 +1,7 @@
 //! What asks and ends: loopback servers that play providers, and real ones.
 
+mod aws;
+mod azure_storage;
 mod blocks;
 mod database;
 mod net;
