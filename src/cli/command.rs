@@ -63,6 +63,10 @@ pub(crate) enum Command {
     /// Turn another scanner's configuration, ignore file or baseline into a keysweep.toml
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Show what was done about leaks: list, show or export incidents, check the ledger
+    #[cfg(feature = "online")]
+    #[command(subcommand)]
+    Incidents(super::online::incidents::IncidentsCommand),
     /// Write a completion script for a shell
     Completions {
         /// The shell

@@ -46,6 +46,12 @@ pub use sarif::Sarif;
 pub use sonarqube::Sonarqube;
 pub use text::Text;
 
+// What cleans and writes the text of others in records of incidents, too.
+#[cfg(feature = "online")]
+pub(crate) use json::write_document;
+#[cfg(feature = "online")]
+pub(crate) use markdown::{code, prose};
+
 use crate::model::{Finding, Origin, Place, Severity, Summary};
 use crate::rule::RuleSet;
 

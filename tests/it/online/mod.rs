@@ -1,0 +1,3 @@
+//! What reaches the network, or is of use only to what does.
+
+mod ledger;
