@@ -1,4 +1,9 @@
-//! What reaches the network, only when asked.
+//! What asks providers and ends keys: only on request, only with the feature `online`.
 
 pub(crate) mod incidents;
 pub(crate) mod ledger;
+#[allow(
+    dead_code,
+    reason = "the commands that use it come with changes of their own"
+)]
+pub(crate) mod settings;

@@ -1,3 +1,4 @@
-//! What reaches the network, or is of use only to what does.
+//! What asks and ends: loopback servers and real ones; and what is on record of it.
 
 mod ledger;
+mod net;
