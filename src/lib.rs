@@ -8,6 +8,8 @@ pub mod decode;
 pub mod filter;
 pub mod history;
 pub mod import;
+#[cfg(feature = "online")]
+pub mod ledger;
 pub mod model;
 #[cfg(feature = "online")]
 pub mod net;

@@ -1,5 +1,7 @@
 //! What asks providers and ends keys: only on request, only with the feature `online`.
 
+pub(crate) mod incidents;
+pub(crate) mod ledger;
 pub(crate) mod reread;
 #[allow(
     dead_code,

@@ -4,6 +4,7 @@ mod aws;
 mod azure_storage;
 mod blocks;
 mod database;
+mod ledger;
 mod net;
 mod playground;
 mod postgres;
