@@ -279,7 +279,8 @@ fn notes(report: &Report<'_>) -> Vec<String> {
         .filter(|(count, ..)| *count > 0)
         .map(|(count, one, many, what)| format!("{} {what}", counted(count, one, many)));
     let hidden = summary.verified.as_ref().and_then(verification::hidden);
-    let hidden = hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
+    let hidden =
+        hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
     hidden.into_iter().chain(counts).collect()
 }
 

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{Options, Redactor, Report, Reporter};
 use crate::model::{
-    Checked, Commit, Credential, Decoding, Doubt, Finding, Fingerprint, Gap, History, Identity, Level,
-    Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary, Tally,
-    Verification,
+    Checked, Commit, Credential, Decoding, Doubt, Finding, Fingerprint, Gap, History, Identity,
+    Level, Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary,
+    Tally, Verification,
 };
 use crate::rule::{RuleSet, Selection};
 

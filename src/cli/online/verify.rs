@@ -175,17 +175,13 @@ pub(crate) fn redactor(
 }
 
 /// Asks for all findings at once; somebody at a terminal sees how far it is.
-fn ask(
-    client: &dyn Net,
-    registry: &Registry,
-    findings: &mut [Finding],
-    shared: &Shared,
-) {
+fn ask(client: &dyn Net, registry: &Registry, findings: &mut [Finding], shared: &Shared) {
     let visible = !shared.quiet
         && io::stderr().is_terminal()
         && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
     let bar = visible.then(|| {
-        let style = ProgressStyle::with_template("{spinner} verify  [{bar:20}] {pos}/{len}  {eta} left");
+        let style =
+            ProgressStyle::with_template("{spinner} verify  [{bar:20}] {pos}/{len}  {eta} left");
         let bar = ProgressBar::new(0);
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("#--"));
@@ -304,9 +300,19 @@ fn preview(
             Err(Doubt::NotThere)
         };
         asked += u64::from(requests.is_ok());
-        write_requests(&mut *out, &redactor, &finding.rule, &finding.credential, requests)?;
+        write_requests(
+            &mut *out,
+            &redactor,
+            &finding.rule,
+            &finding.credential,
+            requests,
+        )?;
     }
-    let credentials = if asked == 1 { "credential" } else { "credentials" };
+    let credentials = if asked == 1 {
+        "credential"
+    } else {
+        "credentials"
+    };
     writeln!(
         out,
         "dry run: nothing was sent; {asked} {credentials} would be, {unsupported} unsupported"
@@ -325,7 +331,9 @@ fn write_requests(
     let secret = credential.secret.redacted();
     writeln!(out, "{}  {}", printable(rule), printable(&secret))?;
     let requests = match requests {
-        Ok(requests) if requests.is_empty() => vec!["nothing is sent: it is judged by itself".to_owned()],
+        Ok(requests) if requests.is_empty() => {
+            vec!["nothing is sent: it is judged by itself".to_owned()]
+        }
         Ok(requests) => requests,
         Err(doubt) => vec![doubt.to_string()],
     };
@@ -475,8 +483,11 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         ..Options::default()
     };
     let outcome = scan_bytes(engine, bytes, b"", &options, &mut Scratch::default());
-    let mut matches: Vec<BlobMatch> =
-        outcome.matches.into_iter().filter(|m| m.rule == rule).collect();
+    let mut matches: Vec<BlobMatch> = outcome
+        .matches
+        .into_iter()
+        .filter(|m| m.rule == rule)
+        .collect();
     matches.sort_by_key(|m| std::cmp::Reverse(m.parts.len()));
     matches.dedup_by(|b, a| a.secret.expose() == b.secret.expose());
     let text = String::from_utf8_lossy(bytes);
@@ -504,7 +515,8 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         let is_name = |name: &str| {
             let mut bytes = name.bytes();
             bytes.next().is_some_and(|b| b.is_ascii_lowercase())
-                && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+                && bytes
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
         };
         match name_and_value {
             Some((name, value)) if is_name(name.trim()) => {
