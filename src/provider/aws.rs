@@ -1020,6 +1020,11 @@ fn session_terms(id: &str) -> Terms {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::unnecessary_wraps,
+    clippy::format_collect,
+    reason = "a test that panics has failed; answers of the fake network"
+)]
 #[path = "aws_tests.rs"]
 mod tests;

@@ -460,6 +460,10 @@ impl Revoke for Gcp {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+#[expect(
+    clippy::unwrap_used,
+    clippy::unnecessary_wraps,
+    reason = "a test that panics has failed; answers of the fake network"
+)]
 #[path = "gcp_tests.rs"]
 mod tests;
