@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{LIST, TEXT, cut, text};
 use crate::model::{Fingerprint, Identity, Severity};
 
 /// Id of an incident, `KS-20260131-1`: the day (UTC) on which it was opened and a number of that day, from 1.
@@ -448,4 +448,137 @@ words! {
         Planned => "planned", Started => "started", Done => "done", Failed => "failed", Unknown => "unknown", Skipped => "skipped",
     }
     CheckState { Refused => "refused", Alive => "alive", Unknown => "unknown" }
+}
+
+/// As much of a list as is kept; how much was left out.
+fn shorten<T>(list: &mut Vec<T>) -> u64 {
+    let more = list.len().saturating_sub(LIST);
+    list.truncate(LIST);
+    more as u64
+}
+
+fn shorten_texts(list: &mut Vec<String>) {
+    let more = shorten(list);
+    for text in list.iter_mut() {
+        *text = cut(text, TEXT);
+    }
+    if more > 0 {
+        list.push(format!("… and {more} more"));
+    }
+}
+
+impl NewIncident {
+    /// With what a later find of the same secret adds: times of before stay, what was verified is new, places are joined.
+    pub(super) fn renewed(mut self, newer: &Self) -> Self {
+        let old = std::mem::replace(&mut self, newer.clone());
+        // What was noted first is the detection.
+        if old.detected <= self.detected {
+            self.detected = old.detected;
+            self.detected_by = old.detected_by;
+            self.command = old.command;
+            self.scanned = old.scanned;
+        }
+        // A scan of the tree alone knows nothing of the history.
+        if self.exposure.as_ref().is_none_or(|new| {
+            old.exposure
+                .as_ref()
+                .is_some_and(|old| new.or_earlier && old.date < new.date)
+        }) {
+            self.exposure = old.exposure.or(self.exposure);
+        }
+        if self.verified.is_none() {
+            self.verification = old.verification;
+            self.verification_note = old.verification_note;
+            self.verified = old.verified;
+        }
+        self.identity = self.identity.or(old.identity);
+        self.more_places = self.more_places.max(old.more_places);
+        join(&mut self.places, old.places);
+        join(&mut self.systems, old.systems);
+        join(&mut self.owners, old.owners);
+        join(&mut self.dependants, old.dependants);
+        self
+    }
+
+    /// With texts and lists no longer than the ledger keeps.
+    pub(super) fn bounded(mut self) -> Self {
+        for text in [
+            &mut self.rule,
+            &mut self.name,
+            &mut self.provider,
+            &mut self.secret,
+            &mut self.verification,
+            &mut self.verification_note,
+            &mut self.detected_by,
+            &mut self.command,
+            &mut self.scanned,
+            &mut self.console,
+            &mut self.remedy,
+            &mut self.link,
+        ] {
+            *text = cut(text, TEXT);
+        }
+        self.more_places += shorten(&mut self.places);
+        for site in &mut self.places {
+            site.path = cut(&site.path, TEXT);
+        }
+        shorten(&mut self.systems);
+        for (name, value) in &mut self.systems {
+            (*name, *value) = (cut(name, TEXT), cut(value, TEXT));
+        }
+        for list in [&mut self.owners, &mut self.dependants, &mut self.by_hand] {
+            shorten_texts(list);
+        }
+        if let Some(whose) = &mut self.identity {
+            shorten_texts(&mut whose.scopes);
+            for text in [
+                &mut whose.account,
+                &mut whose.owner,
+                &mut whose.level,
+                &mut whose.expires,
+                &mut whose.key,
+            ] {
+                *text = text.take().map(|text| cut(&text, TEXT));
+            }
+        }
+        if let Some(first) = &mut self.exposure {
+            first.more_refs += shorten(&mut first.refs);
+            for text in first.refs.iter_mut().chain([
+                &mut first.author,
+                &mut first.email,
+                &mut first.subject,
+            ]) {
+                *text = cut(text, TEXT);
+            }
+        }
+        self
+    }
+}
+
+/// Adds what is not there.
+fn join<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
+    for one in more {
+        if list.len() < LIST && !list.contains(&one) {
+            list.push(one);
+        }
+    }
+}
+
+impl NewStep {
+    /// With texts no longer than the ledger keeps.
+    pub(super) fn bounded(mut self) -> Self {
+        for text in [
+            &mut self.what,
+            &mut self.object,
+            &mut self.authority,
+            &mut self.undo,
+            &mut self.request,
+        ] {
+            *text = cut(text, TEXT);
+        }
+        for fact in self.facts.values_mut() {
+            *fact = cut(fact, TEXT);
+        }
+        self
+    }
 }

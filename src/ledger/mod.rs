@@ -4,14 +4,21 @@
 //! is kept only where the caller wants to use it again, sealed ([`Kek`]). Times are given by the caller. Nothing here asks a
 //! provider; text comes redacted.
 
+mod chain;
+mod claim;
 mod error;
 mod incident;
+mod schema;
 mod seal;
 mod text;
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use serde::de::DeserializeOwned;
 
 pub use error::Error;
 pub use incident::{
@@ -21,9 +28,17 @@ pub use incident::{
 pub use seal::Kek;
 
 use crate::model::Credential;
+use claim::Claim;
+use seal::{Keys, Sealed};
 
-/// A ledger that is open for writing. One process's handle; several processes may have one each.
-pub struct Ledger {}
+/// A ledger that is open. One process's handle; several processes may have one each.
+pub struct Ledger {
+    conn: Connection,
+    path: PathBuf,
+    keys: Keys,
+    /// What this handle has claimed.
+    claims: RefCell<BTreeMap<IncidentId, Claim>>,
+}
 
 impl Ledger {
     /// Opens the ledger, which is made if it is not there, and checks it: its version, the file's integrity, the audit chain and
@@ -32,7 +47,25 @@ impl Ledger {
     /// # Errors
     /// Where it is not whole, not ours, or not to be opened; nothing was written then.
     pub fn open(path: &Path, kek: &Kek, now: Timestamp) -> Result<Self, Error> {
-        todo!()
+        let keys = Keys::of(kek)?;
+        let conn = schema::open(path, true)?;
+        schema::migrate(&conn, path, schema::MIGRATIONS, |tx, version| {
+            if version == 1 {
+                tx.execute("INSERT INTO meta VALUES ('key', ?1)", [keys.check()])
+                    .map_err(|e| Error::of(path, &e))?;
+            }
+            let entry = chain::Entry {
+                at: now,
+                action: "migrate",
+                incident: "",
+                subject: None,
+                note: &format!("version {version}"),
+            };
+            chain::add(tx, path, &keys, &entry)
+        })?;
+        let ledger = Self::of(conn, path, keys)?;
+        ledger.verify()?;
+        Ok(ledger)
     }
 
     /// Opens a ledger that is there to look at it, whatever its rows say: [`Ledger::verify`] is for the caller. All that would write
@@ -41,7 +74,29 @@ impl Ledger {
     /// # Errors
     /// Where it is not there, not ours, damaged, or of another key.
     pub fn look(path: &Path, kek: &Kek) -> Result<Self, Error> {
-        todo!()
+        Self::of(schema::open(path, false)?, path, Keys::of(kek)?)
+    }
+
+    fn of(conn: Connection, path: &Path, keys: Keys) -> Result<Self, Error> {
+        let kept: Option<String> = conn
+            .query_row("SELECT value FROM meta WHERE name = 'key'", [], |row| {
+                row.get(0)
+            })
+            .optional()
+            .map_err(|e| Error::of(path, &e))?;
+        if kept.as_ref() != Some(&keys.check()) {
+            return Err(Error::Key(format!(
+                "{}: the ledger was made with another key than {}; give that one, with [ledger] key in the configuration or as KEYSWEEP_LEDGER_KEY",
+                path.display(),
+                keys.from
+            )));
+        }
+        Ok(Self {
+            conn,
+            path: path.to_owned(),
+            keys,
+            claims: RefCell::default(),
+        })
     }
 
     /// Opens an incident for a leak, or takes up the one of the same fingerprint that is not closed: what is new of the leak is
@@ -50,7 +105,65 @@ impl Ledger {
     /// # Errors
     /// Those of writing.
     pub fn begin(&self, leak: &NewIncident, now: Timestamp) -> Result<Begun, Error> {
-        todo!()
+        let leak = leak.clone().bounded();
+        self.write(now, |write| {
+            let known = self
+                .conn
+                .query_row(
+                    &format!("{INCIDENTS} WHERE fingerprint = ?1 AND state <> 'closed' ORDER BY number DESC LIMIT 1"),
+                    [leak.fingerprint.to_string()],
+                    incident,
+                )
+                .optional()
+                .map_err(|e| self.db(&e))?;
+            if let Some(known) = known {
+                let renewed = known.leak.clone().renewed(&leak);
+                if renewed != known.leak {
+                    self.execute(
+                        "UPDATE incident SET leak = ?2 WHERE id = ?1",
+                        params![known.id.to_string(), json(&renewed)],
+                    )?;
+                    let id = known.id.to_string();
+                    write.audit("found-again", known.id, Some(("incident", &id)), "")?;
+                }
+                return Ok(Begun {
+                    incident: known.id,
+                    is_new: false,
+                });
+            }
+            let id = self.next_id(now)?;
+            self.execute(
+                "INSERT INTO incident (id, fingerprint, state, why, opened, changed, leak) VALUES (?1, ?2, 'open', '', ?3, ?3, ?4)",
+                params![
+                    id.to_string(),
+                    leak.fingerprint.to_string(),
+                    now.to_string(),
+                    json(&leak)
+                ],
+            )?;
+            write.audit("open", id, Some(("incident", &id.to_string())), "")?;
+            Ok(Begun {
+                incident: id,
+                is_new: true,
+            })
+        })
+    }
+
+    fn next_id(&self, now: Timestamp) -> Result<IncidentId, Error> {
+        let day: u32 = now.strftime("%Y%m%d").to_string().parse().unwrap_or(0);
+        let mut query = self
+            .conn
+            .prepare("SELECT id FROM incident WHERE id LIKE ?1")
+            .map_err(|e| self.db(&e))?;
+        let ids = query
+            .query_map([format!("KS-{day:08}-%")], |row| row.get::<_, String>(0))
+            .and_then(Iterator::collect::<rusqlite::Result<Vec<_>>>)
+            .map_err(|e| self.db(&e))?;
+        let numbers = ids.iter().filter_map(|id| id.parse::<IncidentId>().ok());
+        Ok(IncidentId {
+            day,
+            number: numbers.map(|id| id.number).max().unwrap_or(0) + 1,
+        })
     }
 
     /// Takes the incident for this handle: one run at a time works on it. `owner` names the run in messages. A claim ends with
@@ -59,7 +172,28 @@ impl Ledger {
     /// # Errors
     /// [`Error::Busy`] where another run works on it.
     pub fn claim(&self, incident: IncidentId, owner: &str, now: Timestamp) -> Result<(), Error> {
-        todo!()
+        let mine = Claim::new(&self.path)?;
+        let left = self.write(now, |write| {
+            self.incident(incident)?;
+            let other = self.other(incident)?;
+            if let Some(other) = &other
+                && !self.has(incident, &other.token)
+                && other.lives(&self.path, now)
+            {
+                return Err(self.busy(incident, &other.owner));
+            }
+            self.execute(
+                "INSERT OR REPLACE INTO claim VALUES (?1, ?2, ?3, ?4)",
+                params![incident.to_string(), owner, mine.token, now.to_string()],
+            )?;
+            write.audit("claim", incident, None, owner)?;
+            Ok(other)
+        })?;
+        if let Some(left) = left {
+            left.clear(&self.path);
+        }
+        self.claims.borrow_mut().insert(incident, mine);
+        Ok(())
     }
 
     /// Gives the incident free; nothing happens where this handle does not have it.
@@ -67,7 +201,19 @@ impl Ledger {
     /// # Errors
     /// Those of writing.
     pub fn release(&self, incident: IncidentId, now: Timestamp) -> Result<(), Error> {
-        todo!()
+        let Some(mine) = self.claims.borrow_mut().remove(&incident) else {
+            return Ok(());
+        };
+        self.write(now, |write| {
+            let gone = self.execute(
+                "DELETE FROM claim WHERE incident = ?1 AND token = ?2",
+                params![incident.to_string(), mine.token],
+            )?;
+            if gone > 0 {
+                write.audit("release", incident, None, "")?;
+            }
+            Ok(())
+        })
     }
 
     /// Puts steps on record that are to be done, behind those that are there.
@@ -80,7 +226,25 @@ impl Ledger {
         steps: &[NewStep],
         now: Timestamp,
     ) -> Result<Vec<StepId>, Error> {
-        todo!()
+        self.write(now, |write| {
+            self.incident(incident)?;
+            self.not_busy(incident, now)?;
+            let mut ids = Vec::new();
+            for step in steps {
+                self.execute(
+                    "INSERT INTO step (incident, state, planned, attempts, answer, plan) VALUES (?1, 'planned', ?2, 0, '', ?3)",
+                    params![
+                        incident.to_string(),
+                        now.to_string(),
+                        json(&step.clone().bounded())
+                    ],
+                )?;
+                let id = self.conn.last_insert_rowid();
+                write.audit("plan", incident, Some(("step", &id.to_string())), "")?;
+                ids.push(StepId(id));
+            }
+            Ok(ids)
+        })
     }
 
     /// Says more of a step that was not begun: what the `find` step found out (object, facts, request, due).
@@ -88,7 +252,18 @@ impl Ledger {
     /// # Errors
     /// Those of writing; [`Error::Order`] where it was begun already.
     pub fn refine(&self, step: StepId, plan: &NewStep, now: Timestamp) -> Result<(), Error> {
-        todo!()
+        self.write(now, |write| {
+            let known = self.step(step)?;
+            self.not_busy(known.incident, now)?;
+            if known.state != StepState::Planned {
+                return Err(self.order(step, known.state, "cannot be planned anew"));
+            }
+            self.execute(
+                "UPDATE step SET plan = ?2 WHERE id = ?1",
+                params![step.0, json(&plan.clone().bounded())],
+            )?;
+            write.audit_step("refine", &known, "")
+        })
     }
 
     /// Puts on record that the step begins. When this returns, it is on the disk: then the call may be made.
@@ -96,7 +271,28 @@ impl Ledger {
     /// # Errors
     /// Those of writing; [`Error::Order`] where it is done or skipped; [`Error::Busy`] where this handle does not have the incident.
     pub fn start(&self, step: StepId, now: Timestamp) -> Result<(), Error> {
-        todo!()
+        self.write(now, |write| {
+            let known = self.step(step)?;
+            self.not_busy(known.incident, now)?;
+            let other = self.other(known.incident)?;
+            if !other.is_some_and(|other| self.has(known.incident, &other.token)) {
+                return Err(Error::Busy {
+                    path: self.path.clone(),
+                    why: format!(
+                        "this run does not have {}: another one took it meanwhile, or it was not claimed; look at `keysweep incidents show {0}`, then begin again",
+                        known.incident
+                    ),
+                });
+            }
+            if known.state.is_final() {
+                return Err(self.order(step, known.state, "cannot begin"));
+            }
+            self.execute(
+                "UPDATE step SET state = 'started', started = ?2, finished = NULL, answer = '', attempts = attempts + 1 WHERE id = ?1",
+                params![step.0, now.to_string()],
+            )?;
+            write.audit_step("start", &known, "")
+        })
     }
 
     /// Puts the step's outcome on record. A step that was not begun may be finished too: its effect was there, or it is skipped. An
@@ -111,7 +307,18 @@ impl Ledger {
         answer: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        todo!()
+        self.write(now, |write| {
+            let known = self.step(step)?;
+            if known.state.is_final() || matches!(state, StepState::Planned | StepState::Started) {
+                return Err(self.order(step, known.state, &format!("cannot become {state}")));
+            }
+            self.execute(
+                "UPDATE step SET state = ?2, finished = ?3, answer = ?4 WHERE id = ?1",
+                params![step.0, state.word(), now.to_string(), cut(answer, ANSWER)],
+            )?;
+            self.touch(known.incident, now)?;
+            write.audit_step("finish", &known, state.word())
+        })
     }
 
     /// Puts a use of the key on record.
@@ -125,13 +332,27 @@ impl Ledger {
         answer: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        todo!()
+        self.write(now, |write| {
+            self.incident(incident)?;
+            self.touch(incident, now)?;
+            self.execute(
+                "INSERT INTO health (incident, at, state, answer) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    incident.to_string(),
+                    now.to_string(),
+                    state.word(),
+                    cut(answer, ANSWER)
+                ],
+            )?;
+            let id = self.conn.last_insert_rowid().to_string();
+            write.audit("check", incident, Some(("health", &id)), state.word())
+        })
     }
 
     /// Sets what the incident has come to.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Those of writing; [`Error::Busy`] where another run works on it.
     pub fn set_state(
         &self,
         incident: IncidentId,
@@ -139,20 +360,44 @@ impl Ledger {
         why: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        todo!()
+        self.write(now, |write| {
+            self.incident(incident)?;
+            self.not_busy(incident, now)?;
+            let why = cut(why, ANSWER);
+            self.execute(
+                "UPDATE incident SET state = ?2, why = ?3, changed = ?4 WHERE id = ?1",
+                params![incident.to_string(), state.word(), why, now.to_string()],
+            )?;
+            let note = match why.as_str() {
+                "" => state.word().to_owned(),
+                why => format!("{state}: {why}"),
+            };
+            let id = incident.to_string();
+            write.audit("state", incident, Some(("incident", &id)), &note)
+        })
     }
 
     /// Keeps the secret and its parts, sealed, in place of what was kept before.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Those of writing; [`Error::Busy`] where another run works on the incident.
     pub fn seal(
         &self,
         incident: IncidentId,
         credential: &Credential,
         now: Timestamp,
     ) -> Result<(), Error> {
-        todo!()
+        let sealed = self.keys.seal(incident, credential)?;
+        self.write(now, |write| {
+            self.incident(incident)?;
+            self.not_busy(incident, now)?;
+            self.execute(
+                "INSERT OR REPLACE INTO sealed VALUES (?1, ?2, ?3)",
+                params![incident.to_string(), sealed.key, sealed.body],
+            )?;
+            let id = incident.to_string();
+            write.audit("seal", incident, Some(("sealed", &id)), "")
+        })
     }
 
     /// The secret and its parts; `None` where none is kept.
@@ -160,7 +405,31 @@ impl Ledger {
     /// # Errors
     /// Those of reading; [`Error::Tampered`] where it is not what was sealed for this incident.
     pub fn unseal(&self, incident: IncidentId) -> Result<Option<Credential>, Error> {
-        todo!()
+        let sealed = self
+            .conn
+            .query_row(
+                "SELECT key, body FROM sealed WHERE incident = ?1",
+                [incident.to_string()],
+                |row| {
+                    Ok(Sealed {
+                        key: row.get(0)?,
+                        body: row.get(1)?,
+                    })
+                },
+            )
+            .optional()
+            .map_err(|e| self.db(&e))?;
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
+        match self.keys.open(incident, &sealed) {
+            Some(credential) => Ok(Some(credential)),
+            None => Err(Error::Tampered {
+                path: self.path.clone(),
+                row: 0,
+                what: format!("the sealed secret of {incident} is not what was sealed for it"),
+            }),
+        }
     }
 
     /// Whether a secret is kept.
@@ -168,15 +437,36 @@ impl Ledger {
     /// # Errors
     /// Those of reading.
     pub fn is_sealed(&self, incident: IncidentId) -> Result<bool, Error> {
-        todo!()
+        self.conn
+            .query_row(
+                "SELECT count(*) FROM sealed WHERE incident = ?1",
+                [incident.to_string()],
+                |row| Ok(row.get::<_, i64>(0)? > 0),
+            )
+            .map_err(|e| self.db(&e))
     }
 
     /// Removes the secret, overwriting what the file held.
     ///
     /// # Errors
-    /// Those of writing.
+    /// Those of writing; [`Error::Busy`] where another run works on the incident.
     pub fn forget(&self, incident: IncidentId, now: Timestamp) -> Result<(), Error> {
-        todo!()
+        let gone = self.write(now, |write| {
+            self.not_busy(incident, now)?;
+            let id = incident.to_string();
+            let gone = self.execute("DELETE FROM sealed WHERE incident = ?1", params![id])?;
+            if gone > 0 {
+                write.audit("forget", incident, Some(("sealed", &id)), "")?;
+            }
+            Ok(gone)
+        })?;
+        if gone > 0 {
+            // The log of writes holds the row too. Another reader may keep it for a while: its next turn empties it.
+            let _ = self
+                .conn
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+        Ok(())
     }
 
     /// All incidents, the oldest first.
@@ -184,7 +474,7 @@ impl Ledger {
     /// # Errors
     /// Those of reading.
     pub fn incidents(&self) -> Result<Vec<Incident>, Error> {
-        todo!()
+        self.all(&format!("{INCIDENTS} ORDER BY number"), None, incident)
     }
 
     /// An incident.
@@ -192,7 +482,12 @@ impl Ledger {
     /// # Errors
     /// Those of reading; [`Error::NoIncident`].
     pub fn incident(&self, id: IncidentId) -> Result<Incident, Error> {
-        todo!()
+        let sql = format!("{INCIDENTS} WHERE id = ?1");
+        let found = self.all(&sql, Some(&id.to_string()), incident)?;
+        found.into_iter().next().ok_or_else(|| Error::NoIncident {
+            path: self.path.clone(),
+            id,
+        })
     }
 
     /// The steps of an incident in the order in which they were planned.
@@ -200,7 +495,8 @@ impl Ledger {
     /// # Errors
     /// Those of reading.
     pub fn steps(&self, incident: IncidentId) -> Result<Vec<Step>, Error> {
-        todo!()
+        let sql = format!("{STEPS} WHERE incident = ?1 ORDER BY id");
+        self.all(&sql, Some(&incident.to_string()), step)
     }
 
     /// A step.
@@ -208,7 +504,12 @@ impl Ledger {
     /// # Errors
     /// Those of reading; [`Error::Order`] where there is none.
     pub fn step(&self, id: StepId) -> Result<Step, Error> {
-        todo!()
+        let sql = format!("{STEPS} WHERE id = ?1");
+        let found = self.all(&sql, Some(&id.0.to_string()), step)?;
+        found.into_iter().next().ok_or_else(|| Error::Order {
+            path: self.path.clone(),
+            why: format!("no step {}", id.0),
+        })
     }
 
     /// The checks of an incident, the oldest first.
@@ -216,7 +517,17 @@ impl Ledger {
     /// # Errors
     /// Those of reading.
     pub fn checks(&self, incident: IncidentId) -> Result<Vec<Check>, Error> {
-        todo!()
+        let sql =
+            "SELECT id, incident, at, state, answer FROM health WHERE incident = ?1 ORDER BY id";
+        self.all(sql, Some(&incident.to_string()), |row| {
+            Ok(Check {
+                id: row.get(0)?,
+                incident: parsed(row, 1)?,
+                at: parsed(row, 2)?,
+                state: word(row, 3, CheckState::of)?,
+                answer: row.get(4)?,
+            })
+        })
     }
 
     /// What else happened to an incident, the oldest first: changes of its state, claims, seals.
@@ -224,7 +535,16 @@ impl Ledger {
     /// # Errors
     /// Those of reading.
     pub fn events(&self, incident: IncidentId) -> Result<Vec<Event>, Error> {
-        todo!()
+        let sql = "SELECT seq, at, action, note FROM audit WHERE incident = ?1
+            AND subject NOT LIKE 'step/%' AND subject NOT LIKE 'health/%' ORDER BY seq";
+        self.all(sql, Some(&incident.to_string()), |row| {
+            Ok(Event {
+                row: row.get::<_, i64>(0)?.unsigned_abs(),
+                at: parsed(row, 1)?,
+                action: row.get(2)?,
+                note: row.get(3)?,
+            })
+        })
     }
 
     /// The last audit row: its number and the HMAC of the chain, `12:9f86d0…`. A record prints it, so that rows cut off later show.
@@ -232,7 +552,7 @@ impl Ledger {
     /// # Errors
     /// Those of reading.
     pub fn head(&self) -> Result<String, Error> {
-        todo!()
+        chain::head(&self.conn, &self.path)
     }
 
     /// Computes the audit chain anew and compares all rows with what it says; the number of audit rows.
@@ -240,7 +560,7 @@ impl Ledger {
     /// # Errors
     /// Those of reading; [`Error::Tampered`].
     pub fn verify(&self) -> Result<u64, Error> {
-        todo!()
+        chain::verify(&self.conn, &self.path, &self.keys)
     }
 
     /// Whether the chain holds this head, which a record printed.
@@ -248,6 +568,201 @@ impl Ledger {
     /// # Errors
     /// Those of reading; [`Error::Tampered`] where it does not.
     pub fn verify_head(&self, head: &str) -> Result<(), Error> {
-        todo!()
+        chain::verify_head(&self.conn, &self.path, head)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn db(&self, error: &rusqlite::Error) -> Error {
+        Error::of(&self.path, error)
+    }
+
+    fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, Error> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut change| change.execute(values))
+            .map_err(|e| self.db(&e))
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        id: Option<&str>,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        self.conn
+            .prepare_cached(sql)
+            .and_then(|mut query| {
+                query
+                    .query_map(rusqlite::params_from_iter(id), read)?
+                    .collect()
+            })
+            .map_err(|e| self.db(&e))
+    }
+
+    /// One transaction, with what it says of itself in the audit chain.
+    fn write<T>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&Write<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+            .map_err(|e| self.db(&e))?;
+        let done = change(&Write { ledger: self, now })?;
+        tx.commit().map_err(|e| self.db(&e))?;
+        Ok(done)
+    }
+
+    fn other(&self, id: IncidentId) -> Result<Option<claim::Other>, Error> {
+        claim::of(&self.conn, id).map_err(|e| self.db(&e))
+    }
+
+    fn has(&self, id: IncidentId, token: &str) -> bool {
+        let claims = self.claims.borrow();
+        claims.get(&id).is_some_and(|claim| claim.token == token)
+    }
+
+    fn touch(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
+        match self.claims.borrow().get(&id) {
+            Some(mine) => claim::touch(&self.conn, id, &mine.token, now).map_err(|e| self.db(&e)),
+            None => Ok(()),
+        }
+    }
+
+    /// An error where another run works on the incident; where this one does, that is noted.
+    fn not_busy(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
+        match self.other(id)? {
+            Some(other) if !self.has(id, &other.token) && other.lives(&self.path, now) => {
+                Err(self.busy(id, &other.owner))
+            }
+            _ => self.touch(id, now),
+        }
+    }
+
+    fn busy(&self, id: IncidentId, owner: &str) -> Error {
+        Error::Busy {
+            path: self.path.clone(),
+            why: format!(
+                "another run works on {id} ({owner}); let it end, then try again: a run that died is noticed at once, one that is silent for 10 minutes counts as dead"
+            ),
+        }
+    }
+
+    fn order(&self, step: StepId, state: StepState, why: &str) -> Error {
+        Error::Order {
+            path: self.path.clone(),
+            why: format!("step {} is {state} and {why}", step.0),
+        }
+    }
+}
+
+/// A transaction of a ledger.
+struct Write<'l> {
+    ledger: &'l Ledger,
+    now: Timestamp,
+}
+
+impl Write<'_> {
+    fn audit(
+        &self,
+        action: &str,
+        incident: IncidentId,
+        subject: Option<(&str, &str)>,
+        note: &str,
+    ) -> Result<(), Error> {
+        let entry = chain::Entry {
+            at: self.now,
+            action,
+            incident: &incident.to_string(),
+            subject,
+            note,
+        };
+        let ledger = self.ledger;
+        chain::add(&ledger.conn, &ledger.path, &ledger.keys, &entry)
+    }
+
+    fn audit_step(&self, action: &str, step: &Step, note: &str) -> Result<(), Error> {
+        let id = step.id.0.to_string();
+        self.audit(action, step.incident, Some(("step", &id)), note)
+    }
+}
+
+const INCIDENTS: &str = "SELECT id, state, why, opened, changed, leak FROM incident";
+const STEPS: &str =
+    "SELECT id, incident, state, planned, started, finished, attempts, answer, plan FROM step";
+
+fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
+    Ok(Incident {
+        id: parsed(row, 0)?,
+        state: word(row, 1, IncidentState::of)?,
+        why: row.get(2)?,
+        opened: parsed(row, 3)?,
+        changed: parsed(row, 4)?,
+        leak: of_json(row, 5)?,
+    })
+}
+
+fn step(row: &Row<'_>) -> rusqlite::Result<Step> {
+    let time = |at: usize| match row.get_ref(at)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => parsed(row, at).map(Some),
+    };
+    Ok(Step {
+        id: StepId(row.get(0)?),
+        incident: parsed(row, 1)?,
+        state: word(row, 2, StepState::of)?,
+        planned: parsed(row, 3)?,
+        started: time(4)?,
+        finished: time(5)?,
+        attempts: row.get(6)?,
+        answer: row.get(7)?,
+        plan: of_json(row, 8)?,
+    })
+}
+
+/// A field that is not what was written.
+fn malformed(
+    at: usize,
+    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, why.into())
+}
+
+fn parsed<T: text::Text>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(at)?;
+    T::parse(&text).ok_or_else(|| malformed(at, "malformed"))
+}
+
+fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text: String = row.get(at)?;
+    of(&text).ok_or_else(|| malformed(at, "no such word"))
+}
+
+fn of_json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(at)?;
+    serde_json::from_str(&text).map_err(|e| malformed(at, e))
+}
+
+/// Plain fields: there is no error to meet.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Characters of an answer that are kept.
+const ANSWER: usize = 2_000;
+/// Characters of another text.
+const TEXT: usize = 4_000;
+/// Entries of a list.
+const LIST: usize = 200;
+
+/// The text, or as much of it as is kept.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
