@@ -1,6 +1,6 @@
 //! Requests that can be shown without their secrets, and answers that are dropped once read.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use zeroize::Zeroize;
 
@@ -138,10 +138,10 @@ impl Request {
     pub fn shown(&self) -> String {
         let mut text = format!("{} {}", self.method, self.url.shown());
         for (name, value) in &self.headers {
-            text.push_str(&format!("\n{name}: {}", value.shown()));
+            let _ = write!(text, "\n{name}: {}", value.shown());
         }
         if let Some(body) = &self.body {
-            text.push_str(&format!("\n\n{}", body.shown()));
+            let _ = write!(text, "\n\n{}", body.shown());
         }
         text
     }

@@ -1,74 +1,623 @@
 //! Providers that a block of a rule file declares.
 
-use super::{Authority, Done, Effect, Failure, Net, Object, Provider, Revoke, Terms};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Verification};
-use crate::rule::block;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::template::{Values, listed_by, printable};
+use super::{
+    Authority, Done, Effect, Failure, Known, Needed, Object, Provider, Revoke, StageTerms, Terms,
+};
+use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
+use crate::net::{Error, Net, Reply, Request, Text};
+use crate::rule::block::{self, Answer, When};
+
+/// Pages of a list that are read at most.
+const PAGES: usize = 100;
+/// Characters of a key that a masked form must show before it tells two keys apart.
+const SHOWN: usize = 6;
 
 /// A `[verify.*]` block.
-pub struct Declared<'b>(&'b block::Verify);
-/// A `[revoke.*]` block.
-pub struct DeclaredRevoke<'b>(&'b block::Revoke, &'b str);
+pub struct Declared<'b> {
+    block: &'b block::Verify,
+    known: &'b Known,
+}
+
 impl<'b> Declared<'b> {
-    /// Of a block.
+    /// Of a block, and what the caller knows.
     #[must_use]
-    pub fn new(block: &'b block::Verify) -> Self {
-        Self(block)
+    pub fn new(block: &'b block::Verify, known: &'b Known) -> Self {
+        Self { block, known }
+    }
+
+    fn requests(
+        &self,
+        key: &Credential,
+        is_listed: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<Request>, Doubt> {
+        let Some(request) = &self.block.request else {
+            return Ok(Vec::new());
+        };
+        let mut values = Values::new(key, &self.block.vars, None, self.known)?;
+        values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
+        let mut requests = values.requests(request)?;
+        for request in &mut requests {
+            // A verification never changes anything, whatever its method.
+            request.is_read = true;
+            request.per_second = self.block.per_second;
+        }
+        Ok(requests)
+    }
+
+    fn judge(&self, reply: &Reply) -> Verification {
+        let json = reply.json();
+        let Some(answer) = fitting(&self.block.answers, reply, json.as_ref()) else {
+            return Verification::Unknown(doubt(&self.block.answers, reply));
+        };
+        match answer.means.as_str() {
+            "active" => {
+                let whose = self.block.whose.as_ref();
+                let mut identity = whose
+                    .map(|w| identity(w, reply, json.as_ref()))
+                    .unwrap_or_default();
+                if identity.level.is_none() {
+                    identity.level = whose.and_then(|w| w.level.as_deref()).and_then(Level::of);
+                }
+                Verification::Active(identity)
+            }
+            "inactive" => Verification::Inactive(if answer.reason.is_empty() {
+                format!("refused with {}", reply.status)
+            } else {
+                answer.reason.clone()
+            }),
+            _ if reply.status == 429 => Verification::Unknown(Doubt::RateLimited),
+            _ => Verification::Unknown(Doubt::Answer(if answer.reason.is_empty() {
+                format!("status {}", reply.status)
+            } else {
+                answer.reason.clone()
+            })),
+        }
     }
 }
-impl<'b> DeclaredRevoke<'b> {
-    /// Of a block and the provider's name.
-    #[must_use]
-    pub fn new(block: &'b block::Revoke, provider: &'b str) -> Self {
-        Self(block, provider)
-    }
-}
+
 impl Provider for Declared<'_> {
-    fn preview(&self, _key: &Credential) -> Result<Vec<String>, Doubt> {
-        let _ = self.0;
-        Ok(Vec::new())
+    fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
+        Ok(self
+            .requests(key, &|_| true)?
+            .iter()
+            .map(Request::shown)
+            .collect())
     }
-    fn verify(&self, _net: &dyn Net, _key: &Credential) -> Verification {
-        Verification::Unsupported
+
+    fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
+        let requests = match self.requests(key, &listed_by(net)) {
+            Ok(requests) if requests.is_empty() => return Verification::Unsupported,
+            Ok(requests) => requests,
+            Err(doubt) => return Verification::Unknown(doubt),
+        };
+        let mut said = None;
+        for request in &requests {
+            let verification = match net.send(request) {
+                Ok(reply) => self.judge(&reply),
+                Err(error) => Verification::Unknown(error.into()),
+            };
+            said = Some(match (said, verification) {
+                (_, active @ Verification::Active(_)) => return active,
+                (Some(doubt @ Verification::Unknown(_)), _) => doubt,
+                (_, other) => other,
+            });
+        }
+        said.unwrap_or(Verification::Unsupported)
     }
 }
-impl Revoke for DeclaredRevoke<'_> {
-    fn terms(&self, _key: &Credential) -> Terms {
-        unimplemented!("{} {}", self.0.object, self.1)
+
+/// A `[revoke.*]` block.
+pub struct DeclaredRevoke<'b> {
+    block: &'b block::Revoke,
+    provider: &'b str,
+    /// What proves keys of the kind: it says whether the effect is there.
+    verify: Option<&'b block::Verify>,
+    known: &'b Known,
+}
+
+impl<'b> DeclaredRevoke<'b> {
+    /// Of a block, the provider's name in configuration, the block that proves the kind, and what the caller knows.
+    #[must_use]
+    pub fn new(
+        block: &'b block::Revoke,
+        provider: &'b str,
+        verify: Option<&'b block::Verify>,
+        known: &'b Known,
+    ) -> Self {
+        Self {
+            block,
+            provider,
+            verify,
+            known,
+        }
     }
+
+    fn values<'a>(
+        &self,
+        key: &Credential,
+        authority: Option<&'a Authority>,
+        is_listed: &dyn Fn(&str) -> bool,
+    ) -> Result<Values<'a>, Doubt> {
+        let mut values = Values::new(key, &self.block.vars, authority, self.known)?;
+        values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
+        Ok(values)
+    }
+
+    fn title(&self, values: Option<&Values<'_>>) -> String {
+        match values {
+            Some(values) => values.shown(&self.block.object),
+            None => self.block.object.replace(['{', '}'], ""),
+        }
+    }
+
+    fn request(&self, values: &Values<'_>) -> Result<Request, Doubt> {
+        let block = self.block.request.as_ref();
+        let block =
+            block.ok_or_else(|| Doubt::Refused("no call exists: a person does it".to_owned()))?;
+        let mut requests = values.requests(block)?;
+        let mut request = requests.remove(0);
+        request.is_read = false;
+        Ok(request)
+    }
+}
+
+impl Revoke for DeclaredRevoke<'_> {
+    fn terms(&self, key: &Credential) -> Terms {
+        let block = self.block;
+        let values = self.values(key, None, &|_| true).ok();
+        let object = self.title(values.as_ref());
+        let stage = StageTerms {
+            what: format!("revoke {object}"),
+            reversible: block.reversible,
+            undo: block.undo.clone(),
+            repeatable: block.repeatable,
+            after: Duration::ZERO,
+            kills: true,
+        };
+        Terms {
+            needed: match block.authority.as_str() {
+                "none" => Needed::Nobody,
+                "self" => Needed::Itself,
+                "owner" => Needed::Owner {
+                    name: self.provider.to_owned(),
+                    parts: block.needs.clone(),
+                },
+                _ => Needed::Person,
+            },
+            stages: if block.authority == "person" {
+                Vec::new()
+            } else {
+                vec![stage]
+            },
+            object,
+            effect: block.effect.clone(),
+            deadline: Duration::from_secs(u64::from(block.deadline)),
+            steps: block.steps.clone(),
+            console: block.console.clone(),
+            source: block.source.clone(),
+        }
+    }
+
     fn find(
         &self,
-        _net: &dyn Net,
-        _leak: &ConfirmedLeak<'_>,
-        _authority: &Authority,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
     ) -> Result<Object, Failure> {
-        Ok(Object::default())
+        let values = self
+            .values(leak.credential(), Some(authority), &listed_by(net))
+            .map_err(not_written)?;
+        let title = self.title(Some(&values));
+        let Some(find) = &self.block.find else {
+            return Ok(Object {
+                id: String::new(),
+                title,
+                facts: BTreeMap::new(),
+            });
+        };
+        let ids = rows(net, find, &values)?;
+        match ids.as_slice() {
+            [id] => {
+                let mut values = values;
+                values.set("found", id);
+                Ok(Object {
+                    id: id.clone(),
+                    title: values.shown(&self.block.object),
+                    facts: BTreeMap::new(),
+                })
+            }
+            [] => Err(Failure::Object(format!(
+                "no entry of the provider's list fits {title}: it is gone already, or it belongs to an account that this credential does not see"
+            ))),
+            many => Err(Failure::Object(format!(
+                "{} entries of the provider's list fit {title}, and only one may be ended: choose it at the provider's console",
+                many.len()
+            ))),
+        }
     }
+
     fn effect(
         &self,
-        _net: &dyn Net,
-        _leak: &ConfirmedLeak<'_>,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
         _authority: &Authority,
         _object: &Object,
         _stage: usize,
     ) -> Effect {
-        Effect::NotThere
+        let Some(verify) = self.verify else {
+            return Effect::Unknown("the kind cannot be verified".to_owned());
+        };
+        match Declared::new(verify, self.known).verify(net, leak.credential()) {
+            Verification::Active(_) => Effect::NotThere,
+            Verification::Inactive(_) => Effect::There,
+            Verification::Unknown(doubt) => Effect::Unknown(doubt.to_string()),
+            Verification::Unsupported => Effect::Unknown("the kind cannot be verified".to_owned()),
+        }
     }
+
     fn run(
         &self,
-        _net: &dyn Net,
-        _leak: &ConfirmedLeak<'_>,
-        _authority: &Authority,
-        _object: &Object,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+        object: &Object,
         _stage: usize,
     ) -> Result<Done, Failure> {
-        Err(Failure::NotSent(String::new()))
+        let mut values = self
+            .values(leak.credential(), Some(authority), &listed_by(net))
+            .map_err(not_written)?;
+        values.set("found", &object.id);
+        let request = self.request(&values).map_err(not_written)?;
+        let reply = net.send(&request).map_err(|e| failed(&e))?;
+        let json = reply.json();
+        let words = |answer: &Answer| {
+            if answer.reason.is_empty() {
+                reply.status.to_string()
+            } else {
+                format!("{} {}", reply.status, answer.reason)
+            }
+        };
+        match fitting(&self.block.answers, &reply, json.as_ref()) {
+            Some(answer) => match answer.means.as_str() {
+                "done" => Ok(Done {
+                    answer: words(answer),
+                    was_gone: false,
+                }),
+                "gone" => Ok(Done {
+                    answer: words(answer),
+                    was_gone: true,
+                }),
+                "refused" => Err(Failure::Refused(format!(
+                    "the provider refused: {}",
+                    words(answer)
+                ))),
+                _ => Err(Failure::Unknown(format!(
+                    "the provider answered {}",
+                    words(answer)
+                ))),
+            },
+            None => Err(match reply.status {
+                401 | 403 => Failure::Authority(format!(
+                    "the provider answered {}: the credential may not do this",
+                    reply.status
+                )),
+                400..=499 => Failure::Refused(format!("the provider answered {}", reply.status)),
+                status => Failure::Unknown(format!(
+                    "the provider answered {status}, which its documentation does not describe"
+                )),
+            }),
+        }
     }
+
     fn preview(
         &self,
-        _key: &Credential,
-        _authority: &Authority,
+        key: &Credential,
+        authority: &Authority,
         _stage: usize,
     ) -> Result<String, Doubt> {
-        Ok(String::new())
+        // Parts that are not there are shown by their names.
+        let mut full = authority.clone();
+        for part in &self.block.needs {
+            full.parts
+                .entry(part.clone())
+                .or_insert_with(|| crate::model::Secret::new(b"-", ""));
+        }
+        let mut values = self.values(key, Some(&full), &|_| true)?;
+        values.set("found", "ID");
+        let mut text = String::new();
+        if let Some(find) = &self.block.find {
+            text = values
+                .requests(&find.request)?
+                .first()
+                .map(Request::shown)
+                .unwrap_or_default();
+            text.push_str("\n\n");
+        }
+        text.push_str(&self.request(&values)?.shown());
+        Ok(text)
     }
+}
+
+/// The ids of all rows that fit.
+fn rows(net: &dyn Net, find: &block::Find, values: &Values<'_>) -> Result<Vec<String>, Failure> {
+    let mut request = values
+        .requests(&find.request)
+        .map_err(not_written)?
+        .remove(0);
+    request.is_read = true;
+    let host = host_of(&request.url.wire()).map(str::to_owned);
+    let mut ids = Vec::new();
+    for _ in 0..PAGES {
+        let reply = net
+            .send(&request)
+            .map_err(|e| Failure::NotSent(format!("looking it up: {e}")))?;
+        let json = match (reply.status, reply.json()) {
+            (200..=299, Some(json)) => json,
+            (401 | 403, _) => {
+                return Err(Failure::Authority(format!(
+                    "looking it up was answered {}: the credential may not list keys",
+                    reply.status
+                )));
+            }
+            (status, _) => {
+                return Err(Failure::NotSent(format!(
+                    "looking it up was answered {status}"
+                )));
+            }
+        };
+        let rows: Vec<&Value> = match &find.list {
+            None => vec![&json],
+            Some(at) => json
+                .pointer(at)
+                .and_then(Value::as_array)
+                .ok_or_else(|| {
+                    Failure::NotSent(
+                        "looking it up: the answer has no list where one is documented".to_owned(),
+                    )
+                })?
+                .iter()
+                .collect(),
+        };
+        for row in rows {
+            if fits(&find.row, row, values)? {
+                let id = row.pointer(&find.id).and_then(plain);
+                let id =
+                    id.ok_or_else(|| Failure::Object("the row that fits has no id".to_owned()))?;
+                ids.push(id);
+            }
+        }
+        let next = find
+            .next
+            .as_ref()
+            .and_then(|at| json.pointer(at))
+            .and_then(Value::as_str);
+        let Some(next) = next.filter(|n| !n.is_empty()) else {
+            return Ok(ids);
+        };
+        // A path is of the same host; an address of another host never gets the credential.
+        let next = match next.strip_prefix('/') {
+            Some(path) => format!("https://{}/{path}", host.as_deref().unwrap_or_default()),
+            None => next.to_owned(),
+        };
+        if !next.starts_with("https://") || host_of(&next) != host.as_deref() {
+            return Err(Failure::Object(
+                "the list goes on at another host: not followed".to_owned(),
+            ));
+        }
+        request.url = Text::public(next);
+    }
+    Err(Failure::Object(format!(
+        "the list has more than {PAGES} pages"
+    )))
+}
+
+fn not_written(doubt: Doubt) -> Failure {
+    match doubt {
+        Doubt::Missing(name) => match name.strip_prefix("authority.") {
+            Some(part) => {
+                Failure::Authority(format!("the credential that may do this has no {part}"))
+            }
+            None => Failure::NotSent(format!("its {name} was not found beside it")),
+        },
+        other => Failure::NotSent(other.to_string()),
+    }
+}
+
+fn failed(error: &Error) -> Failure {
+    match error {
+        Error::Timeout { .. } | Error::Unreachable { sent: true, .. } | Error::TooLong { .. } => {
+            Failure::Unknown(error.to_string())
+        }
+        _ => Failure::NotSent(error.to_string()),
+    }
+}
+
+/// The first answer that fits.
+fn fitting<'a>(answers: &'a [Answer], reply: &Reply, json: Option<&Value>) -> Option<&'a Answer> {
+    answers
+        .iter()
+        .find(|a| a.status.contains(&reply.status) && a.when.iter().all(|w| holds(w, reply, json)))
+}
+
+fn holds(test: &When, reply: &Reply, json: Option<&Value>) -> bool {
+    let value = value_at(&test.at, reply, json);
+    if let Some(present) = test.present
+        && present != value.is_some()
+    {
+        return false;
+    }
+    if test.equals.is_empty() && test.contains.is_empty() {
+        return true;
+    }
+    let Some(value) = value else { return false };
+    let lower = value.to_lowercase();
+    (test.equals.is_empty() || test.equals.contains(&value))
+        && (test.contains.is_empty()
+            || test
+                .contains
+                .iter()
+                .any(|c| lower.contains(&c.to_lowercase())))
+}
+
+/// What stands at a place of an answer: a JSON pointer, `header:NAME` or `text`.
+fn value_at(at: &str, reply: &Reply, json: Option<&Value>) -> Option<String> {
+    if let Some(name) = at.strip_prefix("header:") {
+        return reply.header(name).map(str::to_owned);
+    }
+    if at == "text" {
+        return Some(reply.text()).filter(|t| !t.trim().is_empty());
+    }
+    let value = json?.pointer(at)?;
+    match value {
+        Value::Null => None,
+        Value::Array(_) | Value::Object(_) => Some(value.to_string()),
+        other => plain(other),
+    }
+}
+
+/// A scalar as text.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// Why an answer that fits nothing proves nothing.
+fn doubt(answers: &[Answer], reply: &Reply) -> Doubt {
+    match reply.status {
+        429 => Doubt::RateLimited,
+        300..=399 => Doubt::Redirect(
+            reply
+                .header("location")
+                .and_then(host_of)
+                .map_or_else(|| "another page".to_owned(), printable),
+        ),
+        status if answers.iter().any(|a| a.status.contains(&status)) => Doubt::Answer(format!(
+            "status {status}, but not the answer that the provider documents"
+        )),
+        status => Doubt::Status(status),
+    }
+}
+
+/// The host of an `https://` or `http://` address.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let host = rest.split(['/', '?', '#']).next()?;
+    (!host.contains('@')).then_some(host)
+}
+
+fn identity(whose: &block::Whose, reply: &Reply, json: Option<&Value>) -> Identity {
+    let text = |at: &Option<String>| {
+        at.as_deref()
+            .and_then(|at| value_at(at, reply, json))
+            .filter(|t| !t.is_empty())
+    };
+    let scopes = whose
+        .scopes
+        .as_deref()
+        .map(|at| scopes(at, reply, json))
+        .unwrap_or_default();
+    let level = whose
+        .levels
+        .as_ref()
+        .filter(|_| !scopes.is_empty())
+        .map(|levels| level(levels, &scopes));
+    Identity {
+        account: text(&whose.account),
+        owner: text(&whose.owner),
+        level,
+        scopes,
+        expires: text(&whose.expires),
+        key: text(&whose.key),
+    }
+}
+
+fn scopes(at: &str, reply: &Reply, json: Option<&Value>) -> Vec<String> {
+    let is_pointer = !at.starts_with("header:") && at != "text";
+    // `/scopes/*/name` is the name of each.
+    let (list_at, inner) = at.split_once("/*").unwrap_or((at, ""));
+    let list = json
+        .filter(|_| is_pointer)
+        .and_then(|j| j.pointer(list_at))
+        .and_then(Value::as_array);
+    match list {
+        Some(list) => list
+            .iter()
+            .filter_map(|entry| entry.pointer(inner).and_then(plain))
+            .collect(),
+        None => value_at(at, reply, json)
+            .unwrap_or_default()
+            .split([',', ' '])
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+fn level(levels: &block::Levels, scopes: &[String]) -> Level {
+    let fits = |list: &[String], scope: &String| {
+        list.iter().any(|entry| match entry.split_once('*') {
+            Some((start, end)) => {
+                scope.len() >= start.len() + end.len()
+                    && scope.starts_with(start)
+                    && scope.ends_with(end)
+            }
+            None => scope == entry,
+        })
+    };
+    if scopes.iter().any(|s| fits(&levels.admin, s)) {
+        Level::Admin
+    } else if scopes.iter().any(|s| fits(&levels.write, s)) {
+        Level::Write
+    } else if scopes.iter().all(|s| fits(&levels.read_only, s)) {
+        Level::ReadOnly
+    } else {
+        Level::Custom
+    }
+}
+
+/// Whether a row of a list is the one that is looked for.
+fn fits(tests: &[block::Row], row: &Value, values: &Values<'_>) -> Result<bool, Failure> {
+    for test in tests {
+        let Some(value) = row.pointer(&test.at).and_then(plain) else {
+            return Ok(false);
+        };
+        let is_it = if let Some(template) = &test.equals {
+            value == values.clear(template).map_err(not_written)?
+        } else if let Some(template) = &test.masked {
+            is_mask_of(&value, &values.clear(template).map_err(not_written)?)
+        } else {
+            false
+        };
+        if !is_it {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a text is another with its middle masked.
+fn is_mask_of(masked: &str, whole: &str) -> bool {
+    let is_mask = |c: char| matches!(c, '.' | '*' | '…' | '•' | ' ');
+    let (Some(start), Some(end)) = (masked.find(is_mask), masked.rfind(is_mask)) else {
+        return masked == whole;
+    };
+    let head = masked.get(..start).unwrap_or_default();
+    let tail = masked
+        .get(end..)
+        .unwrap_or_default()
+        .trim_start_matches(is_mask);
+    head.len() + tail.len() >= SHOWN
+        && head.len() + tail.len() < whole.len()
+        && whole.starts_with(head)
+        && whole.ends_with(tail)
 }

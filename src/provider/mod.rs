@@ -4,6 +4,7 @@
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
 pub mod declared;
+mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -189,16 +190,36 @@ pub enum Failure {
     Unknown(String),
 }
 
+/// What the caller knows of a provider, by part: the host of a service of one's own, the user that a token belongs to. No secrets.
+pub type Known = BTreeMap<String, String>;
+
 /// All providers of a run, by rule.
 pub struct Registry {
     blocks: Blocks,
+    known: BTreeMap<String, Known>,
+    nothing: Known,
 }
 
 impl Registry {
     /// The providers that blocks declare.
     #[must_use]
     pub fn new(blocks: Blocks) -> Self {
-        Self { blocks }
+        Self {
+            blocks,
+            known: BTreeMap::new(),
+            nothing: Known::new(),
+        }
+    }
+
+    /// The same with what the caller's configuration says of providers: `[known.NAME]`.
+    #[must_use]
+    pub fn knowing(mut self, known: BTreeMap<String, Known>) -> Self {
+        self.known = known;
+        self
+    }
+
+    fn known(&self, provider: &str) -> &Known {
+        self.known.get(provider).unwrap_or(&self.nothing)
     }
 
     /// What the blocks say.
@@ -213,7 +234,10 @@ impl Registry {
         let uses = self.blocks.rules.get(rule)?;
         let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
         match block.builtin.as_deref() {
-            None => Some(Box::new(declared::Declared::new(block))),
+            None => Some(Box::new(declared::Declared::new(
+                block,
+                self.known(&uses.provider),
+            ))),
             Some(_) => None,
         }
     }
@@ -227,6 +251,10 @@ impl Registry {
             None => Some(Box::new(declared::DeclaredRevoke::new(
                 block,
                 &uses.provider,
+                uses.verify
+                    .as_deref()
+                    .and_then(|v| self.blocks.verify.get(v)),
+                self.known(&uses.provider),
             ))),
             Some(_) => None,
         }

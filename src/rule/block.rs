@@ -39,7 +39,7 @@ pub struct Uses {
 /// An HTTP request with variables in braces: `{secret}`, a part of the credential (`{id}`), a variable of the block, in
 /// revocations `{authority.token}` and `{found}`. A value is escaped for the place it stands in: percent-encoded in `url` and
 /// `form`, as a JSON string's inside in `json`, verbatim (no control characters) in `headers` and `basic`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// `GET` unless said.
@@ -100,6 +100,12 @@ pub struct Answer {
     /// In words, for reports: `the token was revoked`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// A body as the provider documents it, for the contract test; not compiled in.
+    #[serde(default, skip_serializing)]
+    pub example: String,
+    /// Header fields as the provider documents them, for the contract test; not compiled in.
+    #[serde(default, skip_serializing)]
+    pub example_headers: BTreeMap<String, String>,
 }
 
 /// Where an active answer tells whose key it is; each as [`When::at`].
@@ -112,7 +118,7 @@ pub struct Whose {
     /// The person or machine user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// A list, or text with commas or blanks between.
+    /// A list, one value of each of a list (`/scopes/*/name`), or text with commas or blanks between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<String>,
     /// When it ends by itself.
@@ -129,7 +135,7 @@ pub struct Whose {
     pub level: Option<String>,
 }
 
-/// Scopes by what they allow; an entry that ends in `*` is a beginning. The highest level that a scope fits counts; scopes that
+/// Scopes by what they allow; `*` in an entry stands for anything. The highest level that a scope fits counts; scopes that
 /// fit none make the level `custom`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,6 +159,9 @@ pub struct Var {
     pub from: String,
     /// A regex (no Unicode) whose first group is the value.
     pub pattern: String,
+    /// Whether the value may be shown: an id that stands inside the token.
+    #[serde(default)]
+    pub public: bool,
 }
 
 /// How a credential is proven: the cheapest call that changes nothing.
@@ -167,7 +176,8 @@ pub struct Verify {
     /// What it was tested against: `contract`, `emulator` or `server`.
     #[serde(default = "contract")]
     pub tested: String,
-    /// Default host of a service that people run themselves; `{host}` in the URL. Others count only where the caller lists them.
+    /// Default host of a service that people run themselves, or empty for none; `{host}` in the URL. Others count only where the
+    /// caller's own configuration names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_hosted: Option<String>,
     /// Values taken out of parts.

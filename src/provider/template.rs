@@ -1,0 +1,318 @@
+//! Requests of blocks, filled in: each value escaped for its place, secrets marked as such.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Authority, Known};
+use crate::model::{Credential, Doubt};
+use crate::net::{Net, Piece, Request, Text};
+use crate::rule::block;
+use crate::rule::regex;
+
+/// Parts that name something and may stand in a plan.
+const PUBLIC_PARTS: &[&str] = &["account", "database", "host", "id", "key_id", "sid", "user"];
+
+/// How a value is written where it stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Host,
+    Url,
+    Form,
+    Json,
+    Plain,
+}
+
+/// The values of variables.
+pub(super) struct Values<'a> {
+    values: BTreeMap<String, (String, bool)>,
+    authority: Option<&'a Authority>,
+}
+
+impl<'a> Values<'a> {
+    /// The secret, the parts, what the caller knows where a part was not found, and the block's own variables.
+    ///
+    /// # Errors
+    /// [`Doubt::Missing`] where a variable is in no part, [`Doubt::Answer`] where a value is no text.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "requests to the provider carry the secret: that is what they ask about"
+    )]
+    pub(super) fn new(
+        key: &Credential,
+        vars: &BTreeMap<String, block::Var>,
+        authority: Option<&'a Authority>,
+        known: &Known,
+    ) -> Result<Self, Doubt> {
+        let secret = std::str::from_utf8(key.secret.expose())
+            .map_err(|_| Doubt::Refused("the secret is not text".to_owned()))?;
+        if secret.is_empty() {
+            return Err(Doubt::NotThere);
+        }
+        let mut values = BTreeMap::from([("secret".to_owned(), (secret.to_owned(), false))]);
+        for (name, value) in &key.parts {
+            let public = PUBLIC_PARTS.contains(&name.as_str());
+            values.insert(name.clone(), (value.clone(), public));
+        }
+        for (name, value) in known {
+            if name != "host" && !values.contains_key(name) {
+                values.insert(name.clone(), (value.clone(), true));
+            }
+        }
+        for (name, var) in vars {
+            let from = values
+                .get(&var.from)
+                .ok_or_else(|| Doubt::Missing(var.from.clone()))?;
+            let pattern = regex(&var.pattern).map_err(Doubt::Refused)?;
+            let mut found = pattern.create_captures();
+            pattern.captures(from.0.as_str(), &mut found);
+            let span = found
+                .get_group(1)
+                .ok_or_else(|| Doubt::Missing(name.clone()))?;
+            let value = from.0.get(span.range()).unwrap_or_default().to_owned();
+            values.insert(name.clone(), (value, var.public));
+        }
+        Ok(Self { values, authority })
+    }
+
+    /// Adds a value that may be shown.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.values
+            .insert(name.to_owned(), (value.to_owned(), true));
+    }
+
+    /// Takes the host of a self-hosted service: the one found beside the secret if the caller lists it, else the caller's own, else
+    /// the default.
+    ///
+    /// # Errors
+    /// [`Doubt::Refused`] where another host was found that nobody lists, [`Doubt::Missing`] where none is known.
+    pub(super) fn choose_host(
+        &mut self,
+        default: Option<&str>,
+        known: &Known,
+        is_listed: &dyn Fn(&str) -> bool,
+    ) -> Result<(), Doubt> {
+        let Some(default) = default else {
+            return Ok(());
+        };
+        let own = known.get("host").map_or(default, String::as_str);
+        let host = match self.values.get("host") {
+            Some((host, _)) if host != own && host != default => {
+                if !is_listed(host) {
+                    return Err(Doubt::Refused(format!(
+                        "`{}` stands beside it and is not listed; if it is yours, --allow-host it",
+                        printable(host)
+                    )));
+                }
+                host.clone()
+            }
+            _ => own.to_owned(),
+        };
+        if host.is_empty() {
+            return Err(Doubt::Missing("host".to_owned()));
+        }
+        self.set("host", &host);
+        Ok(())
+    }
+
+    /// A value and whether it may be shown.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the authority is sent to the provider that it belongs to"
+    )]
+    fn value(&self, name: &str) -> Result<(String, bool), Doubt> {
+        if let Some(part) = name.strip_prefix("authority.") {
+            let secret = self.authority.and_then(|a| a.parts.get(part));
+            let secret = secret.ok_or_else(|| Doubt::Missing(name.to_owned()))?;
+            let text = String::from_utf8(secret.expose().to_vec());
+            return text
+                .map(|t| (t, false))
+                .map_err(|_| Doubt::Refused(format!("{name} is not text")));
+        }
+        self.values
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Doubt::Missing(name.to_owned()))
+    }
+
+    fn text(&self, template: &str, place: Place) -> Result<Text, Doubt> {
+        let mut text = Text::default();
+        for piece in pieces(template) {
+            match piece {
+                Part::Literal(literal) => text.push(Piece::Public(literal.to_owned())),
+                Part::Variable(name) => {
+                    let (value, public) = self.value(name)?;
+                    let written = escaped(&value, place, name)?;
+                    text.push(if public {
+                        Piece::Public(written)
+                    } else {
+                        Piece::Secret(written)
+                    });
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    /// Text in clear, for comparing with what a provider lists.
+    pub(super) fn clear(&self, template: &str) -> Result<String, Doubt> {
+        self.text(template, Place::Plain).map(|t| t.wire())
+    }
+
+    /// Text for people: what may not be shown is `…`.
+    pub(super) fn shown(&self, template: &str) -> String {
+        pieces(template)
+            .map(|piece| match piece {
+                Part::Literal(literal) => literal.to_owned(),
+                Part::Variable(name) => match self.value(name) {
+                    Ok((value, true)) => printable(&value),
+                    _ => "…".to_owned(),
+                },
+            })
+            .collect()
+    }
+
+    /// The requests of a block: one for each of its addresses.
+    ///
+    /// # Errors
+    /// Where a variable has no value, or one that must not stand at its place.
+    pub(super) fn requests(&self, block: &block::Request) -> Result<Vec<Request>, Doubt> {
+        std::iter::once(&block.url)
+            .chain(&block.also)
+            .map(|url| self.request(block, url))
+            .collect()
+    }
+
+    fn request(&self, block: &block::Request, url: &str) -> Result<Request, Doubt> {
+        let rest = url.strip_prefix("https://").unwrap_or(url);
+        let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let mut address = Text::public("https://");
+        address.append(self.text(host, Place::Host)?);
+        address.append(self.text(path, Place::Url)?);
+        let mut request = Request::new(&block.method, address);
+        for (name, value) in &block.headers {
+            request = request.with_header(name, self.text(value, Place::Plain)?);
+        }
+        if let Some([user, password]) = &block.basic {
+            let pair = format!("{}:{}", self.clear(user)?, self.clear(password)?);
+            let mut value = Text::public("Basic ");
+            value.push(Piece::Secret(STANDARD.encode(pair)));
+            request = request.with_header("Authorization", value);
+        }
+        if let Some(json) = &block.json {
+            request = request.with_body("application/json", self.text(json, Place::Json)?);
+        } else if !block.form.is_empty() {
+            let mut body = Text::default();
+            for (name, value) in &block.form {
+                if !body.wire().is_empty() {
+                    body.push(Piece::Public("&".to_owned()));
+                }
+                body.push(Piece::Public(format!("{name}=")));
+                body.append(self.text(value, Place::Form)?);
+            }
+            request = request.with_body("application/x-www-form-urlencoded", body);
+        }
+        Ok(request)
+    }
+}
+
+/// A host found beside a secret is listed by the caller.
+pub(super) fn listed_by(net: &dyn Net) -> impl Fn(&str) -> bool + '_ {
+    |host| net.is_listed(host)
+}
+
+enum Part<'t> {
+    Literal(&'t str),
+    Variable(&'t str),
+}
+
+/// Cuts a template at `{name}`; other braces, as those of JSON, are text.
+fn pieces(template: &str) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = template;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        if let Some((name, after)) = variable(rest) {
+            rest = after;
+            return Some(Part::Variable(name));
+        }
+        let end = rest
+            .char_indices()
+            .skip(1)
+            .find(|(at, c)| *c == '{' && rest.get(*at..).is_some_and(|r| variable(r).is_some()))
+            .map_or(rest.len(), |(at, _)| at);
+        let (literal, after) = rest.split_at(end);
+        rest = after;
+        Some(Part::Literal(literal))
+    })
+}
+
+fn variable(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('{')?;
+    let (name, after) = inside.split_at(inside.find('}')?);
+    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'.');
+    is_name.then(|| (name, after.get(1..).unwrap_or_default()))
+}
+
+fn escaped(value: &str, place: Place, name: &str) -> Result<String, Doubt> {
+    let refuse = |why: &str| Err(Doubt::Refused(format!("its {name} {why}")));
+    match place {
+        Place::Host => {
+            let is_host = !value.is_empty()
+                && value.len() <= 253
+                && value.split('.').all(|label| {
+                    (1..=63).contains(&label.len())
+                        && label
+                            .bytes()
+                            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                        && !label.starts_with('-')
+                        && !label.ends_with('-')
+                });
+            if !is_host || (name != "host" && value.contains('.')) {
+                return refuse("is no name of a host");
+            }
+            Ok(value.to_ascii_lowercase())
+        }
+        Place::Url | Place::Form => Ok(percent(value, place)),
+        Place::Json => match serde_json::to_string(value) {
+            Ok(quoted) => Ok(quoted
+                .get(1..quoted.len() - 1)
+                .unwrap_or_default()
+                .to_owned()),
+            Err(_) => refuse("is no text"),
+        },
+        Place::Plain if value.chars().any(char::is_control) => refuse("holds control characters"),
+        Place::Plain => Ok(value.to_owned()),
+    }
+}
+
+/// RFC 3986 percent-encoding; a colon may stay in a path.
+fn percent(value: &str, place: Place) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        let is_plain = byte.is_ascii_alphanumeric()
+            || b"-._~".contains(&byte)
+            || (byte == b':' && place == Place::Url);
+        // A path of dots alone would climb.
+        if is_plain && !(value.bytes().all(|b| b == b'.')) {
+            out.push(byte as char);
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// A foreign text for one line of a message.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .take(120)
+        .collect()
+}
