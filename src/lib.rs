@@ -23,3 +23,5 @@ pub mod respond;
 pub mod rule;
 pub mod scan;
 pub mod source;
+#[cfg(feature = "online")]
+pub mod verify;

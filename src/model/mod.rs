@@ -17,4 +17,4 @@ pub use observer::{Gap, Observer, Skip, SkipKind, Stage};
 pub use oid::{Oid, OidSyntax};
 pub use secret::{Credential, Secret};
 pub use summary::{BaselineCounts, Idle, MarkAt, Summary};
-pub use verification::{Checked, ConfirmedLeak, Doubt, Identity, Level, Verification};
+pub use verification::{Checked, ConfirmedLeak, Doubt, Identity, Level, Tally, Verification};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Gap, Skip, SkipKind};
+use super::{Gap, Skip, SkipKind, Tally};
 
 /// Counts and gaps of a run; two of them merge into one in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Summary {
     pub baseline: Option<BaselineCounts>,
     /// Suppressions that suppress nothing any more.
     pub idle: Vec<Idle>,
+    /// What providers said of the findings, where they were asked.
+    pub verified: Option<Tally>,
 }
 
 /// A comment that accepts findings.
@@ -112,6 +114,9 @@ impl Summary {
         self.marks.extend(other.marks);
         self.baseline = self.baseline.take().or(other.baseline);
         self.idle.extend(other.idle);
+        if let Some(other) = other.verified {
+            self.verified.get_or_insert_default().merge(&other);
+        }
     }
 
     /// Sorts the lists, so that the order does not depend on threads.

@@ -1,5 +1,6 @@
 //! What a provider says of a credential.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -135,6 +136,138 @@ impl fmt::Display for Doubt {
     }
 }
 
+impl Doubt {
+    /// Every value of [`Doubt::word`].
+    pub const WORDS: [&str; 13] = [
+        "network",
+        "timeout",
+        "rate-limited",
+        "status",
+        "answer",
+        "redirect",
+        "too-long",
+        "refused",
+        "missing",
+        "not-there",
+        "canary",
+        "budget",
+        "interrupted",
+    ];
+
+    /// The word that reports count it under.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Network(_) => "network",
+            Self::Timeout => "timeout",
+            Self::RateLimited => "rate-limited",
+            Self::Status(_) => "status",
+            Self::Answer(_) => "answer",
+            Self::Redirect(_) => "redirect",
+            Self::TooLong => "too-long",
+            Self::Refused(_) => "refused",
+            Self::Missing(_) => "missing",
+            Self::NotThere => "not-there",
+            Self::Canary => "canary",
+            Self::Budget => "budget",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Reads what `Display` wrote. Words that it never writes are an ambiguous answer.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        for plain in [
+            Self::Timeout,
+            Self::RateLimited,
+            Self::TooLong,
+            Self::NotThere,
+            Self::Canary,
+            Self::Budget,
+            Self::Interrupted,
+        ] {
+            if plain.to_string() == text {
+                return plain;
+            }
+        }
+        let between = |before: &str, behind: &str| {
+            let rest = text.strip_prefix(before)?;
+            Some(rest.strip_suffix(behind)?.to_owned())
+        };
+        let status = between("answered ", ", which proves nothing");
+        if let Some(status) = status.and_then(|digits| digits.parse().ok()) {
+            return Self::Status(status);
+        }
+        between("not reached: ", "")
+            .map(Self::Network)
+            .or_else(|| between("redirected to ", "").map(Self::Redirect))
+            .or_else(|| {
+                between("not asked: its ", " was not found beside it").map(Self::Missing)
+            })
+            .or_else(|| between("not asked: ", "").map(Self::Refused))
+            .or_else(|| between("ambiguous answer: ", "").map(Self::Answer))
+            .unwrap_or_else(|| Self::Answer(text.to_owned()))
+    }
+
+    /// Whether something in the way kept the provider from saying more, so that asking again later may help.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        !matches!(self, Self::Missing(_) | Self::NotThere | Self::Canary)
+    }
+}
+
+/// What providers said of findings, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Those that work.
+    pub active: u64,
+    /// Those that do not.
+    pub inactive: u64,
+    /// Those of which nothing is known, by [`Doubt::word`].
+    pub unknown: BTreeMap<&'static str, u64>,
+    /// Those that no known call proves.
+    pub unsupported: u64,
+    /// Of all these, those that are left out because they are not active.
+    pub hidden: u64,
+}
+
+impl Tally {
+    /// Counts the findings that were to be verified; `None` where none was.
+    pub fn of<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Option<Self> {
+        let mut all: Option<Self> = None;
+        for checked in findings.into_iter().filter_map(|f| f.verification.as_ref()) {
+            all.get_or_insert_default().add(&checked.verification);
+        }
+        all
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, verification: &Verification) {
+        match verification {
+            Verification::Active(_) => self.active += 1,
+            Verification::Inactive(_) => self.inactive += 1,
+            Verification::Unknown(doubt) => *self.unknown.entry(doubt.word()).or_default() += 1,
+            Verification::Unsupported => self.unsupported += 1,
+        }
+    }
+
+    /// Adds another run's counts, up to the largest number.
+    pub fn merge(&mut self, other: &Self) {
+        for (to, from) in [
+            (&mut self.active, other.active),
+            (&mut self.inactive, other.inactive),
+            (&mut self.unsupported, other.unsupported),
+            (&mut self.hidden, other.hidden),
+        ] {
+            *to = to.saturating_add(from);
+        }
+        for (word, count) in &other.unknown {
+            let total = self.unknown.entry(word).or_default();
+            *total = total.saturating_add(*count);
+        }
+    }
+}
+
 /// A verification and when it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -198,5 +331,34 @@ impl<'f> ConfirmedLeak<'f> {
             Some(Verification::Active(identity)) => Some(identity),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_doubt_says_is_read_back() {
+        let all = [
+            Doubt::Network("api.example.com: connection refused".to_owned()),
+            Doubt::Timeout,
+            Doubt::RateLimited,
+            Doubt::Status(503),
+            Doubt::Answer("200 without `ok`".to_owned()),
+            Doubt::Redirect("login.example.com".to_owned()),
+            Doubt::TooLong,
+            Doubt::Refused("db.example.com: give it with --allow-host".to_owned()),
+            Doubt::Missing("id".to_owned()),
+            Doubt::NotThere,
+            Doubt::Canary,
+            Doubt::Budget,
+            Doubt::Interrupted,
+        ];
+        for (doubt, word) in all.iter().zip(Doubt::WORDS) {
+            assert_eq!(Doubt::read(&doubt.to_string()), *doubt);
+            assert_eq!(doubt.word(), word);
+        }
+        assert_eq!(Doubt::read("hm"), Doubt::Answer("hm".to_owned()));
     }
 }

@@ -5,10 +5,12 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::{Report, Reporter, by_severity, history, place_fingerprint, printable, remedy, words};
-use crate::model::{Finding, Origin, Place};
+use super::{
+    Report, Reporter, by_severity, history, place_fingerprint, printable, remedy, verification, words,
+};
+use crate::model::{Finding, Origin, Place, Verification};
 
-const HEADER: [&str; 29] = [
+const HEADER: [&str; 38] = [
     "kind",
     "severity",
     "confidence",
@@ -38,6 +40,15 @@ const HEADER: [&str; 29] = [
     "remedy",
     "console",
     "link",
+    "verification",
+    "verification_reason",
+    "account",
+    "owner",
+    "level",
+    "scopes",
+    "expires",
+    "key",
+    "checked_at",
 ];
 
 /// Comma-separated values.
@@ -118,6 +129,19 @@ fn row(report: &Report<'_>, finding: &Finding, place: &Place) -> [String; HEADER
         ("link", &finding.link),
     ] {
         put(&mut cells, name, value);
+    }
+    if let Some(checked) = &finding.verification {
+        put(&mut cells, "verification", checked.verification.word());
+        put(&mut cells, "checked_at", &checked.at.to_string());
+        let reason = match &checked.verification {
+            Verification::Inactive(why) => text(why),
+            Verification::Unknown(doubt) => text(&doubt.to_string()),
+            Verification::Active(_) | Verification::Unsupported => String::new(),
+        };
+        put(&mut cells, "verification_reason", &reason);
+        for (name, value) in verification::facts(report, finding) {
+            put(&mut cells, name, &value);
+        }
     }
     if place.origin == Origin::Content {
         for (name, number) in [

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use super::sarif::code_point_columns;
-use super::{Report, Reporter, by_severity, counted, file_place, history, named, printable, words};
+use super::{
+    Report, Reporter, by_severity, counted, file_place, history, named, printable, verification, words,
+};
 use crate::model::{Finding, Origin, Place, Severity};
 
 /// What annotations about the run are called.
@@ -43,7 +45,10 @@ impl Reporter for Github {
         }
         let mut others = Vec::new();
         for finding in by_severity(report.findings) {
-            let kind = kind(finding.severity);
+            let kind = match verification::word(finding) {
+                "active" => Kind::Error,
+                _ => kind(finding.severity),
+            };
             match left.get_mut(kind as usize) {
                 Some(room) if *room > 0 => {
                     *room -= 1;
@@ -74,6 +79,9 @@ impl Reporter for Github {
                 last,
                 "; {count} no annotation, because GitHub shows {SHOWN} of a kind"
             );
+        }
+        if let Some(tally) = &report.summary.verified {
+            let _ = write!(last, "; {}", verification::summed(tally));
         }
         for hidden in words::hidden(report) {
             let _ = write!(last, "; {hidden}");
@@ -124,6 +132,9 @@ fn command(report: &Report<'_>, finding: &Finding, kind: Kind) -> String {
     }
     if let Some(state) = finding.history.as_ref().map(words::state) {
         let _ = write!(text, "{}{state}", if state.is_empty() { "" } else { ", " });
+    }
+    if let Some(told) = verification::told(report, finding) {
+        let _ = write!(text, "\nVerified: {told}");
     }
     let _ = write!(
         text,

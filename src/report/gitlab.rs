@@ -16,7 +16,7 @@ use super::json::write_document;
 use super::sarif::is_url;
 use super::{
     Report, Reporter, by_severity, grouped, hex, history, named, place_fingerprint, printable,
-    shown_bytes, words,
+    shown_bytes, verification, words,
 };
 use crate::model::{Finding, Origin, Place, Severity};
 
@@ -47,6 +47,9 @@ fn document(report: &Report<'_>) -> Value {
         .chain(words::gaps(report).take(MESSAGES))
         .map(|text| json!({"level": "warn", "value": text}))
         .collect();
+    if let Some(tally) = &report.summary.verified {
+        messages.push(json!({"level": "info", "value": verification::summed(tally)}));
+    }
     let left = words::left_out(report.summary, |_| String::new());
     if !left.is_empty() {
         let text = format!("not scanned: {}", left.join(", "));
@@ -152,12 +155,16 @@ fn vulnerability(report: &Report<'_>, finding: &Finding, place: &Place, id: &str
     {
         description = format!("{description} In the history: {state}.");
     }
+    let told = verification::told(report, finding);
+    if let Some(told) = &told {
+        description = format!("{description} Verified: {told}.");
+    }
     let links: Vec<Value> = [("Console", &finding.console), ("More", &finding.link)]
         .into_iter()
         .filter(|(_, url)| is_url(url))
         .map(|(title, url)| json!({"name": title, "url": url}))
         .collect();
-    json!({
+    let mut one = json!({
         "id": id,
         "category": "secret_detection",
         "name": cut(&name, NAME),
@@ -185,7 +192,29 @@ fn vulnerability(report: &Report<'_>, finding: &Finding, place: &Place, id: &str
         ],
         "links": links,
         "location": location(report, finding, place),
-    })
+    });
+    if let Some(told) = told {
+        let text = |name: &str, value: &str| json!({"type": "text", "name": name, "value": value});
+        let mut details = Map::new();
+        details.insert("verification".into(), text("Verification", &told));
+        for (name, value) in verification::facts(report, finding) {
+            details.insert(format!("verified_{name}"), text(title(name), &value));
+        }
+        one["details"] = Value::Object(details);
+    }
+    one
+}
+
+/// What a fact of an identity is called on a page.
+fn title(name: &str) -> &'static str {
+    match name {
+        "account" => "Account",
+        "owner" => "Owner",
+        "level" => "Level",
+        "scopes" => "Scopes",
+        "expires" => "Expires",
+        _ => "Key",
+    }
 }
 
 fn location(report: &Report<'_>, finding: &Finding, place: &Place) -> Value {

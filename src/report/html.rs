@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::redact::{Shown, is_cut};
 use super::{
     Report, Reporter, by_severity, counted, grouped, history, named, printable, size, suppressed,
+    verification,
 };
 use crate::model::{Commit, Finding, History, Oid, Origin, Place, SkipKind};
 
@@ -168,7 +169,7 @@ fn table(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     }
     out.write_all(
         b"<table><thead><tr><th scope=\"col\">Severity</th><th scope=\"col\">Kind</th><th scope=\"col\">Secret</th>\
-          <th scope=\"col\">Place</th><th scope=\"col\">What to do next</th></tr></thead><tbody>\n",
+          <th scope=\"col\">Place</th><th scope=\"col\">Status</th><th scope=\"col\">What to do next</th></tr></thead><tbody>\n",
     )?;
     for finding in sorted.into_iter().take(ROWS) {
         let secret = report.redactor.secret(&finding.credential.secret);
@@ -180,6 +181,7 @@ fn table(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
             &printable(&finding.name),
             &printable(&secret),
             &at,
+            verification::word(finding),
             &printable(&finding.remedy),
         ] {
             out.write_all(b"<td>")?;
@@ -271,10 +273,18 @@ fn notes(report: &Report<'_>) -> Vec<String> {
             "searched for distinctive prefixes and key blocks alone",
         ),
     ];
-    all.into_iter()
+    let counts = all
+        .into_iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, one, many, what)| format!("{} {what}", counted(count, one, many)))
-        .collect()
+        .map(|(count, one, many, what)| format!("{} {what}", counted(count, one, many)));
+    let tally = summary.verified.as_ref();
+    let verified = tally.map(|tally| {
+        let text = verification::summed(tally);
+        format!("V{}", text.strip_prefix('v').unwrap_or(&text))
+    });
+    let hidden = tally.and_then(verification::hidden);
+    let hidden = hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
+    verified.into_iter().chain(hidden).chain(counts).collect()
 }
 
 /// What the script reads.
@@ -377,6 +387,9 @@ struct Row<'r> {
     places: Vec<PlaceRow>,
     #[serde(skip_serializing_if = "is_zero")]
     more_places: usize,
+    /// The provider's word, and the whole of what is known, name by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<(&'static str, Vec<(&'static str, String)>)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressed: Option<String>,
 }
@@ -475,6 +488,16 @@ fn data<'r>(report: &'r Report<'r>) -> Data<'r> {
     }
 }
 
+fn verified(
+    report: &Report<'_>,
+    finding: &Finding,
+) -> Option<(&'static str, Vec<(&'static str, String)>)> {
+    let told = verification::told(report, finding)?;
+    let all = [("provider's word", told)].into_iter();
+    let all = all.chain(verification::facts(report, finding)).collect();
+    Some((verification::word(finding), all))
+}
+
 fn skip_words(kind: SkipKind, count: u64) -> &'static str {
     match kind {
         SkipKind::Symlink if count != 1 => "symbolic links",
@@ -536,6 +559,7 @@ impl<'r> Rows<'r> {
             history: finding.history.as_ref().map(|h| self.history(h)),
             more_places: report.places(finding).count() - places.len(),
             places,
+            verification: verified(report, finding),
             suppressed: suppressed(finding).map(text),
         }
     }

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 use super::redact::{is_cut, is_printable};
 use super::sarif::code_point_columns;
-use super::{Report, Reporter, history, place_fingerprint, suppressed};
+use super::{Report, Reporter, history, place_fingerprint, suppressed, verification};
 use crate::model::{Commit, Finding, Gap, History, Idle, Oid, Origin, Place, SkipKind};
 
 /// Version of the records.
@@ -158,6 +158,8 @@ struct FindingRow<'r> {
     #[serde(flatten)]
     history: Option<HistoryRow<'r>>,
     places: Places<'r>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<verification::Row>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     opens: BTreeMap<&'r str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -380,6 +382,8 @@ pub(super) struct SummaryRow {
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<BaselineRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<verification::TallyRow>,
     cancelled: bool,
     complete: bool,
 }
@@ -431,6 +435,7 @@ fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'
         line: first.map(|place| line(report, finding, place)),
         history: finding.history.as_ref().map(|h| history_row(report, h)),
         places: Places { report, finding },
+        verification: verification::row(report, finding),
         opens: texts(&finding.opens),
         owners: finding
             .owners
@@ -580,6 +585,7 @@ pub(super) fn summary_row(report: &Report<'_>) -> SummaryRow {
             accepted: baseline.accepted,
             gone: baseline.gone,
         }),
+        verified: summary.verified.as_ref().map(verification::TallyRow::of),
         cancelled: summary.cancelled,
         complete: report.is_complete(),
     }

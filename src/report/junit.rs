@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
-use super::{Report, Reporter, by_severity, file_place, printable, suppressed, words};
+use super::{Report, Reporter, by_severity, file_place, printable, suppressed, verification, words};
 use crate::model::Finding;
 
 /// Places of a finding that its failure lists.
@@ -170,6 +170,9 @@ fn body(report: &Report<'_>, finding: &Finding) -> Vec<String> {
         && !state.is_empty()
     {
         lines.push(format!("history: {state}"));
+    }
+    if let Some(told) = verification::told(report, finding) {
+        lines.push(format!("verified: {told}"));
     }
     lines.push(format!("next: {}", words::next(finding)));
     if !finding.console.is_empty() {

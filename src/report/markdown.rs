@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
 use super::sarif::{cut, is_url};
-use super::{Report, Reporter, by_severity, counted, file_place, printable, suppressed, words};
+use super::{
+    Report, Reporter, by_severity, counted, file_place, printable, suppressed, verification, words,
+};
 use crate::model::{Finding, History, SkipKind};
 
 /// Characters of the whole text. Below GitHub's limit, so that a caller can put a line of its own before it.
@@ -127,6 +129,12 @@ fn block(report: &Report<'_>, finding: &Finding) -> String {
         more => format!(" and {}", counted(more as u64, "more place", "more places")),
     };
     let _ = writeln!(out, "- at {}{more}", shown.join(", "));
+    if let Some(told) = verification::told(report, finding) {
+        // The first word is ours, what follows it is the provider's.
+        let (status, rest) = told.split_at(told.find([',', ':', ' ']).unwrap_or(told.len()));
+        let rest = rest.trim_start_matches([',', ':', ' ']);
+        let _ = writeln!(out, "- verified: **{status}** {}", code(rest));
+    }
     if let Some(history) = &finding.history {
         out.push_str(&past(report, history));
     }
@@ -196,6 +204,10 @@ fn end(report: &Report<'_>) -> String {
     let left = words::left_out(report.summary, named);
     if !left.is_empty() {
         let _ = writeln!(out, "Not scanned: {}.\n", left.join(", "));
+    }
+    if let Some(tally) = &report.summary.verified {
+        let summed = verification::summed(tally);
+        let _ = writeln!(out, "V{}.\n", summed.strip_prefix('v').unwrap_or(&summed));
     }
     let hidden = words::hidden(report);
     if !hidden.is_empty() {

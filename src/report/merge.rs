@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Stored;
-use crate::model::{Commit, Finding, Fingerprint, History, Place};
+use crate::model::{Commit, Finding, Fingerprint, History, Place, Tally};
 
 impl Stored {
     /// Adds another report.
@@ -44,6 +44,12 @@ impl Stored {
             .into_iter()
             .partition(|f| super::suppressed(f).is_some());
         self.summary.merge(other.summary);
+        if let Some(tally) = &mut self.summary.verified
+            && tally.hidden == 0
+        {
+            // One secret in several reports is counted once.
+            *tally = Tally::of(&self.findings).unwrap_or_default();
+        }
         self.summary.sort();
         self.elapsed = self.elapsed.saturating_add(other.elapsed);
         self.finished = self.finished.max(other.finished);
@@ -139,6 +145,11 @@ fn unite(there: &mut Finding, other: Finding) {
     there.severity = there.severity.max(other.severity);
     there.history = match (there.history.take(), other.history) {
         (Some(a), Some(b)) => Some(joined(a, b)),
+        (a, b) => a.or(b),
+    };
+    there.verification = match (there.verification.take(), other.verification) {
+        // The later word counts.
+        (Some(a), Some(b)) => Some(if a.at >= b.at { a } else { b }),
         (a, b) => a.or(b),
     };
     if !there.credential.secret.is_known() && other.credential.secret.is_known() {

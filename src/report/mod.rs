@@ -21,6 +21,7 @@ mod sarif;
 mod sarif_read;
 mod sonarqube;
 mod text;
+mod verification;
 mod width;
 mod words;
 
@@ -45,6 +46,7 @@ pub use redact::{Redactor, Shown, printable};
 pub use sarif::Sarif;
 pub use sonarqube::Sonarqube;
 pub use text::Text;
+pub use verification::{verification_text, verification_value};
 
 use crate::model::{Finding, Origin, Place, Severity, Summary};
 use crate::rule::RuleSet;
@@ -205,11 +207,11 @@ impl Report<'_> {
     }
 }
 
-/// Findings by severity, most severe first, then by place.
+/// Findings by severity, most severe first, of these the ones that work first and those that do not last; then by place.
 fn by_severity(findings: &[Finding]) -> Vec<&Finding> {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     // Stable: findings come sorted by place.
-    sorted.sort_by_key(|f| Reverse(f.severity));
+    sorted.sort_by_key(|f| (Reverse(f.severity), verification::rank(f)));
     sorted
 }
 

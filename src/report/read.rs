@@ -16,7 +16,7 @@ use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
 
 use super::json::{SCHEMA, key};
-use super::{Options, Redactor, Report, sarif_read};
+use super::{Options, Redactor, Report, sarif_read, verification};
 use crate::model::{
     BaselineCounts, Commit, Confidence, Credential, Decoding, Finding, Fingerprint, Gap, History,
     Idle, Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary,
@@ -333,6 +333,7 @@ struct FindingRecord {
     link: String,
     #[serde(default)]
     owners: Vec<String>,
+    verification: Option<verification::Row>,
     suppressed: Option<String>,
 }
 
@@ -445,6 +446,7 @@ pub(super) struct SummaryRecord {
     #[serde(default)]
     notes: Vec<String>,
     baseline: Option<BaselineRecord>,
+    verified: Option<verification::TallyRow>,
     #[serde(default)]
     cancelled: bool,
 }
@@ -472,6 +474,7 @@ impl SummaryRecord {
         summary.already_there = self.already_there;
         summary.cancelled = self.cancelled;
         summary.notes = self.notes;
+        summary.verified = self.verified.map(verification::TallyRow::tally);
         summary.baseline = self.baseline.map(|baseline| BaselineCounts {
             file: baseline.path,
             entries: baseline.entries,
@@ -542,7 +545,7 @@ impl FindingRecord {
             remedy: self.remedy,
             console: self.console,
             link: self.link,
-            verification: None,
+            verification: self.verification.and_then(verification::Row::checked),
             owners: self.owners,
         }
     }

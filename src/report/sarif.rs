@@ -20,7 +20,7 @@ use super::json::{hundredths, redacted, summary_row, write_document};
 use super::redact::is_cut;
 use super::{
     Report, Reporter, by_severity, file_place, grouped, history, is_in_source, named,
-    percent_encoded, place_fingerprint, printable, remedy, shown_bytes, suppressed,
+    percent_encoded, place_fingerprint, printable, remedy, shown_bytes, suppressed, verification,
 };
 use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
 use crate::rule::{Rule, RuleSpec};
@@ -228,6 +228,9 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
         let words: Vec<_> = place.decoded_from.iter().map(|d| d.word()).collect();
         text = format!("{text}, decoded from {}", words.join(", "));
     }
+    if let Some(told) = verification::told(report, finding) {
+        text = format!("{text}. Verified: {}", plain(&told));
+    }
     text = format!("{text}. {}", remedy(finding));
     if history::is_committed(finding) {
         text = format!("{text} {}", history::STAYS);
@@ -253,7 +256,11 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
     ];
     let mut result = SarifResult::builder()
         .rule_id(&finding.rule)
-        .level(level(finding.severity))
+        .level(match verification::word(finding) {
+            // A key that is known to work is never only a note.
+            "active" => ResultLevel::Error,
+            _ => level(finding.severity),
+        })
         .message(message(text))
         .locations(
             first
@@ -289,6 +296,9 @@ fn properties(report: &Report<'_>, finding: &Finding) -> PropertyBag {
     );
     if let Some(form) = redacted(report, finding) {
         add("redacted", json!(form));
+    }
+    if let Some(row) = verification::row(report, finding) {
+        add("verification", json!(row));
     }
     if !finding.owners.is_empty() {
         let owners = finding.owners.iter();

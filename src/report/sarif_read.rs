@@ -8,6 +8,7 @@ use super::read::{
     MANY, Stored, SummaryRecord, by_word, parse_fingerprint, score, seconds, secret, snippet,
 };
 use super::sarif::{STOPPED, plain};
+use super::verification;
 use crate::model::{
     Commit, Credential, Decoding, Finding, Gap, History, Oid, Origin, Place, Position, Secret,
     Severity, Span, Told,
@@ -134,7 +135,7 @@ fn finding(result: &Value, rules: &BTreeMap<&str, Descriptor>) -> Option<Finding
         remedy: rule.remedy.clone(),
         console: rule.console.clone(),
         link: rule.link.clone(),
-        verification: None,
+        verification: verification::read(&properties["verification"]),
         owners: list(&properties["owners"])
             .map(|owner| text(owner).to_owned())
             .collect(),

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::json::write_document;
-use super::{Report, Reporter, by_severity, history, printable, words};
+use super::{Report, Reporter, by_severity, history, printable, verification, words};
 use crate::model::{Finding, Origin, Place, Severity};
 
 /// Further places of an issue.
@@ -38,10 +38,12 @@ impl Reporter for Sonarqube {
             };
             rules.entry(&finding.rule).or_insert_with(|| rule(finding));
             let secret = report.redactor.secret(&finding.credential.secret);
+            let verified = verification::told(report, finding);
             let message = format!(
-                "{}: {}. {}",
+                "{}: {}. {}{}",
                 printable(&finding.name),
                 printable(&secret),
+                verified.map_or_else(String::new, |told| format!("Verified: {told}. ")),
                 words::next(finding)
             );
             let others: Vec<Value> = files()

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use super::redact::is_cut;
 use super::{
     Report, Reporter, by_severity, counted, grouped, history, is_accepted, named, percent_encoded,
-    printable, scaled, suppressed, width, words,
+    printable, scaled, suppressed, verification, width, words,
 };
 use crate::model::{Commit, Finding, History, Origin, Place, Severity, SkipKind};
 
@@ -116,6 +116,9 @@ impl Page<'_> {
         if let Some(history) = &finding.history {
             self.history(history);
         }
+        if let Some(told) = verification::told(self.report, finding) {
+            self.labelled("status:", &told);
+        }
         if let Some(reason) = reason {
             let reason = self.report.redactor.redact(reason.as_bytes());
             self.labelled("dropped:", &printable(&reason));
@@ -172,7 +175,11 @@ impl Page<'_> {
         let confidence = if dropped {
             String::new()
         } else {
-            format!("  (confidence {})", finding.confidence())
+            let status = match verification::word(finding) {
+                word @ ("active" | "inactive") => format!(", {word}"),
+                _ => String::new(),
+            };
+            format!("  (confidence {}{status})", finding.confidence())
         };
         let used = 10 + width::of(&name) + 2 + width::of(&finding.rule) + width::of(&confidence);
         let id = self.link(&finding.link, &printable(&finding.rule));
@@ -485,6 +492,12 @@ impl Page<'_> {
                 DIM,
                 &format!("{hidden} below --min-confidence and not shown"),
             );
+        }
+        if let Some(tally) = &summary.verified {
+            self.wrapped(PLAIN, &verification::summed(tally));
+            if let Some(hidden) = verification::hidden(tally) {
+                self.wrapped(DIM, &format!("{hidden} and not shown; see it without --only-active"));
+            }
         }
         let accepted = report
             .dropped

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, counted, grouped, history, named, printable, size};
+use super::{Report, counted, grouped, history, named, printable, size, verification};
 use crate::model::{Finding, History, Origin, Place, SkipKind, Summary};
 
 /// `2 findings (1 critical, 1 low)`.
@@ -66,6 +66,7 @@ pub(super) fn hidden(report: &Report<'_>) -> Vec<String> {
         all.push(format!("{hidden} below --min-confidence"));
     }
     let summary = report.summary;
+    all.extend(summary.verified.as_ref().and_then(verification::hidden));
     if summary.already_there > 0 {
         let secrets = counted(summary.already_there, "secret was", "secrets were");
         all.push(format!("{secrets} there before"));
