@@ -117,6 +117,12 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Import(command)) => import::run(command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Respond(respond)) => online::respond::run(&respond, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Revoke(revoke)) => online::revoke::run(&revoke, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Recheck(recheck)) => online::recheck::run(&recheck, &shared),
         Some(Command::Completions { shell }) => pages::completions(shell, &shared),
         Some(Command::Man { command, all }) => {
             pages::man(command.as_deref(), all.as_deref(), &shared)

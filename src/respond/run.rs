@@ -289,20 +289,25 @@ impl Run<'_> {
     fn settle(&self, id: IncidentId, leak: &ConfirmedLeak<'_>, answer: &str) -> Result<(), Error> {
         let kills = self.kills(leak);
         for step in self.round(id)? {
-            let settled = match step.plan.kind {
-                StepKind::Prove => true,
-                // No call was planned: a person did it.
-                StepKind::Revoke if kills.is_empty() => true,
-                StepKind::Revoke => {
-                    matches!(step.state, StepState::Started | StepState::Unknown)
-                        && kills.get(step.plan.stage) == Some(&true)
-                }
-                _ => false,
-            };
-            if settled && !step.state.is_final() {
-                let answer = format!("the key is refused: {answer}");
-                self.write(|now| self.ledger.finish(step.id, StepState::Done, &answer, now))?;
+            if step.state.is_final() || step.plan.due.is_some() {
+                continue;
             }
+            let was_sent = matches!(step.state, StepState::Started | StepState::Unknown);
+            let state = match step.plan.kind {
+                StepKind::Prove => StepState::Done,
+                // No call was planned: a person did it.
+                StepKind::Revoke if kills.is_empty() => StepState::Done,
+                StepKind::Revoke if was_sent && kills.get(step.plan.stage) == Some(&true) => {
+                    StepState::Done
+                }
+                // Somebody else was quicker.
+                StepKind::Find | StepKind::Revoke => StepState::Skipped,
+                StepKind::Rotate | StepKind::Notify | StepKind::Usage | StepKind::Record => {
+                    continue;
+                }
+            };
+            let answer = format!("the key is refused: {answer}");
+            self.write(|now| self.ledger.finish(step.id, state, &answer, now))?;
         }
         Ok(())
     }

@@ -1,4 +1,10 @@
 //! What reaches the network, only when asked.
 
+pub(crate) mod act;
+pub(crate) mod keep;
+pub(crate) mod plan;
+pub(crate) mod recheck;
 pub(crate) mod reread;
+pub(crate) mod respond;
+pub(crate) mod revoke;
 pub(crate) mod verify;
