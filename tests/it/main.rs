@@ -26,6 +26,8 @@ mod hook;
 mod hostile;
 mod import;
 mod layering;
+#[cfg(feature = "online")]
+mod online;
 #[cfg(target_os = "linux")]
 mod progress;
 mod properties;

@@ -6,6 +6,8 @@
 )]
 
 pub mod fake;
+#[cfg(feature = "online")]
+pub mod http;
 pub mod repo;
 
 use std::fs;

@@ -1,0 +1,3 @@
+//! What asks and ends: loopback servers and real ones.
+
+mod net;
