@@ -72,6 +72,9 @@ pub(crate) struct ScanArgs {
     )]
     pub(crate) explain: Option<String>,
 
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub(crate) ask: super::online::verify::AskArgs,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
@@ -136,6 +139,9 @@ pub(crate) struct GitArgs {
     #[arg(skip)]
     pub(crate) within: Vec<String>,
 
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub(crate) ask: super::online::verify::AskArgs,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
@@ -164,6 +170,10 @@ pub(crate) struct CommonArgs {
     /// What the configuration files say, once they are read
     #[arg(skip)]
     pub(crate) project: super::project::Project,
+    /// What the command says of verification; nothing where it does not verify
+    #[cfg(feature = "online")]
+    #[arg(skip)]
+    pub(crate) ask: Option<super::online::verify::AskArgs>,
 
     /// Least confidence that is shown
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = Level::Medium, help_heading = "What is reported")]
@@ -289,11 +299,27 @@ pub(crate) enum FailOn {
     High,
     /// Critical alone.
     Critical,
+    /// Credentials that work, whatever their severity.
+    #[cfg(feature = "online")]
+    Active,
+}
+
+impl FailOn {
+    /// Whether a finding makes a command fail.
+    pub(crate) fn counts(self, finding: &keysweep::model::Finding) -> bool {
+        #[cfg(feature = "online")]
+        if self == Self::Active {
+            return super::online::verify::is_active(finding);
+        }
+        finding.severity >= Severity::from(self)
+    }
 }
 
 impl From<FailOn> for Severity {
     fn from(level: FailOn) -> Self {
         match level {
+            #[cfg(feature = "online")]
+            FailOn::Active => Self::Low,
             FailOn::Low => Self::Low,
             FailOn::Medium => Self::Medium,
             FailOn::High => Self::High,

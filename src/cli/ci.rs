@@ -58,6 +58,9 @@ pub(crate) struct CiArgs {
     #[arg(long, value_name = "FOLDER", help_heading = "What is reported")]
     pub(crate) reports: Option<PathBuf>,
 
+    #[cfg(feature = "online")]
+    #[command(flatten)]
+    pub(crate) ask: super::online::verify::AskArgs,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
@@ -165,6 +168,8 @@ fn perform(
         Err(error) => return Err(error),
     };
     let mut common = args.common.clone();
+    #[cfg(feature = "online")]
+    common.ask(&args.ask);
     let mistrusted = match args.trust {
         Trust::Auto => event.stranger,
         Trust::Always => false,

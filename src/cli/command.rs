@@ -76,6 +76,12 @@ pub(crate) enum Command {
     /// Exit codes: 1 a key works, 2 it cannot be said of one, else 0.
     #[cfg(feature = "online")]
     Recheck(Box<super::online::recheck::RecheckArgs>),
+    /// Ask providers which credentials of a report work
+    ///
+    /// A report never holds the secrets: they are read again where they stand. Exit codes: 1 a credential works, 2 nobody could be
+    /// asked, else 0.
+    #[cfg(feature = "online")]
+    Verify(Box<super::online::verify::VerifyArgs>),
     /// Write a completion script for a shell
     Completions {
         /// The shell

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use keysweep::model::{Confidence, Finding, Observer, Severity, Stage, Summary};
+use keysweep::model::{Confidence, Finding, Observer, Stage, Summary};
 use keysweep::report::{self, Redactor, Report, Reporter};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{Collected, Counts, Engine, Settings};
@@ -97,6 +97,13 @@ pub(crate) fn run_with(
     suppression::run(&mut results, args)?;
     let least = Confidence::from(args.min_confidence);
     let hidden = split_off(&mut results.collected, |f| f.confidence() < least);
+    let hidden_low = hidden.len();
+    #[cfg(feature = "online")]
+    let hidden = {
+        let mut hidden = hidden;
+        hidden.extend(super::online::verify::of_scan(&mut results, args, shared)?);
+        hidden
+    };
     let collected = &results.collected;
     let all = collected.findings.iter().chain(&collected.dropped);
     let whole = if args.is_reduced() && !args.show_secrets {
@@ -120,7 +127,7 @@ pub(crate) fn run_with(
         rules: engine.rules(),
         elapsed: results.elapsed,
         finished: jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).ok(),
-        hidden_low: hidden.len(),
+        hidden_low,
         root: &results.root,
         revision: results.revision.clone(),
         branch: results.branch.clone(),
@@ -167,8 +174,11 @@ pub(crate) fn verdict(args: &CommonArgs, findings: &[Finding], summary: &Summary
     if incomplete || left_out {
         return Exit::Trouble;
     }
-    let least = Severity::from(args.fail_on);
-    if !args.exit_zero && findings.iter().any(|f| f.severity >= least) {
+    #[cfg(feature = "online")]
+    if let Some(exit) = super::online::verify::verdict(args, summary) {
+        return exit;
+    }
+    if !args.exit_zero && findings.iter().any(|f| args.fail_on.counts(f)) {
         return Exit::Findings(args.exit_code.unwrap_or(1));
     }
     Exit::Clean

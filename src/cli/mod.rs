@@ -17,6 +17,8 @@ mod hook;
 mod import;
 mod init;
 mod input;
+#[cfg(feature = "online")]
+mod online;
 mod pages;
 mod progress;
 mod project;
@@ -117,6 +119,8 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Import(command)) => import::run(command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Verify(verify)) => online::verify::run(&verify, &shared),
         #[cfg(feature = "online")]
         Some(Command::Respond(respond)) => online::respond::run(&respond, &shared),
         #[cfg(feature = "online")]

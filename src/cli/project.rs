@@ -131,6 +131,8 @@ struct Inner {
 /// The arguments of `scan` with all that files and the environment say.
 pub(crate) fn of_scan(args: &ScanArgs, shared: &Shared) -> anyhow::Result<(ScanArgs, Shared)> {
     let (mut args, mut shared) = (args.clone(), shared.clone());
+    #[cfg(feature = "online")]
+    args.common.ask(&args.ask);
     let explained = args.explain.as_deref().and_then(|at| at.rsplit_once(':'));
     let paths = match explained {
         Some((file, _)) => vec![PathBuf::from(file)],
@@ -163,7 +165,14 @@ pub(crate) fn of_git(args: &GitArgs, shared: &Shared) -> anyhow::Result<(GitArgs
     // What is no repository is told of later, by those who open it.
     let repo = Repo::discover(&args.repo, &git::trust(&args.repo)).ok();
     let top = repo.and_then(|repo| repo.work_tree);
-    let (common, shared) = of_tree(top.as_deref(), &args.common, shared)?;
+    let common = args.common.clone();
+    #[cfg(feature = "online")]
+    let common = {
+        let mut common = common;
+        common.ask(&args.ask);
+        common
+    };
+    let (common, shared) = of_tree(top.as_deref(), &common, shared)?;
     let args = GitArgs {
         common,
         ..args.clone()

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Subcommand;
 
-use keysweep::model::Severity;
 use keysweep::report::{self, DIFF_FORMATS, Diff, JSON_SCHEMA, Options, Stored};
 use keysweep::rule::RuleSet;
 use keysweep::scan::Engine;
@@ -73,7 +72,7 @@ pub(crate) fn run(command: &ReportCommand, shared: &Shared) -> anyhow::Result<Ex
             new,
             fail_on,
             show_secrets,
-        } => diff(old, new, (*fail_on).into(), *show_secrets, shared),
+        } => diff(old, new, *fail_on, *show_secrets, shared),
         ReportCommand::Schema => {
             let mut out = console::report_writer(shared)?;
             out.write_all(JSON_SCHEMA.as_bytes())?;
@@ -108,7 +107,7 @@ fn convert(files: &Files, format: &str, shared: &Shared) -> anyhow::Result<Exit>
 fn diff(
     old: &Path,
     new: &Path,
-    fail_on: Severity,
+    fail_on: FailOn,
     show_secrets: bool,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
@@ -130,7 +129,7 @@ fn diff(
     let mut out = console::report_writer(shared)?;
     diff.write(&shared.format, &report, &mut *out)?;
     out.flush()?;
-    if diff.new.iter().any(|f| f.severity >= fail_on) {
+    if diff.new.iter().any(|f| fail_on.counts(f)) {
         Ok(Exit::Findings(1))
     } else {
         Ok(Exit::Clean)

@@ -98,6 +98,8 @@ pub enum Stage {
     Added,
     /// Joining what was found, and judging it by its place.
     Settle,
+    /// Asking providers whether credentials work.
+    Verify,
     /// Writing the report.
     Report,
 }
@@ -119,6 +121,7 @@ impl Stage {
             Self::Cache => "write the cache",
             Self::Added => "scan what is added",
             Self::Settle => "join and judge",
+            Self::Verify => "ask providers",
             Self::Report => "write the report",
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use keysweep::model::{Finding, Oid, Origin, Place, Severity};
+use keysweep::model::{Finding, Oid, Origin, Place};
 use keysweep::report::{Report, Reporter, Text, printable};
 
 use super::Kind;
@@ -71,9 +71,8 @@ impl Blocked<'_> {
 
     fn ways(&self, report: &Report<'_>, exit: Exit) -> String {
         let subject = self.kind.subject();
-        let least = Severity::from(self.common.fail_on);
         let findings = report.findings.iter();
-        let findings: Vec<&Finding> = findings.filter(|f| f.severity >= least).collect();
+        let findings: Vec<&Finding> = findings.filter(|f| self.common.fail_on.counts(f)).collect();
         let skip = self.skip();
         if exit == Exit::Interrupted {
             return format!("\nThe {subject} is blocked: the scan was stopped.\n");

@@ -7,4 +7,5 @@ pub(crate) mod recheck;
 pub(crate) mod reread;
 pub(crate) mod respond;
 pub(crate) mod revoke;
+pub(crate) mod settings;
 pub(crate) mod verify;

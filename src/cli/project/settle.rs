@@ -249,6 +249,12 @@ pub(super) fn settle(
             "default",
         ),
     }
+    #[cfg(feature = "online")]
+    let is_active = if given.fail_on {
+        common.fail_on == FailOn::Active
+    } else {
+        variable("KEYSWEEP_FAIL_ON", one_of::<FailOn>)? == Some(FailOn::Active)
+    };
     let name = |level: &Severity| level.word().to_owned();
     let fail_on = choice.of(
         "report.fail_on",
@@ -263,6 +269,11 @@ pub(super) fn settle(
     match fail_on {
         Some(level) => common.fail_on = level.into(),
         None => choice.note("report.fail_on", Severity::from(common.fail_on), "default"),
+    }
+    #[cfg(feature = "online")]
+    if is_active {
+        common.fail_on = FailOn::Active;
+        crate::cli::online::verify::check(common)?;
     }
     settle_rules(inner, common, &mut choice, &layers)?;
     inner.notes = narrowed(&layers, &values);

@@ -1,0 +1,472 @@
+//! Every block of `patterns/` against a provider on loopback that plays the documented answers, and everything that goes wrong between
+//! a client and a provider: nothing of that is ever taken for a dead key.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
+use keysweep::net::Net;
+use keysweep::provider::{Authority, Failure, Needed, Registry};
+use keysweep::rule::block::{Answer as Documented, Blocks, Revoke, Row, Verify};
+use keysweep::rule::{self, RuleFile};
+use keysweep::scan::Options;
+use serde_json::{Value, json};
+
+use super::{Playground, confirmed};
+use crate::support::http::{Answer, Server};
+use crate::support::{found, repository_file};
+
+/// A rule file and its blocks, with the examples that are not compiled in.
+struct File {
+    stem: String,
+    parsed: RuleFile,
+    blocks: Blocks,
+}
+
+fn files() -> Vec<File> {
+    let mut paths: Vec<_> = fs::read_dir(repository_file("patterns"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            let parsed = rule::parse(&path.display().to_string(), &text).unwrap();
+            let blocks = rule::blocks(&stem, &parsed);
+            File { stem, parsed, blocks }
+        })
+        .collect()
+}
+
+/// What a rule's first example holds.
+fn example_of(file: &File, rule: &str) -> Finding {
+    let raw = file.parsed.rules.iter().find(|r| r.id.get_ref() == rule).unwrap();
+    let text = raw.examples[0].replace("{-}", "");
+    let mut all = found(raw.paths.only.first().map_or("x", |_| "x"), text.as_bytes(), &Options::default());
+    let at = all.iter().position(|f| f.rule == rule);
+    let at = at.unwrap_or_else(|| panic!("{rule}: its first example is not found by it alone"));
+    all.remove(at)
+}
+
+/// Parts that a call needs and that people write elsewhere: the caller's configuration has them.
+fn known(stem: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut parts = BTreeMap::new();
+    for (name, value) in [
+        ("host", "service.example.org"),
+        ("user", "jo"),
+        ("account", "0123456789abcdef0123456789abcdef"),
+        ("id", "AC0123456789abcdef0123456789abcdef"),
+        ("organization", "acme"),
+    ] {
+        parts.insert(name.to_owned(), value.to_owned());
+    }
+    BTreeMap::from([(stem.to_owned(), parts)])
+}
+
+fn registry(file: &File) -> Registry {
+    Registry::new(file.blocks.clone()).knowing(known(&file.stem))
+}
+
+/// The hosts of requests as they are shown.
+fn hosts(shown: &str) -> Vec<String> {
+    shown
+        .split("https://")
+        .skip(1)
+        .map(|rest| rest.split(['/', '?', '\n', ' ', '"']).next().unwrap().to_owned())
+        .collect()
+}
+
+fn answer(documented: &Documented, status: u16) -> Answer {
+    let mut answer = Answer::status(status);
+    let has_type = documented.example_headers.keys().any(|k| k.eq_ignore_ascii_case("content-type"));
+    for (name, value) in &documented.example_headers {
+        answer = answer.with_header(name, value);
+    }
+    let body = documented.example.clone();
+    match (has_type, body.starts_with(['{', '['])) {
+        (true, _) => answer.with_raw_body(body),
+        (false, true) => answer.with_body("application/json", body),
+        (false, false) => answer.with_body("text/plain", body),
+    }
+}
+
+fn verify_with(file: &File, finding: &Finding, answer: Answer, limit: Duration) -> (Verification, usize) {
+    let registry = registry(file);
+    let provider = registry.verifier(&finding.rule).unwrap();
+    let shown = provider.preview(&finding.credential).unwrap_or_else(|d| panic!("{}: {d}", finding.rule));
+    let server = Server::of([answer]);
+    let net = Playground::new(&server, &hosts(&shown.join("\n")), limit);
+    let verification = provider.verify(&net.client, &finding.credential);
+    (verification, server.seen().len())
+}
+
+/// Every rule with a declared block, once for each.
+fn verified() -> Vec<(File, String, Verify)> {
+    let mut all = Vec::new();
+    for file in files() {
+        let mut done = std::collections::BTreeSet::new();
+        let rules: Vec<(String, String)> = file
+            .blocks
+            .rules
+            .iter()
+            .filter_map(|(rule, uses)| Some((rule.clone(), uses.verify.clone()?)))
+            .collect();
+        for (rule, key) in rules {
+            let block = file.blocks.verify[&key].clone();
+            if block.request.is_none() || !done.insert(key) {
+                continue;
+            }
+            let again = files().into_iter().find(|f| f.stem == file.stem).unwrap();
+            all.push((again, rule, block));
+        }
+    }
+    all
+}
+
+#[test]
+fn documented_answers_are_understood() {
+    let blocks = verified();
+    assert!(blocks.len() >= 50, "{}", blocks.len());
+    for (file, rule, block) in blocks {
+        let finding = example_of(&file, &rule);
+        for documented in &block.answers {
+            for status in &documented.status {
+                let what = format!("{rule}: {status} {}", documented.example);
+                let (verification, asked) = verify_with(&file, &finding, answer(documented, *status), Duration::from_secs(10));
+                assert!(asked >= 1, "{what}: nothing was asked");
+                assert_eq!(verification.word(), documented.means, "{what}: {verification:?}");
+                if let Verification::Active(identity) = &verification
+                    && *status < 300
+                {
+                    assert!(*identity != Identity::default(), "{what}: whose it is, is not read");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_answer_has_the_example_that_the_provider_documents() {
+    for file in files() {
+        let verify = file.blocks.verify.iter().map(|(k, b)| (k, &b.answers));
+        let revoke = file.blocks.revoke.iter().map(|(k, b)| (k, &b.answers));
+        for (key, answers) in verify.chain(revoke) {
+            for answer in answers {
+                assert!(
+                    answer.when.is_empty() || !answer.example.is_empty() || !answer.example_headers.is_empty(),
+                    "{key}: an answer with tests has no example"
+                );
+            }
+        }
+    }
+}
+
+const PORTAL: &str = "<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Unauthorized: please log in. Invalid session, token expired. Access denied.</body></html>";
+
+/// What proxies, portals and outages answer, for a status.
+fn trouble(status: u16) -> Vec<(&'static str, Answer)> {
+    vec![
+        ("no body", Answer::status(status)),
+        ("a portal's page", Answer::status(status).with_body("text/html", PORTAL)),
+        ("an empty object", Answer::status(status).with_json(&json!({}))),
+        ("an empty list", Answer::status(status).with_json(&json!([]))),
+        ("null", Answer::status(status).with_json(&Value::Null)),
+        ("JSON cut off", Answer::status(status).with_body("application/json", "{\"error\": {\"co")),
+    ]
+}
+
+#[test]
+fn nothing_that_goes_wrong_is_a_dead_key() {
+    for (file, rule, block) in verified() {
+        let finding = example_of(&file, &rule);
+        let mut codes = vec![200, 401, 403, 404, 407, 418, 500, 502, 503, 504, 511];
+        codes.extend(block.answers.iter().flat_map(|a| a.status.clone()));
+        codes.sort_unstable();
+        codes.dedup();
+        let mut all: Vec<(String, Answer)> = Vec::new();
+        for status in codes {
+            for (what, answer) in trouble(status) {
+                all.push((format!("{status} with {what}"), answer));
+            }
+        }
+        all.push(("a redirect to a login page".into(), Answer::status(302).with_header("Location", "https://login.example.net/sso?next=x")));
+        all.push(("a moved page".into(), Answer::status(301).with_header("Location", "https://example.net/")));
+        all.push(("a cut connection".into(), Answer::cut()));
+        all.push(("half an answer".into(), Answer::status(401).with_json(&json!({"message": "Bad credentials"})).half()));
+        all.push(("no HTTP".into(), Answer::raw("SSH-2.0-OpenSSH_9.2\r\n")));
+        for (what, answer) in all {
+            let (verification, _) = verify_with(&file, &finding, answer, Duration::from_secs(10));
+            assert!(
+                !matches!(verification, Verification::Inactive(_) | Verification::Active(_)),
+                "{rule}: {what} was taken for {verification:?}"
+            );
+        }
+        // A limit is a limit, whatever stands in it, unless the provider documents what else it means.
+        for documented in block.answers.iter().filter(|a| a.means == "inactive") {
+            for status in [429, 500, 503] {
+                let (verification, _) = verify_with(&file, &finding, answer(documented, status), Duration::from_secs(10));
+                assert!(
+                    matches!(verification, Verification::Unknown(_)),
+                    "{rule}: {status} was taken for {verification:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
+    // One block a call is enough for what the client does for all; the slow answer costs its time limit.
+    for (file, rule, _) in verified().into_iter().step_by(7) {
+        let finding = example_of(&file, &rule);
+        let endless = Answer::status(401).with_body("application/json", "{\"message\":\"Bad credentials\"} ").endless();
+        let late = Answer::status(401).with_json(&json!({"message": "Bad credentials"})).after(Duration::from_secs(3));
+        for answer in [endless, late] {
+            let (verification, _) = verify_with(&file, &finding, answer, Duration::from_millis(500));
+            assert!(matches!(verification, Verification::Unknown(_)), "{rule}: {verification:?}");
+        }
+    }
+}
+
+// --- ending ---
+
+fn ended() -> Vec<(File, String, Revoke)> {
+    let mut all = Vec::new();
+    for file in files() {
+        let mut done = std::collections::BTreeSet::new();
+        for (rule, uses) in &file.blocks.rules {
+            let Some(key) = &uses.revoke else { continue };
+            let block = &file.blocks.revoke[key];
+            if block.request.is_some() && done.insert(key.clone()) {
+                let again = files().into_iter().find(|f| f.stem == file.stem).unwrap();
+                all.push((again, rule.clone(), block.clone()));
+            }
+        }
+    }
+    all
+}
+
+fn authority(block: &Revoke) -> Authority {
+    Authority {
+        parts: block
+            .needs
+            .iter()
+            .map(|part| (part.clone(), Secret::new(format!("own-{part}").as_bytes(), "")))
+            .collect(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a synthetic secret, compared with what a server on loopback was sent")]
+fn clear(credential: &Credential) -> String {
+    String::from_utf8(credential.secret.expose().to_vec()).unwrap()
+}
+
+/// Another key of the same account: the same shape, other characters.
+fn neighbour(secret: &str) -> String {
+    secret
+        .chars()
+        .map(|c| match c {
+            'a'..='y' | 'A'..='Y' | '0'..='8' => char::from(c as u8 + 1),
+            'z' => 'a',
+            'Z' => 'A',
+            '9' => '0',
+            other => other,
+        })
+        .collect()
+}
+
+fn set(value: &mut Value, pointer: &str, to: Value) {
+    let mut at = value;
+    for name in pointer.split('/').skip(1) {
+        if !at.is_object() {
+            *at = json!({});
+        }
+        at = at.as_object_mut().unwrap().entry(name.to_owned()).or_insert(Value::Null);
+    }
+    *at = to;
+}
+
+/// A row of a provider's list that shows a key as the block expects it.
+fn row(tests: &[Row], id: &str, at: &str, secret: &str) -> Value {
+    let mut row = json!({});
+    for test in tests {
+        let shown = match (&test.equals, &test.masked) {
+            (Some(template), _) => template.replace("{secret}", secret),
+            (_, Some(template)) => {
+                let whole = template.replace("{secret}", secret);
+                format!("{}...{}", &whole[..8], &whole[whole.len() - 4..])
+            }
+            _ => unreachable!("checked when built"),
+        };
+        set(&mut row, &test.at, Value::String(shown));
+    }
+    set(&mut row, at, Value::String(id.to_owned()));
+    row
+}
+
+struct Case {
+    file: File,
+    finding: Finding,
+    block: Revoke,
+}
+
+impl Case {
+    /// Runs look-up and call against a server that lists these ids and secrets, and answers the call.
+    fn run(&self, rows: Vec<Value>, answer: Answer, authority: &Authority) -> (Result<(), Failure>, Server) {
+        let registry = registry(&self.file);
+        let revoke = registry.revoker(&self.finding.rule).unwrap();
+        let shown = revoke.preview(&self.finding.credential, authority, 0).unwrap();
+        let find = self.block.find.clone();
+        let server = Server::start(move |seen| {
+            let is_find = find.as_ref().is_some_and(|f| f.request.method == seen.method) && seen.method == "GET";
+            if !is_find {
+                return answer.clone();
+            }
+            let find = find.as_ref().unwrap();
+            match &find.list {
+                None => Answer::json(rows.first().unwrap_or(&json!({}))),
+                Some(at) => {
+                    let mut body = json!({});
+                    set(&mut body, at, Value::Array(rows.clone()));
+                    Answer::json(&body)
+                }
+            }
+        });
+        let net = Playground::new(&server, &hosts(&shown), Duration::from_secs(10));
+        let leak: ConfirmedLeak<'_> = confirmed(&self.finding);
+        let net: &dyn Net = &net.client;
+        let result = revoke
+            .find(net, &leak, authority)
+            .and_then(|object| revoke.run(net, &leak, authority, &object, 0).map(drop));
+        (result, server)
+    }
+
+    fn rows(&self) -> (Vec<Value>, String) {
+        let secret = clear(&self.finding.credential);
+        let other = neighbour(&secret);
+        let Some(find) = &self.block.find else {
+            return (Vec::new(), other);
+        };
+        let mine = row(&find.row, "id-of-the-leak", &find.id, &secret);
+        let others = row(&find.row, "id-of-a-neighbour", &find.id, &other);
+        match find.list {
+            None => (vec![mine], other),
+            Some(_) => (vec![others, mine], other),
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    ended()
+        .into_iter()
+        .map(|(file, rule, block)| Case {
+            finding: Finding {
+                verification: Some(super::active()),
+                ..example_of(&file, &rule)
+            },
+            file,
+            block,
+        })
+        .collect()
+}
+
+fn changes(server: &Server) -> Vec<crate::support::http::Seen> {
+    server.seen().into_iter().filter(|seen| seen.method != "GET").collect()
+}
+
+#[test]
+fn documented_answers_to_a_revocation_are_understood_and_the_neighbour_survives() {
+    let cases = cases();
+    assert!(cases.len() >= 14, "{}", cases.len());
+    for case in cases {
+        let rule = &case.finding.rule;
+        let authority = authority(&case.block);
+        for documented in &case.block.answers {
+            for status in &documented.status {
+                let (rows, other) = case.rows();
+                let (result, server) = case.run(rows, answer(documented, *status), &authority);
+                let what = format!("{rule}: {status} {}", documented.means);
+                match documented.means.as_str() {
+                    "done" | "gone" => assert_eq!(result, Ok(()), "{what}"),
+                    "refused" => assert!(matches!(result, Err(Failure::Refused(_))), "{what}: {result:?}"),
+                    _ => assert!(matches!(result, Err(Failure::Unknown(_))), "{what}: {result:?}"),
+                }
+                let sent = changes(&server);
+                assert_eq!(sent.len(), 1, "{what}: one call, sent once");
+                assert!(!sent[0].holds("id-of-a-neighbour") && !sent[0].holds(&other), "{what}: the neighbour's key was named");
+                if case.block.find.is_some() {
+                    assert!(sent[0].holds("id-of-the-leak"), "{what}: {}", sent[0].target);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_revocation_that_finds_no_row_or_two_does_nothing() {
+    for case in cases() {
+        let Some(find) = case.block.find.clone().filter(|f| f.list.is_some()) else { continue };
+        let rule = &case.finding.rule;
+        let authority = authority(&case.block);
+        let secret = clear(&case.finding.credential);
+        let other = neighbour(&secret);
+        let mine = row(&find.row, "id-1", &find.id, &secret);
+        let twin = row(&find.row, "id-2", &find.id, &secret);
+        let stranger = row(&find.row, "id-3", &find.id, &other);
+        for rows in [vec![], vec![stranger], vec![mine, twin]] {
+            let (result, server) = case.run(rows, Answer::status(204), &authority);
+            assert!(matches!(result, Err(Failure::Object(_))), "{rule}: {result:?}");
+            assert_eq!(changes(&server).len(), 0, "{rule}");
+        }
+    }
+}
+
+#[test]
+fn a_revocation_without_its_authority_does_nothing() {
+    for case in cases().into_iter().filter(|c| !c.block.needs.is_empty()) {
+        let registry = registry(&case.file);
+        let terms = registry.revoker(&case.finding.rule).unwrap().terms(&case.finding.credential);
+        assert!(matches!(terms.needed, Needed::Owner { .. }));
+        let (rows, _) = case.rows();
+        let (result, server) = case.run(rows, Answer::status(204), &Authority::default());
+        assert!(matches!(result, Err(Failure::Authority(_))), "{}: {result:?}", case.finding.rule);
+        assert_eq!(changes(&server).len(), 0);
+    }
+}
+
+#[test]
+fn a_revocation_that_goes_wrong_is_never_done() {
+    for case in cases() {
+        let rule = &case.finding.rule;
+        let authority = authority(&case.block);
+        // Some calls answer with a status alone: only what they document can be told from an outage.
+        let bare: Vec<u16> = case
+            .block
+            .answers
+            .iter()
+            .filter(|a| a.when.is_empty())
+            .flat_map(|a| a.status.clone())
+            .collect();
+        let mut all: Vec<(String, Answer)> = vec![
+            ("a cut connection".into(), Answer::cut()),
+            ("a redirect".into(), Answer::status(302).with_header("Location", "https://login.example.net/")),
+        ];
+        for status in [200, 400, 401, 403, 404, 409, 429, 500, 502, 503] {
+            if !bare.contains(&status) {
+                all.push((format!("{status} and a page"), Answer::status(status).with_body("text/html", PORTAL)));
+                all.push((format!("{status} without a body"), Answer::status(status)));
+            }
+        }
+        for (what, answer) in all {
+            let (rows, _) = case.rows();
+            let (result, server) = case.run(rows, answer, &authority);
+            assert!(result.is_err(), "{rule}: {what} was taken for done");
+            assert_eq!(changes(&server).len(), 1, "{rule}: {what}: a change is sent once");
+        }
+    }
+}

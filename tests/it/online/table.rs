@@ -1,0 +1,94 @@
+//! `docs/kinds.md` is what the rules say: `KEYSWEEP_WRITE_DOCS=1` writes it anew.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use keysweep::rule::block::Blocks;
+
+use crate::support::repository_file;
+
+const HEAD: &str = "# Kinds that are verified and revoked
+
+This page is generated from the rule files. *Verified*: the call, or the code, that asks the provider whether a credential works; it changes
+nothing. *Revoked*: how it is ended, and by whose authority: `none` (an anonymous call), `self` (the leaked key's own), `owner` (another
+credential of yours, from `[authority.NAME]`), `person` (no call exists: `respond` prints where and how). *Tested*: against a real `server`, an
+`emulator`, or a `contract`: a server on loopback that plays the answers that the provider documents; the provider itself was not asked.
+
+";
+
+fn table(blocks: &Blocks) -> String {
+    let mut out = HEAD.to_owned();
+    let verified = blocks.rules.values().filter(|u| u.verify.is_some()).count();
+    let by_call = |key: &String| blocks.revoke.get(key).is_some_and(|r| r.authority != "person");
+    let revoked = blocks.rules.values().filter(|u| u.revoke.as_ref().is_some_and(by_call)).count();
+    let by_hand = blocks.rules.values().filter(|u| u.revoke.is_some()).count() - revoked;
+    let _ = writeln!(out, "{verified} kinds are verified, {revoked} are revoked by a call, for {by_hand} the steps for a person are printed.\n");
+    out.push_str("| kind | verified by | revoked by | authority | reversible | tested against |\n| --- | --- | --- | --- | --- | --- |\n");
+    for (rule, uses) in &blocks.rules {
+        let verify = uses.verify.as_ref().and_then(|key| blocks.verify.get(key));
+        let revoke = uses.revoke.as_ref().and_then(|key| blocks.revoke.get(key));
+        let asked = verify.map_or_else(|| "—".to_owned(), |v| {
+            let what = match (&v.request, &v.builtin) {
+                (Some(request), _) => format!("`{} {}`", request.method, address(&request.url)),
+                (None, Some(builtin)) => format!("`{builtin}`, in code"),
+                (None, None) => unreachable!("checked when built"),
+            };
+            format!("[{what}]({})", v.source)
+        });
+        let ended = revoke.map_or_else(|| "—".to_owned(), |r| {
+            let what = match (&r.request, &r.builtin) {
+                (Some(request), _) => format!("`{} {}`", request.method, address(&request.url)),
+                (None, Some(builtin)) => format!("`{builtin}`, in code"),
+                (None, None) => "a person".to_owned(),
+            };
+            format!("[{what}]({})", r.source)
+        });
+        let (authority, reversible) = revoke.map_or(("—", "—"), |r| {
+            let reversible = match (r.authority.as_str(), r.reversible) {
+                ("person", _) => "—",
+                (_, true) => "yes",
+                (_, false) => "no",
+            };
+            (r.authority.as_str(), reversible)
+        });
+        let tested = match (verify.map(|v| v.tested.as_str()), revoke.filter(|r| r.authority != "person").map(|r| r.tested.as_str())) {
+            (Some(v), Some(r)) if v != r => format!("{v}, revocation {r}"),
+            (Some(one), _) | (None, Some(one)) => one.to_owned(),
+            (None, None) => "—".to_owned(),
+        };
+        let _ = writeln!(out, "| {} (`{rule}`) | {asked} | {ended} | {authority} | {reversible} | {tested} |", uses.name.replace('|', "\\|"));
+    }
+    out
+}
+
+/// An address without scheme and query.
+fn address(url: &str) -> &str {
+    url.trim_start_matches("https://").split('?').next().unwrap_or_default()
+}
+
+#[test]
+fn the_table_of_kinds_is_what_the_rules_say() {
+    let path = repository_file("docs/kinds.md");
+    let now = table(&Blocks::load(&[]).unwrap());
+    if std::env::var_os("KEYSWEEP_WRITE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &now).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == now, "docs/kinds.md is not what the rules say: run this test with KEYSWEEP_WRITE_DOCS=1");
+}
+
+#[test]
+fn fifty_kinds_are_verified_and_twenty_revoked() {
+    let blocks = Blocks::load(&[]).unwrap();
+    let verified = blocks.verify.len();
+    let revoked = blocks.revoke.values().filter(|r| r.authority != "person").count();
+    assert!(verified >= 50, "{verified}");
+    assert!(revoked >= 20, "{revoked}");
+    for (key, _) in &blocks.verify {
+        assert!(blocks.rules.values().any(|u| u.verify.as_ref() == Some(key)), "{key}: no rule uses it");
+    }
+    for (key, _) in &blocks.revoke {
+        assert!(blocks.rules.values().any(|u| u.revoke.as_ref() == Some(key)), "{key}: no rule uses it");
+    }
+}
