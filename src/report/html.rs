@@ -283,7 +283,8 @@ fn notes(report: &Report<'_>) -> Vec<String> {
         format!("V{}", text.strip_prefix('v').unwrap_or(&text))
     });
     let hidden = tally.and_then(verification::hidden);
-    let hidden = hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
+    let hidden =
+        hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
     verified.into_iter().chain(hidden).chain(counts).collect()
 }
 

@@ -12,9 +12,7 @@ use keysweep::model::Finding;
 use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable};
-use keysweep::respond::{
-    Answer, Ended, Error, Held, Outcome, Point, Policy, Question, Run, Why,
-};
+use keysweep::respond::{Answer, Ended, Error, Held, Outcome, Point, Policy, Question, Run, Why};
 
 use super::plan;
 use crate::cli::args::Shared;
@@ -126,9 +124,8 @@ impl Desk<'_> {
     /// Runs something over incidents.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&Run<'_>) -> T) -> T {
         let tell = |text: &str| console::say(self.shared, &printable(text));
-        let clean = |finding: &Finding, text: &str| {
-            Redactor::new([finding], false).redact(text.as_bytes())
-        };
+        let clean =
+            |finding: &Finding, text: &str| Redactor::new([finding], false).redact(text.as_bytes());
         let ask = |question: &Question| self.person.ask(question);
         let run = Run {
             net: self.net,
@@ -205,7 +202,10 @@ impl Results {
         shared: &Shared,
     ) -> io::Result<()> {
         if shared.format == "text" {
-            return self.ended.iter().try_for_each(|ended| plan::write_ended(out, ended));
+            return self
+                .ended
+                .iter()
+                .try_for_each(|ended| plan::write_ended(out, ended));
         }
         let all: Vec<Value> = self.ended.iter().map(plan::ended_value).collect();
         let mut value = json!({ "schema": 1, "kind": "response", "incidents": all });

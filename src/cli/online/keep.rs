@@ -54,7 +54,9 @@ pub(crate) fn held(_common: &CommonArgs) -> anyhow::Result<Box<Held<'static>>> {
     Ok(Box::new(move |name, _parts| {
         let mut authority = Authority::default();
         // A variable gives a part that the configuration does not.
-        let prefix = format!("KEYSWEEP_{name}_").to_ascii_uppercase().replace('-', "_");
+        let prefix = format!("KEYSWEEP_{name}_")
+            .to_ascii_uppercase()
+            .replace('-', "_");
         for (variable, value) in std::env::vars() {
             let Some(part) = variable.strip_prefix(&prefix) else {
                 continue;

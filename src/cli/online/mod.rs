@@ -2,6 +2,7 @@
 
 pub(crate) mod act;
 pub(crate) mod keep;
+pub(crate) mod ledger;
 pub(crate) mod plan;
 pub(crate) mod recheck;
 pub(crate) mod reread;

@@ -98,7 +98,10 @@ impl Pen<'_> {
                 let after = std::time::Duration::from_secs(stage.after);
                 format!(" {} later", keysweep::respond::span(after))
             };
-            row(&format!("step {}", at + 1), &format!("{}{when}; {undo}", stage.what))?;
+            row(
+                &format!("step {}", at + 1),
+                &format!("{}{when}; {undo}", stage.what),
+            )?;
         }
         if leak.is_automatic() {
             let deadline = std::time::Duration::from_secs(leak.deadline);
@@ -116,7 +119,10 @@ impl Pen<'_> {
                 Some(name) => format!("uses {name}"),
                 None => "holds the value".to_owned(),
             };
-            row("needed by", &format!("{}:{}  {what} ({})", used.path, used.line, used.sort))?;
+            row(
+                "needed by",
+                &format!("{}:{}  {what} ({})", used.path, used.line, used.sort),
+            )?;
         }
         for step in &leak.by_hand {
             row("by hand", step)?;
@@ -134,7 +140,11 @@ impl Pen<'_> {
         let (secret, why) = (printable(&left.secret), self.clean(&left.why));
         writeln!(out, "  {name}  {secret}  {}: {why}", left.status)?;
         if left.status != "inactive" {
-            writeln!(out, "    end it all the same: --unconfirmed {}", left.fingerprint)?;
+            writeln!(
+                out,
+                "    end it all the same: --unconfirmed {}",
+                left.fingerprint
+            )?;
         }
         Ok(())
     }
@@ -196,7 +206,10 @@ fn told(ended: &Ended) -> (String, Option<String>) {
             (text, Some(command.clone()))
         }
         Outcome::Declined(what) => (format!("left: {what} was not wanted"), resume()),
-        Outcome::NotKept => ("its secret is not kept: it cannot be used again".to_owned(), None),
+        Outcome::NotKept => (
+            "its secret is not kept: it cannot be used again".to_owned(),
+            None,
+        ),
         Outcome::Interrupted => ("interrupted".to_owned(), resume()),
     }
 }
@@ -204,11 +217,18 @@ fn told(ended: &Ended) -> (String, Option<String>) {
 /// What became of an incident, as text. What comes here was redacted when it was written down.
 pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> {
     let (text, command) = told(ended);
-    let head = format!("{}  {}  {}  {}", ended.incident, ended.name, ended.secret, ended.state);
+    let head = format!(
+        "{}  {}  {}  {}",
+        ended.incident, ended.name, ended.secret, ended.state
+    );
     writeln!(out, "{}", printable(&head))?;
     writeln!(out, "  {}", printable(&text))?;
     for (what, due) in &ended.due {
-        writeln!(out, "  later: {}, from {due:.0} on (by `keysweep recheck`)", printable(what))?;
+        writeln!(
+            out,
+            "  later: {}, from {due:.0} on (by `keysweep recheck`)",
+            printable(what)
+        )?;
     }
     if let Some(command) = command {
         writeln!(out, "  go on: {}", printable(&command))?;

@@ -5,9 +5,9 @@ use std::io::Write;
 use keysweep::ledger::{IncidentState, StepKind};
 
 use super::act::{AgreeArgs, Desk, Person, Results};
+use super::keep;
 use super::plan;
 use super::settings::{self, NetworkArgs};
-use super::keep;
 use super::verify;
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::console;
@@ -106,7 +106,10 @@ fn counted(results: &Results, unfinished: usize) -> String {
     }
     let all = results.ended.len();
     let incidents = if all == 1 { "incident" } else { "incidents" };
-    let words: Vec<String> = words.iter().map(|(word, n)| format!("{n} {word}")).collect();
+    let words: Vec<String> = words
+        .iter()
+        .map(|(word, n)| format!("{n} {word}"))
+        .collect();
     let mut text = format!("{all} {incidents} rechecked");
     if !words.is_empty() {
         text.push_str(": ");

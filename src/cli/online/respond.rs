@@ -10,15 +10,13 @@ use keysweep::ledger::{Incident, IncidentState};
 use keysweep::model::{ConfirmedLeak, Credential, Doubt, Finding, Fingerprint};
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, Stored, printable};
-use keysweep::respond::{
-    Detected, Limits, Planned, opened, plan as make_plan, search,
-};
+use keysweep::respond::{Detected, Limits, Planned, opened, plan as make_plan, search};
 
 use super::act::{AgreeArgs, Desk, Person, Results};
+use super::keep;
 use super::plan;
 use super::reread::Roots;
 use super::settings::{self, NetworkArgs};
-use super::keep;
 use super::verify;
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::exit::Exit;
@@ -138,7 +136,10 @@ fn of_report(
     if !args.apply {
         if shared.format == "text" {
             if made.leaks.iter().any(Planned::is_automatic) {
-                writeln!(out, "nothing was done; to do it: the same command with --apply")?;
+                writeln!(
+                    out,
+                    "nothing was done; to do it: the same command with --apply"
+                )?;
             }
         } else {
             let mut value = plan::plan_value(&made, &redactor);
@@ -300,7 +301,11 @@ pub(crate) fn write_requests(
     for (what, text) in requests {
         writeln!(out, "  {}:", redactor.printable(what.as_bytes()))?;
         for line in text.lines() {
-            writeln!(out, "    {}", redactor.printable(line.as_bytes()).trim_end())?;
+            writeln!(
+                out,
+                "    {}",
+                redactor.printable(line.as_bytes()).trim_end()
+            )?;
         }
     }
     writeln!(out)
@@ -328,7 +333,9 @@ fn resume(
     let shared = &shared;
     let credential = |incident: &Incident| -> Option<Credential> {
         let mut findings = live.iter();
-        let fits = |f: &&Finding| f.fingerprint == incident.leak.fingerprint && f.credential.secret.is_known();
+        let fits = |f: &&Finding| {
+            f.fingerprint == incident.leak.fingerprint && f.credential.secret.is_known()
+        };
         findings.find(fits).map(|f| f.credential.clone())
     };
     let registry = verify::registry(&common)?;
@@ -350,9 +357,10 @@ fn resume(
         let now = keep::now();
         let mut open = Vec::new();
         for incident in ledger.incidents()? {
-            let is_due = ledger.steps(incident.id)?.iter().any(|step| {
-                !step.state.is_final() && step.plan.due.is_some_and(|due| due <= now)
-            });
+            let is_due = ledger
+                .steps(incident.id)?
+                .iter()
+                .any(|step| !step.state.is_final() && step.plan.due.is_some_and(|due| due <= now));
             if incident.state != IncidentState::Closed || is_due {
                 open.push(incident);
             }

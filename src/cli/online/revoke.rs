@@ -76,11 +76,19 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let credential = verify::credential(&engine, index, &|key| {
         registry.verifier(&args.rule)?.preview(key).err()
     })?;
-    let spec = engine.rules().rules().get(index).map(keysweep::rule::Rule::spec);
+    let spec = engine
+        .rules()
+        .rules()
+        .get(index)
+        .map(keysweep::rule::Rule::spec);
     let Some(spec) = spec else {
         bail!("no rule has the id `{}`", args.rule);
     };
-    let print = fingerprint(&args.rule, credential.secret.expose(), common.project.salt());
+    let print = fingerprint(
+        &args.rule,
+        credential.secret.expose(),
+        common.project.salt(),
+    );
     let mut finding = Finding {
         rule: args.rule.clone(),
         name: spec.name.to_string(),
@@ -142,7 +150,10 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
         (Verification::Inactive(why), None) if !args.unconfirmed => {
             let why = redactor.printable(why.as_bytes());
-            console::say(shared, &format!("nothing was done: it is dead already: {why}"));
+            console::say(
+                shared,
+                &format!("nothing was done: it is dead already: {why}"),
+            );
             return Ok(Exit::Clean);
         }
         (Verification::Unknown(doubt), None) if !args.unconfirmed => {

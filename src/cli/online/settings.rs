@@ -51,7 +51,11 @@ impl Net for Client {
         let status = head.split(' ').nth(1).and_then(|s| s.parse().ok());
         let headers = head.lines().skip(1).filter_map(|l| l.split_once(": "));
         let headers = headers.map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
-        Ok(Reply::new(status.unwrap_or(0), headers, body.as_bytes().to_vec()))
+        Ok(Reply::new(
+            status.unwrap_or(0),
+            headers,
+            body.as_bytes().to_vec(),
+        ))
     }
 
     fn dial(&self, host: &str, _: u16) -> Result<TcpStream, Error> {
