@@ -82,6 +82,10 @@ pub(crate) enum Command {
     /// asked, else 0.
     #[cfg(feature = "online")]
     Verify(Box<super::online::verify::VerifyArgs>),
+    /// Show what was done about leaks: list, show or export incidents, check the ledger
+    #[cfg(feature = "online")]
+    #[command(subcommand)]
+    Incidents(super::online::incidents::IncidentsCommand),
     /// Write a completion script for a shell
     Completions {
         /// The shell

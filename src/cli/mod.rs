@@ -117,6 +117,8 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Rules(command)) => rules::run(command, &shared),
         Some(Command::Config(command)) => config::run(command, &shared),
         Some(Command::Import(command)) => import::run(command, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Incidents(command)) => online::incidents::run(&command, &shared),
         Some(Command::Init(init)) => init::run(&init, &shared),
         Some(Command::Report(command)) => report::run(&command, &shared),
         #[cfg(feature = "online")]

@@ -8,6 +8,7 @@ mod chain;
 mod claim;
 mod error;
 mod incident;
+mod record;
 mod schema;
 mod seal;
 mod text;
@@ -25,6 +26,7 @@ pub use incident::{
     Begun, Check, CheckState, Event, Exposure, Incident, IncidentId, IncidentState, NewIncident,
     NewStep, NoId, Site, Step, StepId, StepKind, StepState, Whose,
 };
+pub use record::{RECORD_SCHEMA, Record, Todo, write_json};
 pub use seal::Kek;
 
 use crate::model::Credential;
@@ -74,7 +76,11 @@ impl Ledger {
     /// # Errors
     /// Where it is not there, not ours, damaged, or of another key.
     pub fn look(path: &Path, kek: &Kek) -> Result<Self, Error> {
-        Self::of(schema::open(path, false)?, path, Keys::of(kek)?)
+        let conn = schema::open(path, false)?;
+        if schema::is_empty(&conn).map_err(|e| Error::of(path, &e))? {
+            return Err(schema::none(path));
+        }
+        Self::of(conn, path, Keys::of(kek)?)
     }
 
     fn of(conn: Connection, path: &Path, keys: Keys) -> Result<Self, Error> {
@@ -766,3 +772,6 @@ fn cut(text: &str, most: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

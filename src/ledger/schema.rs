@@ -203,6 +203,20 @@ fn glance(path: &Path, known: i64) -> Result<(), Error> {
     }
 }
 
+/// Whether nothing is in it yet.
+pub(super) fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+        Ok(row.get::<_, i64>(0)? == 0)
+    })
+}
+
+pub(super) fn none(path: &Path) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        why: "there is no ledger; `keysweep respond` makes one, --ledger names another".to_owned(),
+    }
+}
+
 fn judge(path: &Path, found: i64, application: i32, known: i64) -> Result<(), Error> {
     let path = path.to_owned();
     if application != APPLICATION {

@@ -92,7 +92,7 @@ impl<W: Write> Write for Escaped<W> {
 }
 
 /// Writes a whole document, indented.
-pub(super) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut out = Escaped(BufWriter::new(out));
     serde_json::to_writer_pretty(&mut out, document)?;
     out.write_all(b"\n")?;

@@ -217,7 +217,7 @@ fn end(report: &Report<'_>) -> String {
 }
 
 /// A code span: its fence is longer than any run of backticks in it.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = cut(printable(text).into_owned(), PIECE);
     if text.is_empty() {
         return "``".to_owned();
@@ -239,7 +239,7 @@ pub(super) fn code(text: &str) -> String {
 
 /// A rule's sentence: its code spans stay, everything else is plain text. Rules come from files and from
 /// reports that were read, so nothing in them is a link, a mention or HTML.
-pub(super) fn prose(text: &str) -> String {
+pub(crate) fn prose(text: &str) -> String {
     let text = cut(printable(text).into_owned(), SENTENCE);
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {

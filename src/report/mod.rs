@@ -48,6 +48,12 @@ pub use sonarqube::Sonarqube;
 pub use text::Text;
 pub use verification::{verification_text, verification_value};
 
+// What cleans and writes the text of others in records of incidents, too.
+#[cfg(feature = "online")]
+pub(crate) use json::write_document;
+#[cfg(feature = "online")]
+pub(crate) use markdown::{code, prose};
+
 use crate::model::{Finding, Origin, Place, Severity, Summary};
 use crate::rule::RuleSet;
 

@@ -30,7 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("net", &["model"]),
     ("provider", &["model", "rule", "net"]),
     ("verify", &["model", "net", "provider"]),
-    ("ledger", &["model"]),
+    ("ledger", &["model", "report"]),
     (
         "respond",
         &["model", "source", "net", "provider", "verify", "ledger"],

@@ -1,6 +1,7 @@
-//! What reaches the network, only when asked.
+//! What reaches the network, only when asked, and what is on record of it.
 
 pub(crate) mod act;
+pub(crate) mod incidents;
 pub(crate) mod keep;
 pub(crate) mod ledger;
 pub(crate) mod plan;

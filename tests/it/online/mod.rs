@@ -1,3 +1,4 @@
 //! What asks and ends: loopback servers and real ones.
 
+mod ledger;
 mod net;

@@ -1,0 +1,739 @@
+use std::fs;
+use std::path::PathBuf;
+
+use super::*;
+use crate::model::{Fingerprint, Secret};
+
+/// A ledger in a folder of its own.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("data/ledger.sqlite")
+    }
+
+    fn kek(&self) -> Kek {
+        Kek::from_file(&self.folder.path().join("data/ledger.key"), true).unwrap()
+    }
+
+    fn open(&self) -> Ledger {
+        self.try_open().unwrap()
+    }
+
+    fn try_open(&self) -> Result<Ledger, Error> {
+        Ledger::open(&self.path(), &self.kek(), at(0))
+    }
+
+    fn look(&self) -> Ledger {
+        Ledger::look(&self.path(), &self.kek()).unwrap()
+    }
+
+    /// The file by SQLite alone, as somebody else would change it.
+    fn raw(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    /// All bytes of the ledger's files.
+    fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(self.path().parent().unwrap()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|e| e != "key") {
+                all.extend(fs::read(path).unwrap());
+            }
+        }
+        all
+    }
+}
+
+/// So many seconds after the tests' beginning.
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_769_850_000 + seconds).unwrap()
+}
+
+fn leak(byte: u8) -> NewIncident {
+    NewIncident {
+        fingerprint: Fingerprint([byte; 16]),
+        rule: "github-pat-classic".to_owned(),
+        secret: "ghp_… (40 bytes)".to_owned(),
+        detected: at(0),
+        ..NewIncident::default()
+    }
+}
+
+fn revoke() -> NewStep {
+    NewStep::of(StepKind::Revoke, "delete the token")
+}
+
+fn credential() -> Credential {
+    Credential {
+        secret: Secret::new(b"a-secret-that-nobody-may-read", ""),
+        parts: vec![("user".to_owned(), "a-part-of-it".to_owned())],
+    }
+}
+
+/// A ledger with a row of everything.
+fn full(desk: &Desk) -> (Ledger, IncidentId) {
+    let ledger = desk.open();
+    let id = ledger.begin(&leak(1), at(1)).unwrap().incident;
+    ledger.claim(id, "run 1", at(2)).unwrap();
+    let steps = ledger.plan(id, &[revoke(), revoke()], at(3)).unwrap();
+    ledger.seal(id, &credential(), at(4)).unwrap();
+    ledger.start(steps[0], at(5)).unwrap();
+    ledger
+        .finish(steps[0], StepState::Done, "204", at(6))
+        .unwrap();
+    ledger.check(id, CheckState::Refused, "401", at(7)).unwrap();
+    ledger
+        .set_state(id, IncidentState::Closed, "refused", at(8))
+        .unwrap();
+    (ledger, id)
+}
+
+#[test]
+fn what_is_written_is_read_and_holds_against_the_chain() {
+    let desk = Desk::new();
+    let (ledger, id) = full(&desk);
+    assert_eq!(id.to_string(), "KS-20260131-1");
+    drop(ledger);
+    let ledger = desk.look();
+    let incident = ledger.incident(id).unwrap();
+    assert_eq!(incident.leak, leak(1));
+    assert_eq!(incident.state, IncidentState::Closed);
+    assert_eq!((incident.opened, incident.changed), (at(1), at(8)));
+    let steps = ledger.steps(id).unwrap();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(steps[0].state, StepState::Done);
+    assert_eq!(steps[0].answer, "204");
+    assert_eq!(steps[0].attempts, 1);
+    assert_eq!(
+        (steps[0].planned, steps[0].started, steps[0].finished),
+        (at(3), Some(at(5)), Some(at(6)))
+    );
+    assert_eq!(steps[1].state, StepState::Planned);
+    assert_eq!(steps[1].plan, revoke());
+    let checks = ledger.checks(id).unwrap();
+    assert_eq!(checks.len(), 1);
+    assert_eq!(
+        (checks[0].state, checks[0].at),
+        (CheckState::Refused, at(7))
+    );
+    let actions: Vec<_> = ledger
+        .events(id)
+        .unwrap()
+        .into_iter()
+        .map(|e| (e.action, e.note))
+        .collect();
+    let actions: Vec<_> = actions.iter().map(|(a, n)| (&**a, &**n)).collect();
+    assert_eq!(
+        actions,
+        [
+            ("open", ""),
+            ("claim", "run 1"),
+            ("seal", ""),
+            ("state", "closed: refused")
+        ]
+    );
+    // The version, and a row for each write.
+    assert_eq!(ledger.verify().unwrap(), 10);
+    assert!(ledger.head().unwrap().starts_with("10:"));
+    ledger.verify_head(&ledger.head().unwrap()).unwrap();
+}
+
+#[test]
+fn an_incident_is_taken_up_until_it_is_closed() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let first = ledger.begin(&leak(1), at(1)).unwrap();
+    assert!(first.is_new);
+    let mut newer = leak(1);
+    newer.detected = at(60);
+    newer.verification = "active".to_owned();
+    newer.verified = Some(at(60));
+    newer.identity = Some(Whose {
+        account: Some("acme".to_owned()),
+        ..Whose::default()
+    });
+    let again = ledger.begin(&newer, at(61)).unwrap();
+    assert!(!again.is_new);
+    assert_eq!(again.incident, first.incident);
+    let held = ledger.incident(first.incident).unwrap().leak;
+    assert_eq!(held.detected, at(0), "the first time counts");
+    assert_eq!(held.verification, "active");
+    assert_eq!(held.identity, newer.identity);
+    // A run that knows less takes nothing away.
+    let rows = ledger.verify().unwrap();
+    let less = NewIncident {
+        detected: at(90),
+        ..leak(1)
+    };
+    ledger.begin(&less, at(91)).unwrap();
+    assert_eq!(ledger.incident(first.incident).unwrap().leak, held);
+    assert_eq!(ledger.verify().unwrap(), rows);
+
+    for (state, is_new) in [
+        (IncidentState::NotProven, false),
+        (IncidentState::Reopened, false),
+        (IncidentState::Closed, true),
+    ] {
+        ledger.set_state(first.incident, state, "", at(92)).unwrap();
+        assert_eq!(ledger.begin(&leak(1), at(93)).unwrap().is_new, is_new);
+    }
+    let other = ledger.begin(&leak(2), at(94)).unwrap();
+    assert_eq!(other.incident.to_string(), "KS-20260131-3");
+    let next_day = ledger.begin(&leak(3), at(86_400)).unwrap();
+    assert_eq!(next_day.incident.to_string(), "KS-20260201-1");
+    ledger.verify().unwrap();
+}
+
+#[test]
+fn what_comes_without_bound_is_kept_with_one() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let mut big = leak(1);
+    let site = |line| Site {
+        path: "é".repeat(10_000),
+        line,
+        end_line: line,
+        commit: None,
+    };
+    big.places = (1..=1000).map(site).collect();
+    big.owners = (0..1000).map(|n| format!("@team-{n}")).collect();
+    big.identity = Some(Whose {
+        scopes: vec!["x".repeat(1 << 20); 500],
+        ..Whose::default()
+    });
+    let id = ledger.begin(&big, at(1)).unwrap().incident;
+    let held = ledger.incident(id).unwrap().leak;
+    assert_eq!(held.places.len(), LIST);
+    assert_eq!(held.more_places, 800);
+    assert_eq!(held.places[0].path.chars().count(), TEXT + 1);
+    assert_eq!(held.owners.last().unwrap(), "… and 800 more");
+    ledger.begin(&big, at(2)).unwrap();
+    assert_eq!(ledger.incident(id).unwrap().leak, held, "it does not grow");
+    ledger
+        .check(id, CheckState::Unknown, &"a".repeat(1 << 20), at(3))
+        .unwrap();
+    assert_eq!(ledger.checks(id).unwrap()[0].answer.len(), ANSWER + 3);
+}
+
+#[test]
+fn steps_keep_their_order() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let id = ledger.begin(&leak(1), at(1)).unwrap().incident;
+    let [step, other] = ledger.plan(id, &[revoke(), revoke()], at(2)).unwrap()[..] else {
+        panic!("two steps were planned")
+    };
+    // Nothing begins in an incident that is not claimed.
+    assert!(matches!(
+        ledger.start(step, at(3)),
+        Err(Error::Busy { why, .. }) if why.contains("does not have")
+    ));
+    ledger.claim(id, "run 1", at(3)).unwrap();
+    let mut more = revoke();
+    more.object = "token 17".to_owned();
+    more.facts.insert("id".to_owned(), "17".to_owned());
+    ledger.refine(step, &more, at(3)).unwrap();
+    ledger.start(step, at(4)).unwrap();
+    assert!(matches!(
+        ledger.refine(step, &more, at(4)),
+        Err(Error::Order { .. })
+    ));
+    for no_outcome in [StepState::Planned, StepState::Started] {
+        assert!(matches!(
+            ledger.finish(step, no_outcome, "", at(5)),
+            Err(Error::Order { .. })
+        ));
+    }
+    // A lost answer: it begins again, and that is counted.
+    ledger
+        .finish(step, StepState::Unknown, "cut off", at(5))
+        .unwrap();
+    ledger.start(step, at(6)).unwrap();
+    let begun = ledger.step(step).unwrap();
+    assert_eq!((begun.attempts, begun.finished), (2, None));
+    assert_eq!(begun.plan, more);
+    ledger.finish(step, StepState::Done, "204", at(7)).unwrap();
+    assert!(matches!(
+        ledger.start(step, at(8)),
+        Err(Error::Order { .. })
+    ));
+    assert!(matches!(
+        ledger.finish(step, StepState::Failed, "", at(8)),
+        Err(Error::Order { .. })
+    ));
+    // What was not begun may be there already, or not needed.
+    ledger
+        .finish(other, StepState::Skipped, "said no", at(9))
+        .unwrap();
+    assert!(matches!(
+        ledger.start(StepId(99), at(9)),
+        Err(Error::Order { why, .. }) if why == "no step 99"
+    ));
+    ledger.verify().unwrap();
+}
+
+#[test]
+fn one_run_at_a_time_works_on_an_incident() {
+    let desk = Desk::new();
+    let (one, two) = (desk.open(), desk.open());
+    let id = one.begin(&leak(1), at(1)).unwrap().incident;
+    let step = one.plan(id, &[revoke()], at(1)).unwrap()[0];
+    one.claim(id, "run 1", at(2)).unwrap();
+    one.claim(id, "run 1", at(3)).unwrap();
+    let busy = |result: Result<(), Error>| match result {
+        Err(Error::Busy { why, .. }) => assert!(why.contains("run 1"), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    busy(two.claim(id, "run 2", at(4)));
+    busy(two.start(step, at(4)));
+    busy(two.set_state(id, IncidentState::Closed, "", at(4)));
+    busy(two.forget(id, at(4)));
+    busy(two.plan(id, &[revoke()], at(4)).map(drop));
+    // Writes keep a claim alive.
+    one.start(step, at(500)).unwrap();
+    busy(two.claim(id, "run 2", at(1000)));
+    // A silent run loses it, and notices before it calls anybody; what it has been answered counts.
+    two.claim(id, "run 2", at(1200)).unwrap();
+    assert!(matches!(
+        one.start(step, at(1201)),
+        Err(Error::Busy { why, .. }) if why.contains("run 2")
+    ));
+    one.finish(step, StepState::Done, "204", at(1201)).unwrap();
+    two.release(id, at(1202)).unwrap();
+    // One that died is noticed at once.
+    one.claim(id, "run 3", at(1203)).unwrap();
+    drop(one);
+    two.claim(id, "run 4", at(1204)).unwrap();
+    two.release(id, at(1205)).unwrap();
+    two.release(id, at(1206)).unwrap();
+    two.verify().unwrap();
+    let files = fs::read_dir(desk.path().parent().unwrap()).unwrap();
+    let left: Vec<_> = files
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("-run-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn several_write_at_once_and_the_chain_holds() {
+    let desk = Desk::new();
+    std::thread::scope(|scope| {
+        for byte in 0..4 {
+            let desk = &desk;
+            scope.spawn(move || {
+                let ledger = desk.open();
+                for round in 0..25 {
+                    let id = ledger.begin(&leak(byte), at(round)).unwrap().incident;
+                    ledger
+                        .check(id, CheckState::Unknown, "", at(round))
+                        .unwrap();
+                }
+            });
+        }
+    });
+    let ledger = desk.open();
+    assert_eq!(ledger.incidents().unwrap().len(), 4);
+    assert_eq!(ledger.verify().unwrap(), 1 + 4 + 100);
+}
+
+#[test]
+fn every_change_by_somebody_else_is_noticed() {
+    let model = Desk::new();
+    let (ledger, _) = full(&model);
+    drop(ledger);
+    let mut tried = 0;
+    for table in ["incident", "step", "health", "sealed", "audit"] {
+        let columns: Vec<String> = model
+            .raw()
+            .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let changes = columns.iter().map(|column| match (table, &**column) {
+            (_, "number" | "id" | "seq") if table != "incident" || column == "number" => {
+                format!("UPDATE {table} SET {column} = {column} + 1000 WHERE rowid = (SELECT max(rowid) FROM {table})")
+            }
+            ("incident", "state") => format!("UPDATE {table} SET state = 'open'"),
+            ("step", "state") => format!("UPDATE {table} SET state = 'skipped' WHERE state = 'planned'"),
+            ("health", "state") => format!("UPDATE {table} SET state = 'alive'"),
+            (_, "attempts") => format!("UPDATE {table} SET attempts = 7"),
+            (_, "key" | "body" | "mac") => format!("UPDATE {table} SET {column} = zeroblob(32)"),
+            _ => format!("UPDATE {table} SET {column} = {column} || 'x' WHERE {column} IS NOT NULL"),
+        });
+        let more = [
+            format!("DELETE FROM {table}"),
+            match table {
+                "incident" => "INSERT INTO incident SELECT 99, 'KS-20260131-9', fingerprint, state, why, opened, changed, leak FROM incident".to_owned(),
+                "step" => "INSERT INTO step SELECT 99, incident, state, planned, started, finished, attempts, answer, plan FROM step LIMIT 1".to_owned(),
+                "health" => "INSERT INTO health SELECT 99, incident, at, state, answer FROM health".to_owned(),
+                "sealed" => "UPDATE sealed SET key = body, body = key".to_owned(),
+                _ => "INSERT INTO audit SELECT seq + 10, at, action, incident, subject, row, note, mac FROM audit WHERE seq = 10".to_owned(),
+            },
+        ];
+        for change in changes.chain(more) {
+            let desk = Desk::new();
+            desk.kek();
+            for file in ["ledger.sqlite", "ledger.key"] {
+                let from = model.path().with_file_name(file);
+                fs::copy(from, desk.path().with_file_name(file)).unwrap();
+            }
+            let raw = desk.raw();
+            raw.pragma_update(None, "foreign_keys", false).unwrap();
+            let count = raw.execute(&change, []).unwrap();
+            assert!(count > 0, "{change} changes nothing");
+            drop(raw);
+            let before = fs::read(desk.path()).unwrap();
+            match desk.try_open() {
+                Err(Error::Tampered { .. }) => {}
+                other => panic!("{change}: {:?}", other.map(|_| ()).err()),
+            }
+            assert!(matches!(desk.look().verify(), Err(Error::Tampered { .. })));
+            assert_eq!(fs::read(desk.path()).unwrap(), before, "nothing is written");
+            tried += 1;
+        }
+    }
+    assert!(tried > 35, "{tried}");
+}
+
+#[test]
+fn a_tail_that_is_cut_off_shows_at_once_or_against_a_record() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let id = ledger.begin(&leak(1), at(1)).unwrap().incident;
+    let early = ledger.head().unwrap();
+    ledger.check(id, CheckState::Alive, "200", at(2)).unwrap();
+    let late = ledger.head().unwrap();
+    drop(ledger);
+    let raw = desk.raw();
+    raw.execute("DELETE FROM audit WHERE seq = 3", []).unwrap();
+    raw.execute("DELETE FROM health", []).unwrap();
+    match desk.try_open() {
+        Err(Error::Tampered { row, what, .. }) => {
+            assert_eq!(row, 2);
+            assert!(what.contains("row 3"), "{what}");
+        }
+        other => panic!("{:?}", other.err()),
+    }
+    // With care: the note of the end too. Then a record alone knows.
+    raw.execute("UPDATE meta SET value = ?1 WHERE name = 'head'", [&early])
+        .unwrap();
+    let ledger = desk.open();
+    ledger.verify_head(&early).unwrap();
+    assert!(matches!(
+        ledger.verify_head(&late),
+        Err(Error::Tampered { row: 3, .. })
+    ));
+    let other = format!("2:{}", "0".repeat(64));
+    assert!(matches!(
+        ledger.verify_head(&other),
+        Err(Error::Tampered { row: 2, .. })
+    ));
+    for text in ["", "2", "2:", "x:00", "-1:00", &early[..20]] {
+        assert!(matches!(ledger.verify_head(text), Err(Error::Order { .. })));
+    }
+}
+
+#[test]
+fn a_secret_is_sealed_and_forgotten() {
+    let desk = Desk::new();
+    let (ledger, id) = full(&desk);
+    let holds = |text: &[u8]| desk.bytes().windows(text.len()).any(|w| w == text);
+    assert!(!holds(b"a-secret-that-nobody-may-read") && !holds(b"a-part-of-it"));
+    assert!(ledger.is_sealed(id).unwrap());
+    let opened = ledger.unseal(id).unwrap().unwrap();
+    assert_eq!(opened.parts, credential().parts);
+    assert_eq!(opened.secret.len(), credential().secret.len());
+    let body: Vec<u8> = ledger
+        .conn
+        .query_row("SELECT body FROM sealed", [], |row| row.get(0))
+        .unwrap();
+    assert!(holds(&body), "the test looks where it is");
+    ledger.forget(id, at(9)).unwrap();
+    assert!(!holds(&body), "what was forgotten is overwritten");
+    assert!(ledger.unseal(id).unwrap().is_none());
+    assert!(!ledger.is_sealed(id).unwrap());
+    ledger.forget(id, at(10)).unwrap();
+    ledger.verify().unwrap();
+    // Another incident's seal opens nothing.
+    let other = ledger.begin(&leak(2), at(11)).unwrap().incident;
+    ledger.seal(id, &credential(), at(12)).unwrap();
+    desk.raw()
+        .execute("UPDATE sealed SET incident = ?1", [other.to_string()])
+        .unwrap();
+    assert!(matches!(ledger.unseal(other), Err(Error::Tampered { .. })));
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_half_written() {
+    let desk = Desk::new();
+    let ledger = desk.open();
+    let id = ledger.begin(&leak(1), at(1)).unwrap().incident;
+    ledger.claim(id, "run 1", at(2)).unwrap();
+    let pages: i64 = ledger
+        .conn
+        .pragma_query_value(None, "page_count", |row| row.get(0))
+        .unwrap();
+    ledger
+        .conn
+        .query_row(
+            &format!("PRAGMA max_page_count = {}", pages + 3),
+            [],
+            |_| Ok(()),
+        )
+        .unwrap();
+    let mut big = revoke();
+    big.request = "x".repeat(3_000);
+    let mut planned = 0;
+    let error = loop {
+        match ledger.plan(id, &[big.clone(), big.clone()], at(3)) {
+            Ok(_) => planned += 2,
+            Err(error) => break error,
+        }
+        assert!(planned < 100, "there is no end to the disk");
+    };
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+    assert!(error.to_string().contains("no room left"), "{error}");
+    assert_eq!(ledger.steps(id).unwrap().len(), planned);
+    ledger.verify().unwrap();
+    // With room again it goes on where it was.
+    ledger
+        .conn
+        .query_row("PRAGMA max_page_count = 100000", [], |_| Ok(()))
+        .unwrap();
+    ledger.plan(id, &[big], at(4)).unwrap();
+    assert_eq!(ledger.steps(id).unwrap().len(), planned + 1);
+    ledger.verify().unwrap();
+}
+
+#[test]
+fn a_newer_ledger_and_other_files_stay_as_they_are() {
+    let desk = Desk::new();
+    drop(full(&desk));
+    let raw = desk.raw();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    let before = fs::read(desk.path()).unwrap();
+    for result in [desk.try_open(), Ledger::look(&desk.path(), &desk.kek())] {
+        assert!(matches!(
+            result,
+            Err(Error::Newer {
+                found: 99,
+                known: 1,
+                ..
+            })
+        ));
+    }
+    assert_eq!(fs::read(desk.path()).unwrap(), before);
+    // The same where the version is in the log of writes alone.
+    let raw = desk.raw();
+    raw.set_db_config(
+        rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+        true,
+    )
+    .unwrap();
+    raw.pragma_update(None, "user_version", 1).unwrap();
+    raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    raw.pragma_update(None, "user_version", 98).unwrap();
+    drop(raw);
+    let before = fs::read(desk.path()).unwrap();
+    assert!(matches!(
+        desk.try_open(),
+        Err(Error::Newer { found: 98, .. })
+    ));
+    assert_eq!(fs::read(desk.path()).unwrap(), before);
+
+    let other = Desk::new();
+    other.kek();
+    let raw = other.raw();
+    raw.execute_batch(
+        "PRAGMA application_id = 7; CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)",
+    )
+    .unwrap();
+    drop(raw);
+    let before = fs::read(other.path()).unwrap();
+    assert!(matches!(other.try_open(), Err(Error::Foreign { .. })));
+    assert_eq!(fs::read(other.path()).unwrap(), before);
+    // One without an id of its own.
+    let raw = other.raw();
+    raw.execute_batch("PRAGMA application_id = 0").unwrap();
+    drop(raw);
+    assert!(matches!(other.try_open(), Err(Error::Foreign { .. })));
+}
+
+#[test]
+fn damage_is_told_and_nothing_panics() {
+    let desk = Desk::new();
+    drop(full(&desk));
+    let whole = fs::read(desk.path()).unwrap();
+    fs::write(
+        desk.path(),
+        b"this is a text, and long enough that it could be a database",
+    )
+    .unwrap();
+    assert!(matches!(desk.try_open(), Err(Error::Damaged { .. })));
+    for length in [1, 50, 99, 100, 4096, whole.len() / 2] {
+        fs::write(desk.path(), &whole[..length]).unwrap();
+        assert!(desk.try_open().is_err(), "{length}");
+        assert_eq!(fs::read(desk.path()).unwrap().len(), length);
+    }
+    // A byte of each piece.
+    for at in (100..whole.len()).step_by(997) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        fs::write(desk.path(), &bytes).unwrap();
+        match desk.try_open().and_then(|ledger| {
+            ledger.incidents()?;
+            Ok(ledger)
+        }) {
+            // Between the rows, where nothing is.
+            Ok(ledger) => assert_eq!(ledger.incidents().unwrap().len(), 1),
+            Err(Error::Damaged { .. } | Error::Tampered { .. } | Error::Key(_)) => {}
+            Err(other) => panic!("{at}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn a_wrong_or_missing_key_is_told() {
+    let desk = Desk::new();
+    drop(full(&desk));
+    let other = Kek::of_text(
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "KEYSWEEP_LEDGER_KEY",
+    )
+    .unwrap();
+    for result in [
+        Ledger::open(&desk.path(), &other, at(1)),
+        Ledger::look(&desk.path(), &other),
+    ] {
+        match result {
+            Err(Error::Key(why)) => {
+                assert!(
+                    why.contains("another key than KEYSWEEP_LEDGER_KEY"),
+                    "{why}"
+                );
+            }
+            other => panic!("{:?}", other.err()),
+        }
+    }
+}
+
+#[test]
+fn looking_writes_nothing() {
+    let desk = Desk::new();
+    assert!(matches!(
+        Ledger::look(&desk.path(), &desk.kek()),
+        Err(Error::Io { why, .. }) if why.contains("there is no ledger")
+    ));
+    assert!(!desk.path().exists());
+    // Made, and not yet written.
+    fs::write(desk.path(), b"").unwrap();
+    assert!(matches!(
+        Ledger::look(&desk.path(), &desk.kek()),
+        Err(Error::Io { why, .. }) if why.contains("there is no ledger")
+    ));
+    let (ledger, id) = full(&desk);
+    drop(ledger);
+    let looking = desk.look();
+    assert!(looking.begin(&leak(1), at(9)).is_err());
+    assert!(looking.check(id, CheckState::Alive, "", at(9)).is_err());
+    assert_eq!(looking.verify().unwrap(), 10);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_files_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let desk = Desk::new();
+    let (ledger, _) = full(&desk);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = desk.path();
+    let folder = folder.parent().unwrap();
+    assert_eq!(mode(folder), 0o700);
+    let mut files = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        files += 1;
+    }
+    assert!(files >= 5, "the log of writes and the claim too: {files}");
+    drop(ledger);
+    // One that was opened to others is closed again.
+    fs::set_permissions(desk.path(), fs::Permissions::from_mode(0o644)).unwrap();
+    drop(desk.open());
+    assert_eq!(mode(&desk.path()), 0o600);
+}
+
+#[test]
+fn a_migration_is_whole_or_not_there() {
+    let desk = Desk::new();
+    drop(full(&desk));
+    let conn = schema::open(&desk.path(), true).unwrap();
+    let version = || -> i64 {
+        conn.pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap()
+    };
+    let next = [
+        schema::MIGRATIONS[0],
+        "CREATE TABLE later (x TEXT) STRICT; INSERT INTO later VALUES ('a')",
+        "CREATE TABLE last (x TEXT) STRICT; INSERT INTO nowhere VALUES (1)",
+    ];
+    let told = RefCell::new(Vec::new());
+    let also = |_: &Transaction<'_>, version: i64| {
+        told.borrow_mut().push(version);
+        Ok(())
+    };
+    let failed = schema::migrate(&conn, &desk.path(), &next, also);
+    assert!(failed.is_err());
+    assert_eq!(version(), 2, "the second is there, the third is not");
+    assert_eq!(*told.borrow(), [2]);
+    let tables: i64 = conn
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name IN ('later', 'last')",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(tables, 1);
+    schema::migrate(&conn, &desk.path(), &next[..2], also).unwrap();
+    assert_eq!(version(), 2);
+}
+
+#[test]
+fn ids_are_read_as_they_are_written() {
+    let id = IncidentId {
+        day: 20_260_131,
+        number: 12,
+    };
+    assert_eq!("KS-20260131-12".parse(), Ok(id));
+    assert_eq!(id.to_string(), "KS-20260131-12");
+    for text in [
+        "",
+        "KS-",
+        "KS-2026-1",
+        "KS-20260131",
+        "KS-20260131-",
+        "KS-20260131-0",
+        "KS-20260131-01",
+        "KS-20260131-+1",
+        "KS-20260131-99999999999",
+        "ks-20260131-1",
+    ] {
+        assert_eq!(text.parse::<IncidentId>(), Err(NoId), "{text}");
+    }
+}

@@ -1,0 +1,424 @@
+//! The ledger by the built program: what it shows, and what it refuses.
+
+use std::fs;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use keysweep::ledger::{
+    CheckState, Exposure, IncidentState, Kek, Ledger, NewIncident, NewStep, Site, StepKind,
+    StepState, Whose,
+};
+use keysweep::model::{Credential, Fingerprint, Secret, Severity};
+
+use crate::support::{Run, fake, program};
+
+/// A home folder with a ledger in its data folder.
+struct Home {
+    folder: tempfile::TempDir,
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_769_850_000 + seconds).unwrap()
+}
+
+impl Home {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data/keysweep")
+    }
+
+    fn path(&self) -> PathBuf {
+        self.data().join("ledger.sqlite")
+    }
+
+    fn open(&self) -> Ledger {
+        let kek = Kek::from_file(&self.data().join("ledger.key"), true).unwrap();
+        Ledger::open(&self.path(), &kek, at(0)).unwrap()
+    }
+
+    fn command(&self) -> assert_cmd::Command {
+        let mut command = program();
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path())
+            .env("XDG_DATA_HOME", self.folder.path().join("data"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command().arg("incidents").args(arguments))
+    }
+
+    /// With two incidents: one closed, one open with a step whose answer was lost.
+    fn filled(secret: &str) -> Self {
+        let home = Self::new();
+        let ledger = home.open();
+        let leak = |byte| NewIncident {
+            fingerprint: Fingerprint([byte; 16]),
+            rule: "github-pat-classic".to_owned(),
+            name: "GitHub personal access token (classic)".to_owned(),
+            provider: "GitHub".to_owned(),
+            severity: Severity::Critical,
+            secret: "ghp_… (40 bytes)".to_owned(),
+            identity: Some(Whose {
+                account: Some("acme\u{1b}[31m".to_owned()),
+                ..Whose::default()
+            }),
+            verification: "active".to_owned(),
+            verified: Some(at(1)),
+            detected: at(0),
+            exposure: Some(Exposure {
+                commit: "5f0c5f0c".to_owned(),
+                author: "Ann".to_owned(),
+                email: "ann@example.org".to_owned(),
+                date: at(-86_400 * 3),
+                subject: "Add it".to_owned(),
+                refs: vec!["refs/heads/main".to_owned()],
+                more_refs: 0,
+                in_head: false,
+                or_earlier: false,
+            }),
+            places: vec![Site {
+                path: "app.env".to_owned(),
+                line: 1,
+                end_line: 1,
+                commit: None,
+            }],
+            ..NewIncident::default()
+        };
+        let credential = Credential {
+            secret: Secret::new(secret.as_bytes(), "ghp_"),
+            parts: Vec::new(),
+        };
+        for byte in [1, 2] {
+            let id = ledger.begin(&leak(byte), at(1)).unwrap().incident;
+            ledger.claim(id, "run 1", at(2)).unwrap();
+            ledger.seal(id, &credential, at(2)).unwrap();
+            let step = NewStep::of(StepKind::Revoke, "revoke the token");
+            let step = ledger.plan(id, &[step], at(3)).unwrap()[0];
+            ledger.start(step, at(4)).unwrap();
+            if byte == 1 {
+                ledger
+                    .finish(step, StepState::Done, "202 accepted", at(5))
+                    .unwrap();
+                ledger.check(id, CheckState::Refused, "401", at(6)).unwrap();
+                ledger
+                    .set_state(id, IncidentState::Closed, "refused", at(7))
+                    .unwrap();
+            }
+            ledger.release(id, at(8)).unwrap();
+        }
+        home
+    }
+
+    fn sql(&self, sql: &str) {
+        rusqlite::Connection::open(self.path())
+            .unwrap()
+            .execute_batch(sql)
+            .unwrap();
+    }
+
+    /// All that lies in the data folder.
+    fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for entry in fs::read_dir(self.data()).unwrap() {
+            all.extend(fs::read(entry.unwrap().path()).unwrap());
+        }
+        all
+    }
+}
+
+#[test]
+fn incidents_are_listed_and_shown() {
+    let secret = fake::github_pat(7);
+    let home = Home::filled(&secret);
+    let list = home.run(&["list"]).ends_with(0);
+    let lines: Vec<&str> = list.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", list.out);
+    assert!(lines[0].starts_with("incident"), "{}", list.out);
+    assert!(
+        lines[1].starts_with("KS-20260131-1  closed"),
+        "{}",
+        list.out
+    );
+    assert!(lines[2].starts_with("KS-20260131-2  open"), "{}", list.out);
+    assert!(lines[1].ends_with("acme\\u{1b}[31m"), "{}", list.out);
+    let open = home.run(&["list", "--open"]).ends_with(0);
+    assert_eq!(open.out.lines().count(), 2, "{}", open.out);
+    let json = home.run(&["list", "--format", "json"]).ends_with(0);
+    let rows: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(rows[0]["id"], "KS-20260131-1");
+    assert_eq!(rows[1]["state"], "open");
+
+    let shown = home.run(&["show", "KS-20260131-1"]).ends_with(0);
+    assert!(
+        shown.out.contains("the key is proven dead"),
+        "{}",
+        shown.out
+    );
+    assert!(shown.out.contains("202 accepted"), "{}", shown.out);
+    let shown = home.run(&["show", "KS-20260131-2"]).ends_with(0);
+    let lost = "Find out whether a step had its effect (revoke the token)";
+    assert!(shown.out.contains(lost), "{}", shown.out);
+    for run in [&list, &open, &json, &shown] {
+        run.hides(&secret);
+        assert!(!run.out.contains('\u{1b}'), "{}", run.out);
+    }
+    let none = home.run(&["show", "KS-20260131-9"]).ends_with(2);
+    assert!(
+        none.err.contains("no incident KS-20260131-9"),
+        "{}",
+        none.err
+    );
+    let wrong = home.run(&["show", "nine"]).ends_with(2);
+    assert!(wrong.err.contains("KS-20260131-1"), "{}", wrong.err);
+}
+
+#[test]
+fn a_record_is_exported_and_its_head_holds() {
+    let secret = fake::github_pat(7);
+    let home = Home::filled(&secret);
+    let page = home.run(&["export", "KS-20260131-1"]).ends_with(0);
+    assert!(
+        page.out.starts_with("# Incident KS-20260131-1"),
+        "{}",
+        page.out
+    );
+    let json = home
+        .run(&[
+            "export",
+            "KS-20260131-1",
+            "--format",
+            "json",
+            "--output",
+            "record.json",
+        ])
+        .ends_with(0);
+    assert_eq!(json.out, "");
+    let record = fs::read_to_string(home.folder.path().join("record.json")).unwrap();
+    assert!(!record.contains(&*secret));
+    page.hides(&secret);
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    assert_eq!(record["state"], "closed");
+    assert_eq!(record["proof"]["proven"], true);
+    let head = record["ledger"].as_str().unwrap();
+    assert!(page.out.contains(head), "{}", page.out);
+    let held = home.run(&["verify", "--head", head]).ends_with(0);
+    assert!(held.out.contains("audit rows hold"), "{}", held.out);
+    // Later rows change nothing of that.
+    home.run(&["forget", "KS-20260131-1"]).ends_with(0);
+    home.run(&["verify", "--head", head]).ends_with(0);
+    let verified = home.run(&["verify", "--format", "json"]).ends_with(0);
+    let verified: serde_json::Value = serde_json::from_str(&verified.out).unwrap();
+    assert_ne!(verified["head"], head);
+    // A ledger that was cut off with care holds alone, and not against the record.
+    let cut = Home::filled(&secret);
+    let page = cut.run(&["verify", "--head", head]).ends_with(2);
+    assert!(
+        page.err.contains("changed by somebody else"),
+        "{}",
+        page.err
+    );
+    let text = home.run(&["export", "KS-20260131-1", "--format", "text"]);
+    assert!(text.ends_with(2).err.contains("markdown or json"));
+    let schema = home.run(&["schema"]).ends_with(0);
+    let schema: serde_json::Value = serde_json::from_str(&schema.out).unwrap();
+    assert_eq!(schema["title"], "keysweep incident record");
+}
+
+#[test]
+fn a_ledger_holds_no_secret_unsealed_and_forgets_it() {
+    let secret = fake::github_pat(7);
+    let home = Home::filled(&secret);
+    let holds = |text: &[u8]| home.bytes().windows(text.len()).any(|w| w == text);
+    assert!(!holds(secret.as_bytes()));
+    let shown = home.run(&["show", "KS-20260131-2"]).ends_with(0);
+    assert!(shown.out.contains("kept, sealed"), "{}", shown.out);
+    let gone = home.run(&["forget", "KS-20260131-2"]).ends_with(0);
+    assert!(gone.err.contains("is removed"), "{}", gone.err);
+    let shown = home.run(&["show", "KS-20260131-2"]).ends_with(0);
+    assert!(shown.out.contains("The secret: not kept"), "{}", shown.out);
+    let again = home.run(&["forget", "KS-20260131-2"]).ends_with(0);
+    assert!(again.err.contains("no secret was kept"), "{}", again.err);
+    home.run(&["verify"]).ends_with(0);
+}
+
+#[test]
+fn a_ledger_that_somebody_changed_is_told_and_gives_no_record() {
+    let secret = fake::github_pat(7);
+    for (change, says) in [
+        (
+            "UPDATE step SET state = 'done' WHERE state = 'started'",
+            "step 2",
+        ),
+        ("UPDATE incident SET state = 'closed'", "KS-20260131-2"),
+        ("DELETE FROM health", "check 1 is gone"),
+        ("UPDATE audit SET note = '' WHERE seq = 3", "audit row 3"),
+        ("DELETE FROM audit WHERE seq = 5", "audit row 5"),
+        ("DELETE FROM audit WHERE seq > 12", "row 12"),
+    ] {
+        let home = Home::filled(&secret);
+        home.sql(change);
+        let before = fs::read(home.path()).unwrap();
+        for command in [
+            &["verify"][..],
+            &["list"],
+            &["show", "KS-20260131-1"],
+            &["export", "KS-20260131-1"],
+            &["forget", "KS-20260131-1"],
+        ] {
+            let run = home.run(command).ends_with(2);
+            assert!(
+                run.err.contains("changed by somebody else"),
+                "{change}: {}",
+                run.err
+            );
+            assert!(run.err.contains(says), "{change}: {}", run.err);
+            // What can be shown is.
+            let shows = matches!(command[0], "list" | "show");
+            assert_eq!(!run.out.is_empty(), shows, "{command:?}: {}", run.out);
+        }
+        assert_eq!(fs::read(home.path()).unwrap(), before, "{change}");
+    }
+}
+
+#[test]
+fn a_newer_ledger_and_a_damaged_one_stay_as_they_are() {
+    let secret = fake::github_pat(7);
+    let home = Home::filled(&secret);
+    home.sql("PRAGMA user_version = 7");
+    let before = fs::read(home.path()).unwrap();
+    for command in [&["list"][..], &["forget", "KS-20260131-1"], &["verify"]] {
+        let run = home.run(command).ends_with(2);
+        assert!(run.err.contains("of version 7"), "{}", run.err);
+        assert!(run.err.contains("use the newer keysweep"), "{}", run.err);
+    }
+    assert_eq!(fs::read(home.path()).unwrap(), before);
+    fs::write(home.path(), b"no database at all").unwrap();
+    let run = home.run(&["list"]).ends_with(2);
+    assert!(run.err.contains("is damaged"), "{}", run.err);
+    assert_eq!(fs::read(home.path()).unwrap(), b"no database at all");
+}
+
+#[test]
+fn where_the_ledger_and_its_key_are() {
+    let secret = fake::github_pat(7);
+    let home = Home::filled(&secret);
+    let key = home.data().join("ledger.key");
+    let text = fs::read_to_string(&key).unwrap();
+    // The flag names another one; what is named must be there.
+    let elsewhere = home.run(&["list", "--ledger", "other.sqlite"]).ends_with(2);
+    assert!(elsewhere.err.contains("ledger.key"), "{}", elsewhere.err);
+    assert!(!home.folder.path().join("other.sqlite").exists());
+    let named = home.path();
+    let named = named.to_str().unwrap();
+    home.run(&["list", "--ledger", named]).ends_with(0);
+    // The environment's key goes before the file beside it.
+    fs::remove_file(&key).unwrap();
+    let gone = home.run(&["list"]).ends_with(2);
+    assert!(gone.err.contains("KEYSWEEP_LEDGER_KEY"), "{}", gone.err);
+    assert!(
+        !key.exists(),
+        "no other key is made for a ledger that is there"
+    );
+    let by = |value: &str| {
+        Run::of(
+            home.command()
+                .env("KEYSWEEP_LEDGER_KEY", value)
+                .args(["incidents", "list"]),
+        )
+    };
+    let given = by(text.trim()).ends_with(0);
+    assert!(given.out.contains("KS-20260131-1"));
+    let other = by("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").ends_with(2);
+    assert!(other.err.contains("made with another key"), "{}", other.err);
+    let malformed = by("not-a-key-but-a-word").ends_with(2);
+    assert!(
+        malformed.err.contains("32 bytes in base64"),
+        "{}",
+        malformed.err
+    );
+    malformed.hides("not-a-key-but-a-word");
+    // Nothing has happened where nothing is.
+    let fresh = Home::new();
+    let none = fresh.run(&["list"]).ends_with(0);
+    assert_eq!(none.out, "");
+    assert!(none.err.contains("no incidents"), "{}", none.err);
+    let none = fresh.run(&["list", "--format", "json"]).ends_with(0);
+    assert_eq!(none.out.trim(), "[]");
+    let none = fresh.run(&["verify"]).ends_with(2);
+    assert!(none.err.contains("ledger"), "{}", none.err);
+    assert!(!fresh.data().exists(), "looking makes nothing");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_that_others_may_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let home = Home::filled(&fake::github_pat(7));
+    let key = home.data().join("ledger.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let run = home.run(&["list"]).ends_with(2);
+    assert!(run.err.contains("chmod 600"), "{}", run.err);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    home.run(&["list"]).ends_with(0);
+}
+
+#[test]
+fn two_runs_wait_for_each_other() {
+    let home = Home::filled(&fake::github_pat(7));
+    let other = rusqlite::Connection::open(home.path()).unwrap();
+    // Somebody writes all the time.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Looking does not wait for that.
+    home.run(&["list"]).ends_with(0);
+    let run = home.run(&["forget", "KS-20260131-1"]).ends_with(2);
+    assert!(
+        run.err.contains("another process has been writing"),
+        "{}",
+        run.err
+    );
+    other.execute_batch("ROLLBACK").unwrap();
+    home.run(&["forget", "KS-20260131-1"]).ends_with(0);
+    // A run that works on an incident has it for itself, as long as it lives.
+    let ledger = home.open();
+    let id = "KS-20260131-2".parse().unwrap();
+    ledger.claim(id, "run 7", Timestamp::now()).unwrap();
+    let run = home.run(&["forget", "KS-20260131-2"]).ends_with(2);
+    assert!(run.err.contains("another run works on"), "{}", run.err);
+    assert!(run.err.contains("run 7"), "{}", run.err);
+    drop(ledger);
+    home.run(&["forget", "KS-20260131-2"]).ends_with(0);
+    home.run(&["verify"]).ends_with(0);
+}
+
+/// A limit of the system's on the size of files, which is what a full disk and a quota are to a program.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_and_nothing_is_lost() {
+    let home = Home::filled(&fake::github_pat(7));
+    let full = |limit: u32| {
+        let script =
+            format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" incidents forget KS-20260131-1");
+        let mut shell = assert_cmd::Command::new("bash");
+        shell
+            .env_clear()
+            .env("HOME", home.folder.path())
+            .env("XDG_DATA_HOME", home.folder.path().join("data"))
+            .args(["-c", &script])
+            .arg(assert_cmd::cargo::cargo_bin!("keysweep"));
+        Run::of(&mut shell)
+    };
+    let run = full(0).ends_with(2);
+    assert!(run.err.contains("no room left on the disk"), "{}", run.err);
+    let shown = home.run(&["show", "KS-20260131-1"]).ends_with(0);
+    assert!(shown.out.contains("kept, sealed"), "{}", shown.out);
+    home.run(&["verify"]).ends_with(0);
+    home.run(&["forget", "KS-20260131-1"]).ends_with(0);
+}
