@@ -1,5 +1,6 @@
 //! Plain values that the stages hand to each other; no input or output here.
 
+mod address;
 mod finding;
 mod history;
 mod observer;
@@ -8,6 +9,7 @@ mod secret;
 mod summary;
 mod verification;
 
+pub use address::{AddressRange, HostPattern, WebAddress, host_name};
 pub use finding::{
     Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
     Told,

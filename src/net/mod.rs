@@ -3,13 +3,21 @@
 //! Where a request may go is decided here, from rules and the caller's own configuration; nothing of a scanned tree is asked. Nothing
 //! here knows of findings or providers.
 
+mod guard;
+mod http;
+mod limits;
 mod request;
 
+use std::fmt;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::model::{AddressRange, HostPattern, WebAddress};
+
+pub use http::{Client, Lookup};
 pub use request::{Piece, Reply, Request, Text};
 
 /// What providers reach the network with; tests and dry runs have their own.
@@ -28,7 +36,7 @@ pub trait Net: Sync {
     fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error>;
 
     /// The TLS settings of the run: the system's trust and the caller's own CA.
-    fn tls(&self) -> std::sync::Arc<rustls::ClientConfig>;
+    fn tls(&self) -> Arc<rustls::ClientConfig>;
 
     /// Whether the caller lists a host that a self-hosted service may have.
     fn is_listed(&self, host: &str) -> bool;
@@ -38,6 +46,67 @@ pub trait Net: Sync {
 
     /// Waits, unless the run is interrupted; says whether it may go on.
     fn pause(&self, time: Duration) -> bool;
+}
+
+/// The time, and whether the run goes on, from whoever may look.
+pub trait Clock: Send + Sync {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+
+    /// Time since a moment that stays the same; it never goes back.
+    fn elapsed(&self) -> Duration;
+
+    /// Whether the run is interrupted.
+    fn interrupted(&self) -> bool;
+}
+
+/// What a [`Client`] is made of; all of it is the caller's own.
+pub struct Settings {
+    /// A provider's host, and where its requests go instead: scheme, host and port, and what stands in front of the path.
+    pub endpoints: Vec<(HostPattern, WebAddress)>,
+    /// Hosts of the caller's own that credentials may be sent to.
+    pub hosts: Vec<HostPattern>,
+    /// Ranges of addresses that are refused otherwise.
+    pub private: Vec<AddressRange>,
+    /// Certificates to trust beside the system's, PEM; empty for none.
+    pub ca: Vec<u8>,
+    /// For one answer.
+    pub timeout: Duration,
+    /// For the run.
+    pub budget: Duration,
+    /// `http://host:port` or `https://host:port`, perhaps with a user.
+    pub proxy: Option<String>,
+    /// Hosts that are reached without the proxy, between commas; empty for none.
+    pub no_proxy: String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Looks hosts up; the system does where there is none.
+    pub lookup: Option<Arc<Lookup>>,
+}
+
+impl Settings {
+    /// The defaults: 10 seconds for an answer, 300 for the run, nothing listed.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            endpoints: Vec::new(),
+            hosts: Vec::new(),
+            private: Vec::new(),
+            ca: Vec::new(),
+            timeout: Duration::from_secs(10),
+            budget: Duration::from_secs(300),
+            proxy: None,
+            no_proxy: String::new(),
+            clock,
+            lookup: None,
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
 }
 
 /// Why there is no answer. No text holds a secret.
