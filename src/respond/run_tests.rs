@@ -232,6 +232,24 @@ fn an_outage_stops_before_anything_is_done_and_is_gone_on_with() {
 }
 
 #[test]
+fn a_refusal_is_told_and_tried_again_when_somebody_says_so() {
+    let stage = Stage::new(Fake::new());
+    stage.fake.state().trouble = vec![Trouble::Refused];
+    let ended = stage.apply();
+    let Outcome::Stopped { why, command } = &ended.outcome else {
+        panic!("{ended:?}");
+    };
+    assert_eq!((&**why, ended.state), ("not yours", "open"));
+    assert_eq!(
+        *command,
+        format!("keysweep respond --resume {}", ended.incident)
+    );
+    assert!(stage.calls().is_empty());
+    is_dead(&stage.resume());
+    assert_eq!(stage.calls(), ["deactivate"]);
+}
+
+#[test]
 fn a_lost_answer_is_found_out_by_its_effect_and_a_lost_call_is_sent_again() {
     let stage = Stage::new(Fake::new());
     stage.fake.state().trouble = vec![Trouble::AnswerLost];

@@ -2,3 +2,4 @@
 
 mod ledger;
 mod net;
+mod respond;
