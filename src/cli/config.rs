@@ -133,6 +133,9 @@ fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
     })
 }
 
+/// Of sections that say where secrets go.
+const OWN: &str = "counts only in your own file (--config, or the one in your configuration folder), and is not used out of a scanned tree";
+
 /// The keys that do nothing where the file stands: name, line and why. `named` is what is checked.
 fn idle_keys(
     path: &Path,
@@ -146,6 +149,11 @@ fn idle_keys(
     let (Some(folder), true) = (folder, is_tree) else {
         return Vec::new();
     };
+    let mut idle: Vec<_> = file
+        .online
+        .iter()
+        .map(|at| (at.value, at.line, OWN))
+        .collect();
     let root = above(folder).0;
     let top = match named.canonicalize() {
         Ok(checked) if checked.is_dir() => checked,
@@ -154,15 +162,15 @@ fn idle_keys(
     let deeper = folder != top && folder.starts_with(&top);
     let in_root = |key: &str| matches!(key, "fingerprint_salt" | "baseline");
     let keys = file.run_wide().into_iter();
-    keys.filter_map(|(key, line)| {
+    idle.extend(keys.filter_map(|(key, line)| {
         if in_root(key) && folder != root {
             let why = "counts only in the file at the project's root, and is not used";
             return Some((key, line, why));
         }
         let why = "counts only at the top of what is scanned: for a scan of the folders above it is not used";
         deeper.then_some((key, line, why))
-    })
-    .collect()
+    }));
+    idle
 }
 
 fn contents(file: &ConfigFile) -> String {
@@ -198,7 +206,7 @@ fn read(path: &Path) -> anyhow::Result<Checked> {
     let file = if project::is_gitleaks(path, &text) {
         project::of_gitleaks(path, &shown, &text)?.0
     } else {
-        ConfigFile::parse(&shown, &text).map_err(project::joined)?
+        project::own_file(&shown, &text)?
     };
     if let Some(at) = &file.report.format {
         check_format(&format!("{shown}:{}", at.line), &at.value)?;

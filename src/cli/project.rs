@@ -23,7 +23,9 @@ use super::git::{self, path_of};
 use find::{discover, folder_of};
 use settle::{Narrow, settle};
 
-pub(crate) use find::{above, is_gitleaks, joined, of_gitleaks, root_of, shown, user_file};
+pub(crate) use find::{
+    above, is_gitleaks, joined, of_gitleaks, own_file, root_of, shown, user_file,
+};
 pub(crate) use settle::{check_format, rules_of};
 
 /// Which flags with a default were given.
@@ -464,6 +466,9 @@ impl Project {
                 summary
                     .notes
                     .push(format!("{at} disables {count} {rules} below its folder"));
+            }
+            for section in &file.online {
+                summary.notes.push(settle::not_here(&file.name, section));
             }
             for (key, line) in file.run_wide() {
                 let at = format!("{}:{line}", file.name);

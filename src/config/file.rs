@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::allow::{AllowEntry, Target};
 use super::glob::globs;
+use super::online;
 use super::value::{Source, Table, compile, integer, is_commit_prefix, is_fingerprint};
 use crate::model::{Confidence, Severity};
 use crate::rule::{self, FileError, RuleFile};
@@ -40,6 +41,8 @@ pub struct ConfigFile {
     pub own_rules: Option<At<RuleFile>>,
     /// `[[allow]]`.
     pub allow: Vec<AllowEntry>,
+    /// The sections that count only in the caller's own file; [`super::Online`] reads them.
+    pub online: Vec<At<&'static str>>,
     /// The rules that `[[allow]]` names, each with its line.
     pub allowed_rules: Vec<At<String>>,
 }
@@ -159,8 +162,14 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
         "rules",
         "rule",
         "allow",
+        "endpoints",
+        "network",
+        "authority",
+        "respond",
+        "ledger",
     ]);
     let mut file = ConfigFile {
+        online: online::sections(source, document),
         salt: root.value("fingerprint_salt", "32 hexadecimal digits in quotes", |v| {
             v.as_str().map(salt)
         }),

@@ -8,6 +8,7 @@ mod allow;
 mod file;
 mod folders;
 mod glob;
+mod online;
 mod read;
 mod value;
 
@@ -15,6 +16,7 @@ pub use allow::{AllowEntry, Target};
 pub use file::{At, ConfigFile, ReportKeys, RulesKeys, ScanKeys, rule_file, size};
 pub use folders::{Folders, Scope};
 pub use glob::{GlobError, globs};
+pub use online::{LedgerKeys, NetworkKeys, Online, RespondKeys, ValueFrom};
 pub use read::{MOST_BYTES, read};
 pub use value::{compile, is_commit_prefix, is_fingerprint};
 

@@ -321,3 +321,149 @@ fn kind_of_v6(address: Ipv6Addr) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_public_networks_pass() {
+        for refused in [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.100.100.200",
+            "127.0.0.1",
+            "127.255.255.254",
+            "168.63.129.16",
+            "169.254.169.254",
+            "169.254.170.2",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.192",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "::ffff:0:10.0.0.1",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::8.8.8.8",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::1",
+            "2002:0808:0808::1",
+            "3fff::1",
+            "4000::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            let address: IpAddr = refused.parse().unwrap();
+            assert!(kind_of(address).is_some(), "{refused}");
+        }
+        for public in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "223.255.255.255",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "2001:4860:4860::8888",
+            "2606:4700:4700::1111",
+        ] {
+            let address: IpAddr = public.parse().unwrap();
+            assert_eq!(kind_of(address), None, "{public}");
+        }
+    }
+
+    fn guard() -> Guard {
+        Guard {
+            hosts: vec!["gitlab.example:8443".parse().unwrap()],
+            endpoints: vec![(
+                "api.github.com".parse().unwrap(),
+                "https://ghe.example:444/api/v3/".parse().unwrap(),
+            )],
+            ..Guard::default()
+        }
+    }
+
+    #[test]
+    fn an_endpoint_takes_scheme_host_port_and_puts_its_path_in_front() {
+        let url = |url: &str| guard().route(url).map(|route| route.url.to_string());
+        let there = "https://ghe.example:444/api/v3/user?a=b";
+        assert_eq!(url("https://API.github.com/user?a=b").unwrap(), there);
+        let query = url("https://api.github.com?a=b").unwrap();
+        assert_eq!(query, "https://ghe.example:444/api/v3/?a=b");
+        let other = url("https://api.github.com.evil.example/user").unwrap();
+        assert_eq!(other, "https://api.github.com.evil.example/user");
+        assert_eq!(
+            url("https://gitlab.example:8443").unwrap(),
+            "https://gitlab.example:8443/"
+        );
+    }
+
+    #[test]
+    fn what_is_no_plain_address_of_a_host_goes_nowhere() {
+        for url in [
+            "https://api.github.com@evil.example/",
+            "https://api.github.com:x@evil.example/",
+            "https://api.github.com:8080/",
+            "https://gitlab.example:8444/",
+            "http://api.example.org/",
+            "http://10.0.0.1/",
+            "https://evil.example\\.github.com/",
+            "https://api.github.com/#@evil.example",
+            "file:///etc/passwd",
+        ] {
+            let outcome = guard().route(url).err();
+            assert!(
+                matches!(
+                    outcome,
+                    Some(Error::Refused { .. } | Error::Malformed { .. })
+                ),
+                "{url}: {outcome:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_proxy_looks_names_up_but_is_given_no_address_of_a_private_network() {
+        let guard = Guard {
+            proxy: Some("http://proxy.example:3128".parse().unwrap()),
+            no_proxy: NoProxy::list("internal.example, .corp.example,10.0.0.0/8"),
+            ..Guard::default()
+        };
+        let proxied = |url: &str| guard.route(url).map(|route| route.proxied);
+        assert_eq!(proxied("https://api.github.com/"), Ok(true));
+        assert_eq!(proxied("https://a.internal.example/"), Ok(false));
+        assert_eq!(proxied("https://corp.example/"), Ok(false));
+        assert_eq!(proxied("https://notcorp.example/"), Ok(true));
+        assert_eq!(proxied("https://10.1.1.1/"), Ok(false));
+        assert_eq!(proxied("https://localhost/"), Ok(false));
+        for url in [
+            "https://169.254.169.254/",
+            "https://[::ffff:169.254.169.254]/",
+        ] {
+            assert!(matches!(proxied(url), Err(Error::Refused { .. })), "{url}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What reaches the network, only when asked, and what is on record of it.
+//! What asks providers and ends keys, and what is on record of it: only on request, only with the feature `online`.
 
 pub(crate) mod act;
 pub(crate) mod incidents;

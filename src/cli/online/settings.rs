@@ -1,43 +1,217 @@
-//! From flags to the network's client: nothing is reached yet.
+//! From flags, environment and the caller's own file to a client and to authority. Nothing of a scanned tree comes in here.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
-use keysweep::net::{Clock, Settings};
 
-pub(crate) use keysweep::net::Client;
+use keysweep::config::{self, At, Online, ValueFrom};
+use keysweep::model::{HostPattern, Secret};
+use keysweep::net::{Client, Clock, Settings};
+use keysweep::provider::Authority;
 
-use crate::cli::args::CommonArgs;
-use crate::cli::progress::stopped;
+use crate::cli::args::ConfigArgs;
+use crate::cli::progress;
+use crate::cli::project::{is_gitleaks, joined, shown, user_file};
 
-/// Flags of the network.
+/// What every command takes that reaches the network.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct NetworkArgs {}
+pub(crate) struct OnlineArgs {
+    /// A host of your own that credentials may be sent to: a database, a self-hosted service (repeatable); beside [network] hosts
+    #[arg(long, value_name = "HOST", help_heading = "Network")]
+    pub(crate) allow_host: Vec<HostPattern>,
+    /// Seconds to wait for one answer [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Network")]
+    pub(crate) timeout: Option<u64>,
+    /// Seconds that all requests together may take [default: 300]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Network")]
+    pub(crate) budget: Option<u64>,
+}
 
-struct Now(Instant);
+/// The caller's own file, as far as it says where secrets may go and by whose authority keys end.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    /// What it says.
+    pub(crate) online: Online,
+    /// The file, as messages name it; empty where there is none.
+    shown: String,
+    /// The folder that paths in it are relative to.
+    base: PathBuf,
+}
 
-impl Clock for Now {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
+impl Own {
+    /// Reads `--config`, else `KEYSWEEP_CONFIG`, else the user's own file.
+    pub(crate) fn read(args: &ConfigArgs) -> anyhow::Result<Self> {
+        let named = args.config.clone();
+        let named = named.or_else(|| variable("KEYSWEEP_CONFIG").map(PathBuf::from));
+        let named = named.filter(|path| args.counts(path));
+        let is_named = named.is_some();
+        let Some(path) = named.or_else(user_file) else {
+            return Ok(Self::default());
+        };
+        let name = shown(&path);
+        let text = config::read(&path, true).map_err(|why| anyhow!("{name} {why}"))?;
+        let text = match text {
+            Some(text) => text,
+            None if is_named => bail!("{name}: no such file"),
+            None => return Ok(Self::default()),
+        };
+        if is_gitleaks(&path, &text) {
+            return Ok(Self::default());
+        }
+        Ok(Self {
+            online: Online::parse(&name, &text).map_err(joined)?,
+            shown: name,
+            base: path.parent().unwrap_or(Path::new("")).to_owned(),
+        })
     }
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
+
+    /// The client of a run; its budget begins now, and signals are heeded from now on.
+    pub(crate) fn client(&self, args: &OnlineArgs) -> anyhow::Result<Client> {
+        progress::heed_signals();
+        let network = &self.online.network;
+        let mut settings = Settings::new(Arc::new(RunClock(Instant::now())));
+        settings.endpoints.clone_from(&self.online.endpoints);
+        settings.hosts = network
+            .hosts
+            .iter()
+            .chain(&args.allow_host)
+            .cloned()
+            .collect();
+        settings.private.clone_from(&network.private);
+        let seconds = |flag: Option<u64>, key: &Option<At<u64>>, usual: Duration| {
+            let given = flag.or(key.as_ref().map(|at| at.value));
+            given.map_or(usual, Duration::from_secs)
+        };
+        settings.timeout = seconds(args.timeout, &network.timeout, settings.timeout);
+        settings.budget = seconds(args.budget, &network.budget, settings.budget);
+        let either = |upper: &str, lower: &str| variable(upper).or_else(|| variable(lower));
+        settings.proxy = either("HTTPS_PROXY", "https_proxy");
+        settings.proxy = settings.proxy.or_else(|| either("ALL_PROXY", "all_proxy"));
+        settings.no_proxy = either("NO_PROXY", "no_proxy").unwrap_or_default();
+        let mut about = "the environment's proxy".to_owned();
+        if let Some(ca) = &network.ca {
+            let path = self.path(&ca.value);
+            let at = format!("{}:{}: {}", self.shown, ca.line, path.display());
+            settings.ca = fs::read(&path).with_context(|| at.clone())?;
+            if settings.ca.is_empty() {
+                bail!("{at} is empty; write the CA's certificate into it, PEM");
+            }
+            // What is wrong with a proxy begins with its name.
+            about = at;
+        }
+        Client::new(settings).map_err(|why| match why.strip_prefix("the proxy") {
+            Some(_) => anyhow!("{why}; it is taken from HTTPS_PROXY or ALL_PROXY"),
+            None => anyhow!("{about} {why}"),
+        })
     }
-    fn interrupted(&self) -> bool {
-        stopped()
+
+    /// The parts of an authority that the caller has: from `[authority.NAME]`, else from variables `KEYSWEEP_NAME_PART`. A part
+    /// that is nowhere is left out; a place that is named and has nothing is an error.
+    pub(crate) fn authority(&self, name: &str, parts: &[String]) -> anyhow::Result<Authority> {
+        let given = self.online.authority.get(name);
+        let mut authority = Authority::default();
+        for part in parts {
+            let value = match given.and_then(|given| given.get(part)) {
+                Some(from) => Some(self.value(from)?),
+                None => variable(&variable_of(name, part)).map(secret),
+            };
+            if let Some(value) = value {
+                authority.parts.insert(part.clone(), value);
+            }
+        }
+        Ok(authority)
+    }
+
+    /// The value that an entry of the file points at.
+    pub(crate) fn value(&self, from: &At<ValueFrom>) -> anyhow::Result<Secret> {
+        let at = format!("{}:{}", self.shown, from.line);
+        match &from.value {
+            ValueFrom::Env(name) => variable(name)
+                .map(secret)
+                .with_context(|| format!("{at}: {name} is not set in the environment")),
+            ValueFrom::File(file) => {
+                let path = self.path(file);
+                let name = path.display();
+                private(&path).map_err(|why| anyhow!("{at}: {name} {why}"))?;
+                let text =
+                    config::read(&path, true).map_err(|why| anyhow!("{at}: {name} {why}"))?;
+                let text = text.with_context(|| format!("{at}: there is no {name}"))?;
+                let value = text.trim_end_matches(['\r', '\n']);
+                if value.is_empty() {
+                    bail!("{at}: {name} is empty");
+                }
+                Ok(Secret::new(value.as_bytes(), ""))
+            }
+        }
+    }
+
+    /// A path of the file: relative to it.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.base.join(path)
     }
 }
 
-/// Makes the client.
-pub(crate) fn client(_: &NetworkArgs, _: &CommonArgs) -> anyhow::Result<Client> {
-    let mut settings = Settings::new(Arc::new(Now(Instant::now())));
-    if let Ok(to) = std::env::var("KEYSWEEP_STAND_IN") {
-        let from = "api.example.com"
-            .parse()
-            .map_err(|_| anyhow::anyhow!("host"))?;
-        let to = to.parse().map_err(|_| anyhow::anyhow!("endpoint"))?;
-        settings.endpoints.push((from, to));
+/// The variable in which a part of an authority is looked for.
+pub(crate) fn variable_of(name: &str, part: &str) -> String {
+    format!("KEYSWEEP_{name}_{part}")
+        .replace('-', "_")
+        .to_ascii_uppercase()
+}
+
+fn variable(name: &str) -> Option<String> {
+    let text = std::env::var(name).ok()?;
+    Some(text).filter(|text| !text.trim().is_empty())
+}
+
+fn secret(text: String) -> Secret {
+    let text = zeroize::Zeroizing::new(text);
+    Secret::new(text.trim().as_bytes(), "")
+}
+
+/// Whether only its owner can read a file.
+#[cfg(unix)]
+fn private(path: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(meta) = fs::metadata(path) else {
+        // Reading it tells why not.
+        return Ok(());
+    };
+    let mode = meta.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
     }
-    Client::new(settings).map_err(|e| anyhow::anyhow!(e))
+    Err(format!(
+        "can be read by others (mode {mode:o}); close it with chmod 600"
+    ))
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path) -> Result<(), String> {
+    Ok(())
+}
+
+/// The machine's clocks, and the keyboard's interrupt.
+struct RunClock(Instant);
+
+impl Clock for RunClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn interrupted(&self) -> bool {
+        progress::stopped()
+    }
+}
+
+pub(crate) type NetworkArgs = OnlineArgs;
+pub(crate) fn client(args: &OnlineArgs, common: &crate::cli::args::CommonArgs) -> anyhow::Result<Client> {
+    Own::read(&common.config)?.client(args)
 }

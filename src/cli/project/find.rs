@@ -138,10 +138,7 @@ fn own(path: &Path, root: &Path, whose: Whose) -> anyhow::Result<Option<Layer>> 
     let (file, remarks) = if is_gitleaks(path, &text) {
         of_gitleaks(path, &shown, &text)?
     } else {
-        (
-            ConfigFile::parse(&shown, &text).map_err(joined)?,
-            Vec::new(),
-        )
+        (own_file(&shown, &text)?, Vec::new())
     };
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Some(Layer {
@@ -152,6 +149,13 @@ fn own(path: &Path, root: &Path, whose: Whose) -> anyhow::Result<Option<Layer>> 
         remarks,
         at_root: true,
     }))
+}
+
+/// The caller's own file: here the sections count that say where secrets go, so what is wrong with them is told.
+pub(crate) fn own_file(shown: &str, text: &str) -> anyhow::Result<ConfigFile> {
+    let file = ConfigFile::parse(shown, text).map_err(joined)?;
+    config::Online::parse(shown, text).map_err(joined)?;
+    Ok(file)
 }
 
 /// Whether a configuration is gitleaks'.

@@ -465,6 +465,12 @@ pub(crate) fn rules_of(
     Ok(rules)
 }
 
+/// A section of a scanned tree's file that says where secrets go.
+pub(super) fn not_here(shown: &str, section: &At<&str>) -> String {
+    let (name, line) = (section.value, section.line);
+    format!("{shown}:{line}: [{name}] counts only in your own configuration, and is not used")
+}
+
 /// What files of the scanned tree switch off, for everybody to see.
 fn narrowed(layers: &[Layer], values: &[InForce]) -> Vec<String> {
     let mut notes = Vec::new();
@@ -472,6 +478,11 @@ fn narrowed(layers: &[Layer], values: &[InForce]) -> Vec<String> {
     let in_force = |key: &str, at: &str| values.iter().any(|v| v.key == key && v.from == at);
     for layer in layers.iter().filter(of_tree) {
         let file = layer.file();
+        let named = |other: &Layer| other.whose != Whose::Tree && other.shown == layer.shown;
+        if !layers.iter().any(named) {
+            let sections = file.online.iter();
+            notes.extend(sections.map(|section| not_here(&layer.shown, section)));
+        }
         if let Some(at) = &file.rules.no_builtin
             && at.value
             && in_force("rules.no_builtin", &layer.at(at.line))

@@ -428,10 +428,10 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for `localhost` and 127.0.0.1, and its key, both PEM: for servers that are other programs.
+    /// A certificate for `localhost`, 127.0.0.1 and `api.example.test`, and its key, both PEM: for servers that are other programs.
     pub fn localhost(&self) -> (String, String) {
         let key = rcgen::KeyPair::generate().unwrap();
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let names = ["localhost", "127.0.0.1", "api.example.test"].map(str::to_owned);
         let params = rcgen::CertificateParams::new(names).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         (certificate.pem(), key.serialize_pem())
