@@ -152,6 +152,7 @@ fn table(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
         let gaps = counted(gaps, "thing", "things");
         sentences.push(format!("Incomplete: {gaps} could not be scanned"));
     }
+    sentences.extend(verified_in_all(report));
     sentences.extend(notes(report));
     if sorted.len() > ROWS {
         let all = grouped(sorted.len() as u64);
@@ -277,15 +278,15 @@ fn notes(report: &Report<'_>) -> Vec<String> {
         .into_iter()
         .filter(|(count, ..)| *count > 0)
         .map(|(count, one, many, what)| format!("{} {what}", counted(count, one, many)));
-    let tally = summary.verified.as_ref();
-    let verified = tally.map(|tally| {
-        let text = verification::summed(tally);
-        format!("V{}", text.strip_prefix('v').unwrap_or(&text))
-    });
-    let hidden = tally.and_then(verification::hidden);
-    let hidden =
-        hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
-    verified.into_iter().chain(hidden).chain(counts).collect()
+    let hidden = summary.verified.as_ref().and_then(verification::hidden);
+    let hidden = hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
+    hidden.into_iter().chain(counts).collect()
+}
+
+/// What providers said of all findings.
+fn verified_in_all(report: &Report<'_>) -> Option<String> {
+    let text = verification::summed(report.summary.verified.as_ref()?);
+    Some(format!("V{}", text.strip_prefix('v').unwrap_or(&text)))
 }
 
 /// What the script reads.
@@ -302,6 +303,8 @@ struct Data<'r> {
     clear: bool,
     cancelled: bool,
     scanned: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verified: Option<String>,
     notes: Vec<String>,
     gaps: Vec<Left>,
     more_gaps: usize,
@@ -467,6 +470,7 @@ fn data<'r>(report: &'r Report<'r>) -> Data<'r> {
         clear: report.options.show_secrets,
         cancelled: summary.cancelled,
         scanned: scanned(report),
+        verified: verified_in_all(report),
         notes: notes(report),
         gaps: gaps.map(|gap| left(&gap.path, &gap.reason)).collect(),
         more_gaps: summary.gaps.len().saturating_sub(NAMED),

@@ -91,6 +91,16 @@ impl<W: Write> Write for Escaped<W> {
     }
 }
 
+/// Writes a record in a line.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_record(record: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = Escaped(out);
+    serde_json::to_writer(&mut out, record)?;
+    out.write_all(b"\n")
+}
+
 /// Writes a whole document, indented.
 pub(crate) fn write_document(document: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     let mut out = Escaped(BufWriter::new(out));

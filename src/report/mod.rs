@@ -38,7 +38,7 @@ pub use diff::{DIFF_FORMATS, Diff};
 pub use github::Github;
 pub use gitlab::Gitlab;
 pub use html::Html;
-pub use json::{JSON_SCHEMA, Json, Jsonl};
+pub use json::{JSON_SCHEMA, Json, Jsonl, write_record};
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub use read::{ReadError, Stored};

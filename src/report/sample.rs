@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::{Options, Redactor, Report, Reporter};
 use crate::model::{
-    Commit, Credential, Decoding, Finding, Fingerprint, Gap, History, Oid, Origin, Place, Position,
-    Secret, Severity, Skip, SkipKind, Snippet, Span, Summary,
+    Checked, Commit, Credential, Decoding, Doubt, Finding, Fingerprint, Gap, History, Identity, Level,
+    Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary, Tally,
+    Verification,
 };
 use crate::rule::{RuleSet, Selection};
 
@@ -135,6 +136,45 @@ pub(super) fn findings() -> Vec<Finding> {
     ];
     second.credential.parts = vec![("user".into(), token.clone())];
     vec![second, first]
+}
+
+/// A finding for each word of a provider, whose own texts are hostile and hold the token; and what they come to.
+pub(super) fn verified() -> (Vec<Finding>, Summary) {
+    let token = token();
+    let hostile = |text: &str| format!("{text} {token}\u{1b}[31m\u{202e}<b>|`[x](y)");
+    let active = Verification::Active(Identity {
+        account: Some(hostile("acme")),
+        owner: Some("=cmd|jane".into()),
+        scopes: vec![hostile("repo"), "read:org".into()],
+        level: Some(Level::Write),
+        expires: Some("2027-01-31T00:00:00Z".into()),
+        key: Some("key-17".into()),
+    });
+    let words = [
+        Verification::Unsupported,
+        Verification::Inactive(hostile("the token was revoked")),
+        Verification::Unknown(Doubt::Network(hostile("api.example.com: refused"))),
+        active,
+        Verification::Unknown(Doubt::Status(503)),
+    ];
+    let mut findings = Vec::new();
+    for (number, verification) in words.into_iter().enumerate() {
+        let at = place(b"src/app.py", number as u32 + 1, &token, &token);
+        let mut found = finding(&token, vec![at]);
+        found.fingerprint = Fingerprint([number as u8; 16]);
+        found.verification = Some(Checked {
+            verification,
+            at: Timestamp::from_second(1_790_000_000).expect("a time"),
+            took: Duration::from_millis(213),
+        });
+        findings.push(found);
+    }
+    let tally = Tally::of(&findings).map(|tally| Tally { hidden: 2, ..tally });
+    let summary = Summary {
+        verified: tally,
+        ..Summary::default()
+    };
+    (findings, summary)
 }
 
 /// The id whose bytes are all the same.

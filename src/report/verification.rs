@@ -312,3 +312,90 @@ pub(super) fn facts(report: &Report<'_>, finding: &Finding) -> Vec<(&'static str
     .filter_map(|(name, value)| Some((name, value?)))
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{FORMATS, Json, Options, Sarif, Stored, by_name, sample};
+    use super::*;
+    use crate::report::Reporter;
+
+    fn written(format: &dyn Reporter) -> String {
+        let (findings, summary) = sample::verified();
+        sample::written(format, &findings, &[], &summary, Options::default())
+    }
+
+    #[test]
+    fn every_format_says_what_the_provider_said_and_obeys_none_of_it() {
+        for name in FORMATS {
+            let text = written(&*by_name(name).expect("a format"));
+            for word in ["active", "inactive", "503", "revoked", "acme", "repo", "write"] {
+                assert!(text.contains(word), "{name}: no {word} in\n{text}");
+            }
+            assert!(!text.contains(&sample::token()), "{name} shows the secret");
+            assert!(!text.contains(['\u{1b}', '\u{202e}']), "{name}: {text}");
+            if !["csv", "sonarqube", "junit"].contains(&name) {
+                assert!(text.contains("1 active") || text.replace(' ', "").contains("\"active\":1"), "{name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn json_and_sarif_are_read_back_as_they_were() {
+        let (mut findings, summary) = sample::verified();
+        for format in [&Json as &dyn Reporter, &Sarif] {
+            let text = written(format);
+            let read = Stored::read("report", text.as_bytes()).expect("a report");
+            assert_eq!(read.summary.verified, summary.verified);
+            findings.sort_by_key(|f| f.fingerprint);
+            let mut back = read.findings;
+            back.sort_by_key(|f| f.fingerprint);
+            let redacted = |checked: &Checked| {
+                let redactor = Redactor::new(&findings, false);
+                verification_value(&redactor, checked)
+            };
+            for (one, back) in findings.iter().zip(&back) {
+                let (one, back) = (one.verification.as_ref(), back.verification.as_ref());
+                assert_eq!(one.map(redacted), back.map(redacted));
+            }
+        }
+    }
+
+    #[test]
+    fn what_works_comes_first_and_what_does_not_last() {
+        let text = written(&*by_name("text").expect("a format"));
+        let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word} in\n{text}"));
+        assert!(at("status:  active, account acme") < at("status:  unsupported: no call"));
+        assert!(at("status:  unknown: answered 503") < at("status:  inactive: the token"));
+        assert!(text.contains(
+            "verified: 1 active, 1 inactive, 2 unknown (1 network, 1 status), 1 unsupported"
+        ));
+        assert!(text.contains("2 findings are not known to be active and not shown"));
+    }
+
+    #[test]
+    fn of_two_reports_the_later_word_counts() {
+        let (findings, _) = sample::verified();
+        let one = |number: usize, seconds: i64| {
+            let mut finding = findings[number].clone();
+            finding.fingerprint = findings[0].fingerprint;
+            if let Some(checked) = &mut finding.verification {
+                checked.at = Timestamp::from_second(seconds).expect("a time");
+            }
+            Stored {
+                summary: crate::model::Summary {
+                    verified: Tally::of([&finding]),
+                    ..Default::default()
+                },
+                findings: vec![finding],
+                ..Stored::default()
+            }
+        };
+        for (first, second) in [((1, 10), (3, 20)), ((3, 20), (1, 10))] {
+            let mut all = one(first.0, first.1);
+            all.merge(one(second.0, second.1));
+            assert_eq!(word(&all.findings[0]), "active");
+            let tally = all.summary.verified.unwrap_or_default();
+            assert_eq!((tally.active, tally.inactive), (1, 0));
+        }
+    }
+}

@@ -10,7 +10,9 @@ use keysweep::model::{
     Checked, Credential, Doubt, Finding, Observer, Secret, Stage, Summary, Tally, Verification,
 };
 use keysweep::provider::Registry;
-use keysweep::report::{self, Redactor, Stored, printable, verification_text, verification_value};
+use keysweep::report::{
+    self, Redactor, Stored, printable, verification_text, verification_value, write_record,
+};
 use keysweep::rule::block::Blocks;
 use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, scan_bytes};
 use keysweep::verify::{Batch, THREADS, one};
@@ -172,7 +174,7 @@ pub(crate) fn redactor(
 }
 
 /// Asks for all findings at once; somebody at a terminal sees how far it is.
-pub(crate) fn ask(
+fn ask(
     client: &settings::Client,
     registry: &Registry,
     findings: &mut [Finding],
@@ -182,8 +184,7 @@ pub(crate) fn ask(
         && io::stderr().is_terminal()
         && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
     let bar = visible.then(|| {
-        let style =
-            ProgressStyle::with_template("{spinner} verify  [{bar:20}] {pos}/{len}  {eta} left");
+        let style = ProgressStyle::with_template("{spinner} verify  [{bar:20}] {pos}/{len}  {eta} left");
         let bar = ProgressBar::new(0);
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("#--"));
@@ -302,19 +303,9 @@ fn preview(
             Err(Doubt::NotThere)
         };
         asked += u64::from(requests.is_ok());
-        write_requests(
-            &mut *out,
-            &redactor,
-            &finding.rule,
-            &finding.credential,
-            requests,
-        )?;
+        write_requests(&mut *out, &redactor, &finding.rule, &finding.credential, requests)?;
     }
-    let credentials = if asked == 1 {
-        "credential"
-    } else {
-        "credentials"
-    };
+    let credentials = if asked == 1 { "credential" } else { "credentials" };
     writeln!(
         out,
         "dry run: nothing was sent; {asked} {credentials} would be, {unsupported} unsupported"
@@ -333,9 +324,7 @@ fn write_requests(
     let secret = credential.secret.redacted();
     writeln!(out, "{}  {}", printable(rule), printable(&secret))?;
     let requests = match requests {
-        Ok(requests) if requests.is_empty() => {
-            vec!["nothing is sent: it is judged by itself".to_owned()]
-        }
+        Ok(requests) if requests.is_empty() => vec!["nothing is sent: it is judged by itself".to_owned()],
         Ok(requests) => requests,
         Err(doubt) => vec![doubt.to_string()],
     };
@@ -362,7 +351,11 @@ fn of_rule(
     }
     let engine = scan::engine(&common)?;
     let registry = registry(&common)?;
-    let index = index_of(&engine, rule)?;
+    let Some(index) = engine.rules().index_of(rule) else {
+        let near = engine.rules().knows(rule).err().flatten();
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        bail!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)");
+    };
     let Some(provider) = registry.verifier(rule) else {
         bail!("no call is known that proves a credential of `{rule}`");
     };
@@ -390,15 +383,6 @@ fn of_rule(
     })
 }
 
-/// The rule with an id that the user typed.
-pub(crate) fn index_of(engine: &Engine, rule: &str) -> anyhow::Result<usize> {
-    engine.rules().index_of(rule).ok_or_else(|| {
-        let near = engine.rules().knows(rule).err().flatten();
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        anyhow::anyhow!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)")
-    })
-}
-
 fn write_one(
     out: &mut dyn Write,
     redactor: &Redactor,
@@ -419,8 +403,7 @@ fn write_one(
         "secret": secret,
         "verification": verification_value(redactor, checked),
     });
-    // Nothing in it moves a cursor: the text is as the redactor gives it, and JSON escapes what is below the space.
-    writeln!(out, "{}", printable(&record.to_string()))
+    write_record(&record, out)
 }
 
 /// A redactor that knows one credential.
@@ -448,7 +431,7 @@ fn redactor_of(engine: &Engine, rule: &str, credential: &Credential) -> Redactor
 
 /// The credential that the user types, or that comes through standard input: a text in which the rule finds it, or the
 /// secret alone in the first line; further parts as lines `name=value`.
-pub(crate) fn credential(
+fn credential(
     engine: &Engine,
     rule: usize,
     missing: &dyn Fn(&Credential) -> Option<Doubt>,
@@ -491,11 +474,8 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         ..Options::default()
     };
     let outcome = scan_bytes(engine, bytes, b"", &options, &mut Scratch::default());
-    let mut matches: Vec<BlobMatch> = outcome
-        .matches
-        .into_iter()
-        .filter(|m| m.rule == rule)
-        .collect();
+    let mut matches: Vec<BlobMatch> =
+        outcome.matches.into_iter().filter(|m| m.rule == rule).collect();
     matches.sort_by_key(|m| std::cmp::Reverse(m.parts.len()));
     matches.dedup_by(|b, a| a.secret.expose() == b.secret.expose());
     let text = String::from_utf8_lossy(bytes);
@@ -523,8 +503,7 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         let is_name = |name: &str| {
             let mut bytes = name.bytes();
             bytes.next().is_some_and(|b| b.is_ascii_lowercase())
-                && bytes
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+                && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
         };
         match name_and_value {
             Some((name, value)) if is_name(name.trim()) => {

@@ -52,11 +52,12 @@
       found.suppressed || '', ...found.places.map((place) => place.commit || ''),
     ];
     for (const commit of [first, last]) if (commit) words.push(commit.id, commit.subject);
-    for (const [, value] of [...(found.opens || []), ...(found.parts || [])]) words.push(value);
+    const [status, told] = found.verification || ['', []];
+    for (const [, value] of [...(found.opens || []), ...(found.parts || []), ...told]) words.push(value);
     const start = time(first);
     const isDated = Number.isFinite(start) && history.days !== undefined;
     return {
-      ...found, index, kind, history, first, last, author, paths, head, isThere, isDated, start,
+      ...found, status, told, index, kind, history, first, last, author, paths, head, isThere, isDated, start,
       end: isDated ? start + history.days * DAY : NaN,
       text: words.join('\n').toLowerCase(),
     };
@@ -70,7 +71,7 @@
 
   // ── filters; all of their state is in the address ──
 
-  const EMPTY = { q: '', severity: '', rule: '', path: '', author: '', confidence: '', head: '', group: '' };
+  const EMPTY = { q: '', severity: '', rule: '', path: '', author: '', confidence: '', verified: '', head: '', group: '' };
   const FIELDS = Object.keys(EMPTY).filter((name) => name !== 'severity');
   let filters = { ...EMPTY };
   let matching = items;
@@ -105,13 +106,14 @@
     const severities = chosenSeverities();
     const words = filters.q.toLowerCase().split(/\s+/).filter(Boolean);
     const hasPath = filters.path === '' ? null : pathTest(filters.path.trim());
-    const { rule, author, confidence, head } = filters;
+    const { rule, author, confidence, verified, head } = filters;
     return items.filter(
       (item) =>
         (severities.length === 0 || severities.includes(item.severity)) &&
         (rule === '' || item.kind.rule === rule) &&
         (author === '' || item.author === author) &&
         (confidence === '' || item.confidence === confidence) &&
+        (verified === '' || item.status === verified) &&
         (head === '' || (head === 'suppressed' ? Boolean(item.suppressed) : item.head === head && !item.suppressed)) &&
         (hasPath === null || item.paths.some((path) => hasPath(path.toLowerCase()))) &&
         words.every((word) => item.text.includes(word)),
@@ -144,6 +146,9 @@
     options('author', withCounts(tally((item) => item.author)), 'All');
     const confidences = new Map(tally((item) => item.confidence));
     options('confidence', withCounts(['high', 'medium', 'low'].filter((w) => confidences.has(w)).map((w) => [w, confidences.get(w)])), 'Any');
+    const statuses = new Map(tally((item) => item.status));
+    options('verified', withCounts(['active', 'inactive', 'unknown', 'unsupported'].filter((w) => statuses.has(w)).map((w) => [w, statuses.get(w)])), 'Any');
+    $('verified').parentElement.hidden = !items.some((item) => item.status);
     const states = { yes: 'Still in HEAD', no: 'Not in HEAD', tree: 'Not from history', unknown: 'Unknown', suppressed: 'Suppressed' };
     const found = new Map(tally((item) => (item.suppressed ? 'suppressed' : item.head)));
     options('head', Object.entries(states).filter(([key]) => found.has(key)).map(([key, label]) => [key, `${label} (${number(found.get(key))})`]), 'Any');
@@ -235,6 +240,8 @@
 
   const prose = (text) => text.split('`').map((piece, index) => (index % 2 === 1 ? el('code', {}, piece) : piece));
 
+  const status = (item) => item.status && [' ', el('span', { class: item.status === 'active' ? 'state there' : 'state' }, item.status)];
+
   const state = (item) => {
     if (!item.history || item.head === 'unknown') return '';
     const tips = item.history.tips.length + item.history.more_tips;
@@ -268,7 +275,7 @@
     const details = el('details', { class: `row ${item.suppressed ? 'dropped' : item.severity}`, 'data-fingerprint': item.fingerprint },
       el('summary', {},
         badge(item), ' ',
-        el('span', { class: 'what' }, el('span', { class: 'name' }, item.kind.name), ' ', secret(item)), ' ',
+        el('span', { class: 'what' }, el('span', { class: 'name' }, item.kind.name), ' ', secret(item), status(item)), ' ',
         el('span', { class: 'where' }, el('code', {}, place ? place.at : '-'), others > 0 && ` and ${counted(others, 'more place', 'more places')}`), ' ',
         el('span', { class: 'when' }, ...(when || []).flat())));
     details.addEventListener('toggle', () => {
@@ -277,6 +284,7 @@
         el('div', { class: 'inside' },
           place && snippet(place),
           place && place.decoded_from && el('p', { class: 'aside' }, encoded(place)),
+          item.told.length > 0 && el('p', {}, `Verified: ${item.told[0][1]}`),
           item.suppressed ? el('p', {}, `Dropped: ${item.suppressed}`) : next(item),
           el('p', {}, el('a', { class: 'open', href: findingLink(item), click: (event) => { event.currentTarget.href = findingLink(item); } }, 'Open this finding'))));
     });
@@ -570,7 +578,7 @@
         el('a', { href: listLink() }, '← All findings'),
         at >= 0 && matching.length > 1 && el('span', { class: 'steps' }, neighbour(-1, 'Previous'), el('span', {}, `${number(at + 1)} of ${number(matching.length)}`), neighbour(1, 'Next'))),
       el('div', { class: 'head' },
-        el('p', { class: 'kicker' }, badge(item), ' ', el('span', {}, `confidence ${item.confidence}`), item.history && state(item) && [' ', el('span', { class: item.isThere ? 'state there' : 'state' }, state(item))]),
+        el('p', { class: 'kicker' }, badge(item), ' ', el('span', {}, `confidence ${item.confidence}`), status(item), item.history && state(item) && [' ', el('span', { class: item.isThere ? 'state there' : 'state' }, state(item))]),
         el('h1', { tabindex: '-1' }, item.kind.name),
         el('p', { class: 'lead' }, secret(item))),
       el('div', { class: 'columns' },
@@ -593,6 +601,7 @@
             ...fact('Entropy', `${item.entropy.toFixed(2)} bits a character`),
             ...(item.opens ? item.opens.flatMap(([name, value]) => fact(`Opens: ${name}`, el('code', {}, value))) : []),
             ...others.flatMap(([name, value]) => fact(`Part: ${name}`, el('code', {}, value))),
+            ...item.told.flatMap(([name, value]) => fact(`Verified: ${name}`, value)),
             ...(item.owners ? fact('Owners', item.owners.join(', ')) : []),
             ...(item.kind.link ? fact('About this kind', outside(item.kind.link)) : []),
             ...fact('Fingerprint', el('code', { class: 'print' }, item.fingerprint))),
@@ -617,6 +626,7 @@
     }
     const entries = (list, more) => el('ul', { class: 'left' }, ...list.map((left) => el('li', {}, left.path && el('code', {}, left.path), left.path && ' ', left.reason)), more > 0 && el('li', {}, `and ${number(more)} more, in the json and jsonl reports`));
     account.append(el('p', {}, `${data.scanned}. `, data.complete ? 'Complete: there is nothing that could not be scanned.' : 'Incomplete.'));
+    if (data.verified) account.append(el('p', {}, `${data.verified}.`));
     if (gaps > 0) account.append(el('h3', {}, 'Could not be scanned'), entries(data.gaps, data.more_gaps));
     if (data.skipped.length > 0) {
       account.append(el('h3', {}, 'Left out'), el('p', {}, `${data.skipped.map(([count, words]) => `${number(count)} ${words}`).join(', ')}.`));
@@ -637,12 +647,13 @@
       item.places[0] && snippet(item.places[0]),
       places.length > 0 && el('p', { class: 'aside' }, `Also at ${places.map((place) => place.at).join(', ')}${placeCount(item) > 11 ? ` and ${counted(placeCount(item) - 11, 'more place', 'more places')}` : ''}.`),
       item.history && span(item) && el('p', {}, `Exposed ${span(item)}.`, item.first && [' Introduced by ', ...commitLine(item.first).flat(), '.']),
+      item.told.length > 0 && el('p', {}, `Verified: ${item.told[0][1]}.`),
       item.suppressed ? el('p', {}, `Dropped: ${item.suppressed}`) : next(item),
       el('p', { class: 'aside' }, `Rule ${item.kind.rule}, confidence ${item.confidence}, fingerprint ${item.fingerprint}`));
   };
 
   const describe = () => {
-    const named = { q: 'search', severity: 'severity', rule: 'rule', path: 'path', author: 'author', confidence: 'confidence', head: 'state' };
+    const named = { q: 'search', severity: 'severity', rule: 'rule', path: 'path', author: 'author', confidence: 'confidence', verified: 'verified', head: 'state' };
     const used = Object.entries(named).filter(([key]) => filters[key] !== '').map(([key, label]) => `${label} ${key === 'head' ? $('head').selectedOptions[0].textContent : filters[key].replaceAll(',', ' or ')}`);
     return used.length > 0 ? `${number(matching.length)} of ${counted(items.length, 'secret', 'secrets')}: ${used.join(', ')}` : counted(items.length, 'secret', 'secrets');
   };

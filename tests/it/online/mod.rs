@@ -3,3 +3,4 @@
 mod ledger;
 mod net;
 mod respond;
+mod verify;
