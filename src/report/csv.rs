@@ -6,8 +6,7 @@
 use std::io::{self, BufWriter, Write};
 
 use super::{
-    Report, Reporter, by_severity, history, place_fingerprint, printable, remedy, verification,
-    words,
+    Report, Reporter, by_severity, history, place_fingerprint, printable, remedy, verification, words,
 };
 use crate::model::{Finding, Origin, Place, Verification};
 

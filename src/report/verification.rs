@@ -201,10 +201,7 @@ pub(super) fn rank(finding: &Finding) -> u8 {
 
 /// `verified: 3 active, 5 inactive, 2 unknown (1 timeout, 1 rate-limited), 4 unsupported`.
 pub(super) fn summed(tally: &Tally) -> String {
-    let unknown: u64 = tally
-        .unknown
-        .values()
-        .fold(0, |sum, n| sum.saturating_add(*n));
+    let unknown: u64 = tally.unknown.values().fold(0, |sum, n| sum.saturating_add(*n));
     let mut reasons: Vec<String> = Vec::new();
     for (word, count) in &tally.unknown {
         reasons.push(format!("{} {word}", grouped(*count)));
@@ -251,10 +248,7 @@ impl TallyRow {
         Self {
             active: tally.active,
             inactive: tally.inactive,
-            unknown: tally
-                .unknown
-                .values()
-                .fold(0, |sum, n| sum.saturating_add(*n)),
+            unknown: tally.unknown.values().fold(0, |sum, n| sum.saturating_add(*n)),
             unsupported: tally.unsupported,
             causes: tally
                 .unknown

@@ -96,7 +96,18 @@ pub enum Authorised {
 }
 
 impl Authorised {
-    /// In words: `nobody's: the call is anonymous`.
+    /// Who it is, in words: `nobody (the call is anonymous)`.
+    #[must_use]
+    pub fn who(&self) -> String {
+        match self {
+            Self::Nobody => "nobody (the call is anonymous)".to_owned(),
+            Self::Itself => "the leaked key itself".to_owned(),
+            Self::Owner { name } | Self::Missing { name, .. } => format!("[authority.{name}]"),
+            Self::Person => "a person".to_owned(),
+        }
+    }
+
+    /// Whose it is, in words: `nobody's: the call is anonymous`.
     #[must_use]
     pub fn words(&self) -> String {
         match self {

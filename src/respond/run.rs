@@ -335,7 +335,7 @@ impl Run<'_> {
             revoker: revoker.as_deref(),
             provider: provider.as_deref(),
             terms: &terms,
-            whose: whose.words(),
+            whose: whose.who(),
             authority: &authority,
         };
         let mut steps = self.round(id)?;

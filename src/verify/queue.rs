@@ -117,19 +117,13 @@ mod tests {
 
     #[test]
     fn services_take_turns() {
-        assert_eq!(
-            order(&["a", "a", "a", "b", "b", "c"], 8, ""),
-            [0, 3, 5, 1, 4, 2]
-        );
+        assert_eq!(order(&["a", "a", "a", "b", "b", "c"], 8, ""), [0, 3, 5, 1, 4, 2]);
     }
 
     #[test]
     fn a_slow_service_waits_behind_those_that_answer() {
         // `a` never answers: its second question comes only when nobody else has one.
-        assert_eq!(
-            order(&["a", "a", "b", "b", "b", "c", "c"], 8, "a"),
-            [0, 2, 5, 3, 6, 4, 1]
-        );
+        assert_eq!(order(&["a", "a", "b", "b", "b", "c", "c"], 8, "a"), [0, 2, 5, 3, 6, 4, 1]);
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! What the commands that end keys take from flags, the environment and the caller's configuration: the ledger, the caller's own
 //! credentials, the policy.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
+use keysweep::config::ValueFrom;
 use keysweep::ledger::Ledger;
-use keysweep::model::Secret;
 use keysweep::provider::Authority;
-use keysweep::respond::{Held, Policy};
+use keysweep::respond::Policy;
 
-use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
+use super::ledger::{KeySource, LedgerArgs, LedgerConfig, LedgerPlace};
+use super::settings::{Own, variable_of};
 use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::project;
 
@@ -35,38 +38,46 @@ pub(crate) fn here(common: &CommonArgs, shared: &Shared) -> anyhow::Result<(Comm
 }
 
 /// Opens the ledger, which is made if it is not there.
-pub(crate) fn ledger(args: &KeepArgs, _common: &CommonArgs) -> anyhow::Result<Ledger> {
-    let place = LedgerPlace::of(&args.ledger, &LedgerConfig::default())?;
-    Ok(place.open(now())?)
+pub(crate) fn ledger(args: &KeepArgs, own: &Own) -> anyhow::Result<Ledger> {
+    let keys = &own.online.ledger;
+    let config = LedgerConfig {
+        path: keys.path.as_ref().map(|path| own.path(&path.value)),
+        key: keys.key.as_ref().map(|from| match &from.value {
+            ValueFrom::Env(name) => KeySource::Env(name.clone()),
+            ValueFrom::File(file) => KeySource::File(own.path(file)),
+        }),
+    };
+    Ok(LedgerPlace::of(&args.ledger, &config)?.open(now())?)
 }
 
 /// What the caller wants of ending keys.
-pub(crate) fn policy(args: &KeepArgs, _common: &CommonArgs) -> anyhow::Result<Policy> {
-    let mut policy = Policy::default();
-    if args.no_recheck {
-        policy.recheck = false;
+pub(crate) fn policy(args: &KeepArgs, own: &Own) -> Policy {
+    let keys = &own.online.respond;
+    let recheck = keys.recheck.as_ref().is_none_or(|at| at.value);
+    Policy {
+        recheck: recheck && !args.no_recheck,
+        grace: keys.grace.as_ref().map(|at| at.value),
     }
-    Ok(policy)
 }
 
-/// The caller's own credentials.
-pub(crate) fn held(_common: &CommonArgs) -> anyhow::Result<Box<Held<'static>>> {
-    Ok(Box::new(move |name, _parts| {
-        let mut authority = Authority::default();
-        // A variable gives a part that the configuration does not.
-        let prefix = format!("KEYSWEEP_{name}_")
-            .to_ascii_uppercase()
-            .replace('-', "_");
-        for (variable, value) in std::env::vars() {
-            let Some(part) = variable.strip_prefix(&prefix) else {
-                continue;
-            };
-            if !part.is_empty() && !value.is_empty() {
-                let part = part.to_ascii_lowercase();
-                let value = Secret::new(value.as_bytes(), "");
-                authority.parts.entry(part).or_insert(value);
-            }
+/// Gives the caller's own credential of a name: the parts that are asked for, and whatever else is there of it.
+pub(crate) fn held(own: &Own, name: &str, parts: &[String]) -> Result<Authority, String> {
+    let mut wanted: BTreeSet<String> = parts.iter().cloned().collect();
+    if let Some(given) = own.online.authority.get(name) {
+        wanted.extend(given.keys().cloned());
+    }
+    // Parts that are needed at times: AWS's session token.
+    let prefix = variable_of(name, "");
+    for (variable, _) in std::env::vars_os() {
+        let variable = variable.to_string_lossy().into_owned();
+        if let Some(part) = variable
+            .strip_prefix(&prefix)
+            .filter(|part| !part.is_empty())
+        {
+            wanted.insert(part.to_ascii_lowercase());
         }
-        Ok(authority)
-    }))
+    }
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    own.authority(name, &wanted)
+        .map_err(|error| format!("{error:#}"))
 }

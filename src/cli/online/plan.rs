@@ -37,11 +37,17 @@ pub(crate) fn write_plan(out: &mut dyn Write, plan: &Plan, redactor: &Redactor) 
     let by_hand = plan.leaks.iter().filter(|l| !l.is_automatic()).count();
     let automatic = plan.leaks.len() - by_hand;
     let count = |n: usize| match n {
+        0 => "nothing".to_owned(),
         1 => "1 leak".to_owned(),
         n => format!("{n} leaks"),
     };
     if by_hand > 0 {
-        writeln!(out, "{} to end, {by_hand} of a person's", count(automatic))
+        let left = count(by_hand);
+        writeln!(
+            out,
+            "{} to end, {left} for a person to end",
+            count(automatic)
+        )
     } else {
         writeln!(out, "{} to end", count(automatic))
     }
@@ -60,9 +66,9 @@ impl Pen<'_> {
     fn leak(&self, out: &mut dyn Write, leak: &Planned) -> io::Result<()> {
         let (name, secret) = (self.clean(&leak.name), printable(&leak.secret));
         writeln!(out, "{name}  {secret}  {}", leak.severity)?;
-        let mut row = |what: &str, text: &str| writeln!(out, "  {what:<10} {}", self.clean(text));
+        let mut row = |what: &str, text: &str| writeln!(out, "  {what:<11} {}", self.clean(text));
         row("rule", &leak.rule)?;
-        row("print", &leak.fingerprint)?;
+        row("fingerprint", &leak.fingerprint)?;
         for place in &leak.places {
             row("at", place)?;
         }
@@ -124,8 +130,14 @@ impl Pen<'_> {
                 &format!("{}:{}  {what} ({})", used.path, used.line, used.sort),
             )?;
         }
+        // Where a call exists, this is for when it is refused.
+        let by_hand = if leak.is_automatic() {
+            "or by hand"
+        } else {
+            "by hand"
+        };
         for step in &leak.by_hand {
-            row("by hand", step)?;
+            row(by_hand, step)?;
         }
         for (what, link) in [("console", &leak.console), ("see", &leak.source)] {
             if !link.is_empty() {
@@ -233,7 +245,7 @@ pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> 
     if let Some(command) = command {
         writeln!(out, "  go on: {}", printable(&command))?;
     }
-    Ok(())
+    writeln!(out, "  record: keysweep incidents show {}", ended.incident)
 }
 
 /// The same as JSON.

@@ -7,7 +7,7 @@ use keysweep::ledger::{IncidentState, StepKind};
 use super::act::{AgreeArgs, Desk, Person, Results};
 use super::keep;
 use super::plan;
-use super::settings::{self, NetworkArgs};
+use super::settings::{OnlineArgs, Own};
 use super::verify;
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::console;
@@ -26,7 +26,7 @@ pub(crate) struct RecheckArgs {
     #[command(flatten)]
     keep: keep::KeepArgs,
     #[command(flatten)]
-    network: NetworkArgs,
+    network: OnlineArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -45,16 +45,17 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let (common, shared) = keep::here(&common, shared)?;
     let shared = &shared;
     let registry = verify::registry(&common)?;
-    let held = keep::held(&common)?;
-    let policy = keep::policy(&args.keep, &common)?;
-    let client = settings::client(&args.network, &common)?;
-    let ledger = keep::ledger(&args.keep, &common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
+    let policy = keep::policy(&args.keep, &own);
+    let client = own.client(&args.network)?;
+    let ledger = keep::ledger(&args.keep, &own)?;
     let person = Person::new(args.agree, false);
     let desk = Desk {
         net: &client,
         registry: &registry,
         ledger: &ledger,
-        held: &*held,
+        held: &held,
         policy,
         person: &person,
         shared,

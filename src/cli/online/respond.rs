@@ -1,6 +1,6 @@
 //! `keysweep respond`: a plan for the leaks of a report, and with `--apply` what it says.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -16,7 +16,7 @@ use super::act::{AgreeArgs, Desk, Person, Results};
 use super::keep;
 use super::plan;
 use super::reread::Roots;
-use super::settings::{self, NetworkArgs};
+use super::settings::{OnlineArgs, Own};
 use super::verify;
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::exit::Exit;
@@ -54,7 +54,7 @@ pub(crate) struct RespondArgs {
     #[command(flatten)]
     keep: keep::KeepArgs,
     #[command(flatten)]
-    network: NetworkArgs,
+    network: OnlineArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -112,16 +112,17 @@ fn of_report(
     let (mut live, common, shared, engine) = verify::live(&stored, &args.root, common, shared)?;
     let shared = &shared;
     let registry = verify::registry(&common)?;
-    let held = keep::held(&common)?;
-    let policy = keep::policy(&args.keep, &common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
+    let policy = keep::policy(&args.keep, &own);
     if args.dry_run {
         let redactor = verify::redactor(&engine, &stored, &live, false);
-        return dry_run(&live, &registry, &*held, &redactor, shared);
+        return dry_run(&live, &registry, &held, &redactor, shared);
     }
-    let client = settings::client(&args.network, &common)?;
+    let client = own.client(&args.network)?;
     verify::ask(&client, &registry, &mut live, shared);
     let redactor = verify::redactor(&engine, &stored, &live, false);
-    let mut made = make_plan(&live, &registry, &*held, &policy, &args.unconfirmed);
+    let mut made = make_plan(&live, &registry, &held, &policy, &args.unconfirmed);
     let top = Roots::of(&args.root, &stored.root).ok();
     if let Some(top) = top.as_ref().and_then(Roots::top) {
         let uses = search(&top, &made.findings(&live), Limits::default());
@@ -164,12 +165,12 @@ fn of_report(
     }
     let mut results = Results::default();
     if !made.leaks.is_empty() {
-        let ledger = keep::ledger(&args.keep, &common)?;
+        let ledger = keep::ledger(&args.keep, &own)?;
         let desk = Desk {
             net: &client,
             registry: &registry,
             ledger: &ledger,
-            held: &*held,
+            held: &held,
             policy,
             person: &person,
             shared,
@@ -275,12 +276,12 @@ pub(crate) fn requests(
 
 /// Writes the requests of a credential.
 pub(crate) fn write_requests(
-    out: &mut dyn std::io::Write,
+    out: &mut dyn Write,
     finding: &Finding,
     requests: &[(String, String)],
     redactor: &Redactor,
     shared: &Shared,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let secret = finding.credential.secret.redacted();
     if shared.format != "text" {
         let clean = |text: &str| redactor.redact(text.as_bytes());
@@ -339,16 +340,17 @@ fn resume(
         findings.find(fits).map(|f| f.credential.clone())
     };
     let registry = verify::registry(&common)?;
-    let held = keep::held(&common)?;
-    let policy = keep::policy(&args.keep, &common)?;
-    let client = settings::client(&args.network, &common)?;
-    let ledger = keep::ledger(&args.keep, &common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
+    let policy = keep::policy(&args.keep, &own);
+    let client = own.client(&args.network)?;
+    let ledger = keep::ledger(&args.keep, &own)?;
     let person = Person::new(args.agree, args.send_again);
     let desk = Desk {
         net: &client,
         registry: &registry,
         ledger: &ledger,
-        held: &*held,
+        held: &held,
         policy,
         person: &person,
         shared,

@@ -12,7 +12,7 @@ use keysweep::scan::fingerprint;
 use keysweep::verify::one;
 
 use super::act::{AgreeArgs, Desk, Person, Results};
-use super::settings::{self, NetworkArgs};
+use super::settings::{OnlineArgs, Own};
 use super::{keep, plan, respond, verify};
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::exit::Exit;
@@ -37,7 +37,7 @@ pub(crate) struct RevokeArgs {
     #[command(flatten)]
     keep: keep::KeepArgs,
     #[command(flatten)]
-    network: NetworkArgs,
+    network: OnlineArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -108,10 +108,11 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         verification: None,
     };
     let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
-    let held = keep::held(&common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
     let mut out = console::report_writer(shared)?;
     if args.dry_run {
-        let requests = respond::requests(&registry, &finding, &*held);
+        let requests = respond::requests(&registry, &finding, &held);
         respond::write_requests(&mut *out, &finding, &requests, &redactor, shared)?;
         if shared.format == "text" {
             writeln!(out, "dry run: nothing was sent")?;
@@ -120,14 +121,14 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let policy = keep::policy(&args.keep, &common)?;
-    let client = settings::client(&args.network, &common)?;
+    let policy = keep::policy(&args.keep, &own);
+    let client = own.client(&args.network)?;
     let checked = one(&client, &registry, &args.rule, &finding.credential);
     if stopped() {
         return Ok(Exit::Interrupted);
     }
     finding.verification = Some(checked.clone());
-    let ledger = keep::ledger(&args.keep, &common)?;
+    let ledger = keep::ledger(&args.keep, &own)?;
     let unfinished = ledger.incidents()?.into_iter().rev().find(|incident| {
         incident.leak.fingerprint == print && incident.state != IncidentState::Closed
     });
@@ -135,7 +136,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         net: &client,
         registry: &registry,
         ledger: &ledger,
-        held: &*held,
+        held: &held,
         policy,
         person: &person,
         shared,
@@ -169,7 +170,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
         _ => {
             let findings = [finding.clone()];
-            let made = make_plan(&findings, &registry, &*held, &policy, &[print]);
+            let made = make_plan(&findings, &registry, &held, &policy, &[print]);
             if shared.format == "text" {
                 plan::write_plan(&mut *out, &made, &redactor)?;
                 out.flush()?;

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use keysweep::config::{self, At, Online, ValueFrom};
 use keysweep::model::{HostPattern, Secret};
-use keysweep::net::{Client, Clock, Settings};
+pub(crate) use keysweep::net::Client;
+use keysweep::net::{Clock, Settings};
 use keysweep::provider::Authority;
 
 use crate::cli::args::ConfigArgs;

@@ -241,9 +241,9 @@ impl Scene {
         command
             .current_dir(self.tree.path())
             .env("HOME", self.home.path())
-            .env("KEYSWEEP_STAND_IN", self.server.url())
             .args(arguments)
-            .args(["--rules".as_ref(), self.file("example.toml").as_os_str()]);
+            .args(["--rules".as_ref(), self.file("example.toml").as_os_str()])
+            .args(["--config".as_ref(), self.file("mine.toml").as_os_str()]);
         command
     }
 
@@ -413,7 +413,7 @@ fn a_key_is_ended_proven_dead_recorded_and_rechecked() {
     assert_eq!(record["state"], "closed", "{record:#}");
     // Again: there is nothing to end.
     let run = scene.respond(&["--apply", "--yes"]).ends_with(0);
-    assert!(run.out.contains("0 leaks to end"), "{}", run.out);
+    assert!(run.out.contains("nothing to end"), "{}", run.out);
     assert!(
         run.out.contains("inactive: the token was revoked"),
         "{}",
@@ -653,10 +653,11 @@ fn typed(scene: &Scene, answer: &str) -> (i32, String) {
     use std::process::{Command, Stdio};
     let exe = assert_cmd::cargo::cargo_bin!("keysweep");
     let command = format!(
-        "stty -echo cols 200; exec '{}' respond '{}' --apply --rules '{}'",
+        "stty -echo cols 200; exec '{}' respond '{}' --apply --rules '{}' --config '{}'",
         exe.display(),
         scene.file("report.json").display(),
         scene.file("example.toml").display(),
+        scene.file("mine.toml").display(),
     );
     let mut child = Command::new("script")
         .args(["-qec", &command, "/dev/null"])
@@ -666,7 +667,6 @@ fn typed(scene: &Scene, answer: &str) -> (i32, String) {
         .env("TERM", "xterm")
         .env("SHELL", "/bin/sh")
         .env("HOME", scene.home.path())
-        .env("KEYSWEEP_STAND_IN", scene.server.url())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
