@@ -109,6 +109,7 @@ pub fn search(root: &Path, leaks: &[&Finding], limits: Limits) -> Uses {
     let walk = WalkBuilder::new(root)
         .standard_filters(false)
         .follow_links(false)
+        .same_file_system(true)
         .max_depth(Some(64))
         .sort_by_file_name(Ord::cmp)
         .filter_entry(|entry| {

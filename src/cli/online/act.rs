@@ -33,23 +33,23 @@ pub(crate) struct AgreeArgs {
 pub(crate) struct Person {
     yes: bool,
     send_again: bool,
+    /// Opened with the first question: until then, what is typed is for others.
     terminal: RefCell<Option<BufReader<Patient>>>,
 }
 
 impl Person {
     /// With what was agreed to on the command line.
     pub(crate) fn new(agree: AgreeArgs, send_again: bool) -> Self {
-        let terminal = (!agree.yes || !send_again).then(terminal).flatten();
         Self {
             yes: agree.yes,
             send_again,
-            terminal: RefCell::new(terminal),
+            terminal: RefCell::default(),
         }
     }
 
     /// Whether nobody can be asked, and nothing was agreed to.
     pub(crate) fn is_absent(&self) -> bool {
-        !self.yes && self.terminal.borrow().is_none()
+        !self.yes && device().is_none()
     }
 
     fn ask(&self, question: &Question) -> Answer {
@@ -69,6 +69,9 @@ impl Person {
             return Answer::Yes;
         }
         let mut terminal = self.terminal.borrow_mut();
+        if terminal.is_none() {
+            *terminal = device().and_then(Device::open);
+        }
         let Some(reader) = terminal.as_mut() else {
             return Answer::Nobody;
         };
@@ -95,18 +98,35 @@ impl Person {
     }
 }
 
-/// Where a person answers: standard input, or the terminal behind it where that holds a report or a secret.
-fn terminal() -> Option<BufReader<Patient>> {
+/// Where a person answers.
+enum Device {
+    /// Standard input.
+    Stdin,
+    /// The terminal behind it, where that holds a report or a secret.
+    Terminal(&'static Path),
+}
+
+fn device() -> Option<Device> {
     if !io::stderr().is_terminal() {
         return None;
     }
     if io::stdin().is_terminal() {
-        return Patient::stdin().ok().map(BufReader::new);
+        return Some(Device::Stdin);
     }
-    let device = Path::new("/dev/tty");
+    let path = Path::new("/dev/tty");
     // A process without a terminal cannot open it.
-    std::fs::File::open(device).ok()?;
-    Patient::pipe(device).ok().map(BufReader::new)
+    let is_there = std::fs::File::open(path).is_ok_and(|file| file.is_terminal());
+    is_there.then_some(Device::Terminal(path))
+}
+
+impl Device {
+    fn open(self) -> Option<BufReader<Patient>> {
+        let patient = match self {
+            Self::Stdin => Patient::stdin(),
+            Self::Terminal(path) => Patient::pipe(path),
+        };
+        patient.ok().map(BufReader::new)
+    }
 }
 
 /// What is needed to work on incidents.

@@ -66,7 +66,7 @@ impl Pen<'_> {
     fn leak(&self, out: &mut dyn Write, leak: &Planned) -> io::Result<()> {
         let (name, secret) = (self.clean(&leak.name), printable(&leak.secret));
         writeln!(out, "{name}  {secret}  {}", leak.severity)?;
-        let mut row = |what: &str, text: &str| writeln!(out, "  {what:<11} {}", self.clean(text));
+        let mut row = |what: &str, text: &str| writeln!(out, "  {what:<12} {}", self.clean(text));
         row("rule", &leak.rule)?;
         row("fingerprint", &leak.fingerprint)?;
         for place in &leak.places {

@@ -646,6 +646,160 @@ fn a_ledger_that_cannot_be_written_stops_it_before_anything_is_done() {
     assert_eq!(scene.deletes(), 0);
 }
 
+#[test]
+fn the_callers_configuration_says_by_whose_authority_and_whether_the_key_is_kept() {
+    let scene = Scene::new("admin");
+    let config = fs::read_to_string(scene.file("mine.toml")).unwrap();
+    let more = "[authority.example]\ntoken = { file = \"admin\" }\n[respond]\nrecheck = false\n[ledger]\npath = \"mine.sqlite\"\n";
+    fs::write(scene.file("mine.toml"), config + more).unwrap();
+    fs::write(scene.file("admin"), "admin-of-acme\n").unwrap();
+    // A file that others can read is none.
+    let run = scene.respond(&["--apply", "--yes"]).ends_with(2);
+    assert!(run.out.contains("chmod 600"), "{}{}", run.out, run.err);
+    assert_eq!(scene.deletes(), 0);
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(scene.file("admin"), fs::Permissions::from_mode(0o600)).unwrap();
+    let run = scene.respond(&[]).ends_with(0);
+    assert!(
+        run.out.contains("yours: [authority.example]\n"),
+        "{}",
+        run.out
+    );
+    scene.respond(&["--apply", "--yes"]).ends_with(0);
+    assert_eq!(scene.bank().live, BTreeSet::from([scene.neighbour.clone()]));
+    assert!(scene.file("mine.sqlite").exists());
+    let run = scene.run(&["recheck"]).ends_with(0);
+    assert!(run.out.contains("1 not-kept"), "{}", run.out);
+}
+
+#[test]
+fn a_key_that_only_history_holds_is_ended_too() {
+    let scene = Scene::new("own");
+    let repository = scene.tree.repository();
+    let commit = |message: &str, parents: &[&git2::Commit<'_>]| {
+        let mut index = repository.index().unwrap();
+        index
+            .add_all(["*"], git2::IndexAddOption::DEFAULT, None)
+            .unwrap();
+        index.update_all(["*"], None).unwrap();
+        index.write().unwrap();
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let who = git2::Signature::new("Jo", "jo@example.org", &git2::Time::new(1_704_067_200, 0));
+        let who = who.unwrap();
+        let id = repository.commit(Some("HEAD"), &who, &who, message, &tree, parents);
+        repository.find_commit(id.unwrap()).unwrap()
+    };
+    let first = commit("add", &[]);
+    scene.tree.write("deploy/app.env", "EXAMPLE_TOKEN=\n");
+    commit("remove", &[&first]);
+    let report = scene.file("history.json");
+    let report = report.to_str().unwrap();
+    scene
+        .run(&["git", "--format", "json", "--exit-zero", "--output", report])
+        .ends_with(0);
+    let run = scene
+        .run(&["respond", report, "--apply", "--yes"])
+        .ends_with(0);
+    assert!(run.out.contains("deploy/app.env:2 ("), "{}", run.out);
+    assert_eq!(scene.bank().live, BTreeSet::from([scene.neighbour.clone()]));
+    let record = scene.record();
+    assert_eq!(
+        record["exposure"]["commit"],
+        first.id().to_string(),
+        "{record:#}"
+    );
+}
+
+/// Stops the run from the keyboard while it proves, and goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_proof_is_gone_on_with() {
+    let scene = Scene::new("own");
+    let rules = fs::read_to_string(scene.file("example.toml")).unwrap();
+    fs::write(
+        scene.file("example.toml"),
+        rules.replace("deadline = 3", "deadline = 600"),
+    )
+    .unwrap();
+    scene.bank().lag = 1000;
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("keysweep"))
+        .args(["respond".as_ref(), scene.file("report.json").as_os_str()])
+        .args(["--apply", "--yes"])
+        .args(["--rules".as_ref(), scene.file("example.toml").as_os_str()])
+        .args(["--config".as_ref(), scene.file("mine.toml").as_os_str()])
+        .current_dir(scene.tree.path())
+        .env_clear()
+        .env("HOME", scene.home.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while scene.deletes() == 0 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let id = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(killed.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(scene.incidents()[0].1, "open");
+    scene.bank().lag = 0;
+    scene.run(&["respond", "--resume"]).ends_with(0);
+    assert_eq!((scene.deletes(), &*scene.incidents()[0].1), (1, "closed"));
+}
+
+/// With a disk that is full after a while, at each fill in turn.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_nothing_is_done_that_is_not_on_record() {
+    let (mut stopped, mut sent) = (0, 0);
+    for blocks in (16..).step_by(16) {
+        assert!(blocks < 4000, "the ledger never fits");
+        let scene = Scene::new("own");
+        // The first run makes the ledger; a fill that does not hold even that is another test's.
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", &limit])
+            .arg(assert_cmd::cargo::cargo_bin!("keysweep"))
+            .args(["respond".as_ref(), scene.file("report.json").as_os_str()])
+            .args(["--apply", "--yes"])
+            .args(["--rules".as_ref(), scene.file("example.toml").as_os_str()])
+            .args(["--config".as_ref(), scene.file("mine.toml").as_os_str()])
+            .current_dir(scene.tree.path())
+            .env_clear()
+            .env("HOME", scene.home.path());
+        let run = scene.told(&mut command);
+        if run.code == 0 {
+            break;
+        }
+        assert_eq!(run.code, 2, "{}", run.err);
+        assert!(run.err.contains("no room left"), "{blocks}: {}", run.err);
+        stopped += 1;
+        sent += scene.deletes();
+        let resumed = scene.run(&["respond", "--resume", "--yes"]);
+        let nothing = scene.incidents().is_empty() || resumed.out.contains("not kept");
+        if nothing {
+            assert_eq!(scene.deletes(), 0, "{blocks}: a call is on no record");
+            scene.respond(&["--apply", "--yes"]).ends_with(0);
+        } else {
+            resumed.ends_with(0);
+        }
+        assert_eq!(
+            (scene.bank().effective, scene.incidents().len()),
+            (1, 1),
+            "{blocks}"
+        );
+        assert_eq!(scene.incidents()[0].1, "closed");
+    }
+    assert!(
+        stopped > 3,
+        "{stopped} runs were stopped, {sent} of them after the call"
+    );
+}
+
 /// Runs the program in a real terminal and types an answer; gives the code and what was on the screen.
 #[cfg(target_os = "linux")]
 fn typed(scene: &Scene, answer: &str) -> (i32, String) {
