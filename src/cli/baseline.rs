@@ -234,13 +234,15 @@ impl Scanned {
         let mut added = 0;
         let mut salt = None;
         for finding in self.findings() {
-            if let Some((key, _)) = baseline.find(finding) {
+            if let Some((key, _)) = baseline.find(&finding.rule, &finding.credential.secret) {
                 met.insert(key);
                 continue;
             }
             let salt =
                 salt.get_or_insert_with(|| baseline.salt_for_new(self.own_salt.as_deref(), random));
-            let key = baseline.keys(finding).find(|(_, id)| id == salt);
+            let key = baseline
+                .keys(&finding.rule, &finding.credential.secret)
+                .find(|(_, id)| id == salt);
             let Some(key) = key else { continue };
             let entry = self.entry(finding, note);
             baseline.entries.insert(key.clone(), entry);

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount};
 
-use keysweep::model::{Finding, Stage};
+use keysweep::model::Stage;
 use keysweep::report::printable;
-use keysweep::scan::{Counts, Engine, RuleCount};
+use keysweep::scan::{Collected, Counts, Engine, RuleCount};
 
 /// The clock by which rules are measured.
 pub(crate) fn nanos() -> u64 {
@@ -31,10 +31,18 @@ pub(crate) fn times(times: &[(Stage, Duration)]) {
 }
 
 /// Says what each rule cost and came to, the dearest first.
-pub(crate) fn stats(engine: &Engine, counts: &Counts, findings: &[Finding]) {
+pub(crate) fn stats(engine: &Engine, counts: &Counts, collected: &Collected) {
     let mut found: BTreeMap<&str, u64> = BTreeMap::new();
-    for finding in findings {
+    for finding in &collected.findings {
         *found.entry(&finding.rule).or_default() += 1;
+    }
+    // What was dropped where it stands, not for what it is: by other rules, comments, lists.
+    let mut places: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for finding in collected.findings.iter().chain(&collected.dropped) {
+        let dropped = finding.places.iter().filter_map(|p| p.dropped.as_deref());
+        for reason in dropped.filter_map(sort_of) {
+            *places.entry((&finding.rule, reason)).or_default() += 1;
+        }
     }
     let rules = engine.rules().rules().iter().zip(&counts.rules);
     let mut rows: Vec<(&str, &RuleCount)> = rules
@@ -56,7 +64,9 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, findings: &[Finding]) {
     );
     for (id, count) in &rows {
         let dropped = count.dropped.each().filter(|(_, n)| *n > 0);
+        let here = SORTS.map(|(_, sort)| (sort, places.get(&(*id, sort)).copied().unwrap_or(0)));
         let dropped: Vec<String> = dropped
+            .chain(here.into_iter().filter(|(_, n)| *n > 0))
             .map(|(why, n)| format!("{why} {}", HumanCount(n)))
             .collect();
         let line = format!(
@@ -75,6 +85,21 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, findings: &[Finding]) {
     let rest = counts.rules.len() - rows.len();
     let _ = writeln!(text, "  {rest} other rules met none of their literals");
     let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// How reasons of places begin, and what the table calls them. Those of the content filters are counted apart.
+const SORTS: [(&str, &str); 5] = [
+    ("covered by ", "covered"),
+    ("part of ", "part of another"),
+    ("no ", "without companion"),
+    ("suppressed by ", "suppressed"),
+    ("rule disabled by ", "disabled"),
+];
+
+fn sort_of(reason: &str) -> Option<&'static str> {
+    let mut sorts = SORTS.iter();
+    let sort = sorts.find(|(start, _)| reason.starts_with(start));
+    sort.map(|(_, sort)| *sort)
 }
 
 /// What stands for the search in the table.

@@ -160,7 +160,7 @@ pub(crate) fn diagnose(
         diagnostics::times(&results.counters.times());
     }
     if let Some(counts) = counts {
-        diagnostics::stats(engine, counts, &results.collected.findings);
+        diagnostics::stats(engine, counts, &results.collected);
     }
 }
 

@@ -11,7 +11,7 @@ use keysweep::config::globs;
 use keysweep::history::{
     Error, Refs, Repo, Revisions, Tip, Trust, parse_range, range, refs, since, staged, unstaged,
 };
-use keysweep::model::{Gap, Observer, Oid, SkipKind, Stage};
+use keysweep::model::{Gap, Observer, Oid, Skip, SkipKind, Stage};
 use keysweep::pack::{Db, Kind};
 use keysweep::scan::{
     AddedOptions, Addition, Audit, AuditOptions, AuditOutcome, BlobMatch, CacheFolder, Engine,
@@ -50,7 +50,14 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
     let (args, shared) = &project::of_git(args, shared)?;
     let project = &args.common.project;
     finish::check(shared)?;
-    let engine = super::scan::engine(&args.common)?;
+    let address = args.repo.to_str().filter(|text| is_address(text));
+    let address = address.filter(|_| !args.repo.exists());
+    // The rules are made ready beside.
+    let (engine, opened) = std::thread::scope(|scope| {
+        let opened = scope.spawn(|| address.is_none().then(|| Opened::of(&args.repo)));
+        (super::scan::engine(&args.common), opened.join())
+    });
+    let engine = engine?;
     let is_whole = !args.staged
         && !args.unstaged
         && args.range.is_none()
@@ -59,18 +66,16 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
     suppression::check_whole(&args.common, is_whole)?;
     let started = Instant::now();
     let progress = Progress::start(shared.quiet);
-    let address = args.repo.to_str().filter(|text| is_address(text));
-    let (scanned, root) = match address {
-        Some(address) if !args.repo.exists() => {
-            if args.staged || args.unstaged {
-                bail!("--staged and --unstaged need a working tree; an address has none");
-            }
-            remote(&engine, address, args, shared, &progress)?
+    let (scanned, root) = if let Some(address) = address {
+        if args.staged || args.unstaged {
+            bail!("--staged and --unstaged need a working tree; an address has none");
         }
-        _ => {
-            let scanned = history(&engine, args, &progress)?;
-            (scanned, args.repo.display().to_string())
-        }
+        remote(&engine, address, args, shared, &progress)?
+    } else {
+        let opened = opened.ok().flatten();
+        let opened = opened.unwrap_or_else(|| Opened::of(&args.repo))?;
+        let scanned = of_repository(&engine, args, opened, &progress)?;
+        (scanned, args.repo.display().to_string())
     };
     let counters = progress.end();
     counters.stage(Stage::Settle);
@@ -102,7 +107,10 @@ pub(crate) fn run_with(args: &GitArgs, shared: &Shared, wrap: Wrap<'_>) -> anyho
         layout,
     };
     let reporter = wrap(finish::reporter(shared)?);
-    finish::run_with(&*reporter, &engine, results, &args.common, shared)
+    let exit = finish::run_with(&*reporter, &engine, results, &args.common, shared);
+    // Ten thousand small pieces without a secret, and the program ends.
+    std::mem::forget(engine);
+    exit
 }
 
 /// Whether a text is an address for git: `https://host/path`, `user@host:path`.
@@ -128,7 +136,8 @@ fn remote(
         no_cache: true,
         ..args.clone()
     };
-    let scanned = of_repository(engine, &local, &Trust::default(), progress)?;
+    let opened = Opened::with(&local.repo, &Trust::default())?;
+    let scanned = of_repository(engine, &local, opened, progress)?;
     Ok((scanned, shown))
 }
 
@@ -177,17 +186,34 @@ pub(crate) fn history(
     args: &GitArgs,
     progress: &Progress,
 ) -> anyhow::Result<Scanned> {
-    of_repository(engine, args, &trust(&args.repo), progress)
+    of_repository(engine, args, Opened::of(&args.repo)?, progress)
+}
+
+/// A repository and its refs.
+struct Opened {
+    repo: Repo,
+    refs: Refs,
+}
+
+impl Opened {
+    /// The one of a path that the user named.
+    fn of(path: &Path) -> Result<Self, Error> {
+        Self::with(path, &trust(path))
+    }
+
+    fn with(path: &Path, trust: &Trust) -> Result<Self, Error> {
+        let repo = Repo::discover(path, trust)?;
+        let refs = refs(&repo)?;
+        Ok(Self { repo, refs })
+    }
 }
 
 fn of_repository(
     engine: &Engine,
     args: &GitArgs,
-    trust: &Trust,
+    Opened { repo, refs }: Opened,
     progress: &Progress,
 ) -> anyhow::Result<Scanned> {
-    let repo = Repo::discover(&args.repo, trust)?;
-    let refs = refs(&repo)?;
     let mut outcome = one(engine, &repo, &refs, args, progress)?;
     if let Some(top) = &repo.work_tree {
         let project = &args.common.project;
@@ -391,9 +417,13 @@ fn added(
         .collect();
     gaps.extend(repo.gaps.iter().cloned());
     let mut additions = Vec::new();
+    let mut promised = Vec::new();
     if let Some(text) = &args.range {
         let ends = ends(text, &args.not, repo, &db, refs)?;
-        let added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
+        let mut added = range(&db, &repo.shallow, &ends.base, ends.tip)?;
+        if repo.promisor {
+            promised = added.take_promised();
+        }
         gaps.extend(added.gaps);
         additions.extend(added.commits.into_iter().rev().map(|commit| Addition {
             commit: Some(commit.id),
@@ -446,6 +476,13 @@ fn added(
     outcome.summary.gaps.extend(gaps);
     for path in left_out {
         outcome.summary.skip(project::skipped(&path));
+    }
+    for id in promised {
+        outcome.summary.skip(Skip {
+            kind: SkipKind::Promised,
+            path: id.to_string(),
+            notable: false,
+        });
     }
     Ok(outcome)
 }

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use clap::parser::ValueSource;
 
-use keysweep::config::{AllowEntry, ConfigFile, FileError, Folders, NAME, Scope};
+use keysweep::config::{ConfigFile, FileError, Folders, NAME, Scope};
 use keysweep::history::Repo;
 use keysweep::import::Note;
 use keysweep::model::{Gap, Origin, Skip, SkipKind, Summary};
 use keysweep::place::is_notable;
+use keysweep::place::suppress::Scope as Allowed;
 use keysweep::rule::{Error as RuleError, RuleFile, RuleSet, Selection};
 use keysweep::scan::{Addition, AuditOutcome, BlobMatch, Engine, Outcome, PUBLISHED_SALT};
 
@@ -239,23 +240,36 @@ impl Project {
         self.0.as_deref()?.baseline.as_deref()
     }
 
-    /// `[[allow]]` of every file that was read: the folder below which it counts, relative to the project's root with `/`
-    /// and empty for the root, and its entries. Complete only when the run is over: files deeper in the tree are read on
-    /// the way.
-    pub(crate) fn allowed(&self) -> Vec<(String, Vec<AllowEntry>)> {
+    /// `[[allow]]` of every file that was read, each with where it counts below a root, which outside of repositories may
+    /// lie below the files. Complete only when the run is over: files deeper in the tree are read on the way.
+    pub(crate) fn allowed(&self, root: Option<&Path>) -> Vec<Allowed> {
         let Some(inner) = self.0.as_deref() else {
             return Vec::new();
         };
         let whose = |layer: &&Layer| layer.whose != Whose::Tree;
         let own = inner.layers.iter().filter(whose);
-        let own = own.map(|layer| (String::new(), layer.file().allow.clone()));
+        let own = own.map(|layer| Allowed {
+            entries: layer.file().allow.clone(),
+            ..Allowed::default()
+        });
+        let root = root.unwrap_or(&inner.root);
+        let way = |from: &Path, to: &Path| {
+            let way = to.strip_prefix(from).ok()?;
+            Some(way.to_string_lossy().replace('\\', "/"))
+        };
         let tree = inner.folders.loaded().into_iter().filter_map(|scope| {
-            let folder = scope.folder.strip_prefix(&inner.root).ok()?;
-            let folder = folder.to_string_lossy().replace('\\', "/");
-            Some((folder, scope.file.allow.clone()))
+            let (folder, above) = match way(root, &scope.folder) {
+                Some(folder) => (folder, String::new()),
+                None => (String::new(), way(&scope.folder, root)?),
+            };
+            Some(Allowed {
+                folder,
+                above,
+                entries: scope.file.allow.clone(),
+            })
         });
         let all = own.chain(tree);
-        all.filter(|(_, entries)| !entries.is_empty()).collect()
+        all.filter(|scope| !scope.entries.is_empty()).collect()
     }
 
     /// The values in force, each with where it comes from.
@@ -411,7 +425,9 @@ impl Project {
         let mut chains: BTreeMap<PathBuf, Vec<Arc<Scope>>> = BTreeMap::new();
         matches.retain_mut(|m| {
             let place = &mut m.place;
-            if place.dropped.is_some() || !matches!(place.origin, Origin::Content | Origin::Name) {
+            if place.dropped.is_some() && place.covered.is_none()
+                || !matches!(place.origin, Origin::Content | Origin::Name)
+            {
                 return true;
             }
             let Some(path) = locate(&place.path) else {
@@ -424,6 +440,14 @@ impl Project {
                 return true;
             }
             let out = |scope: &Arc<Scope>| scope.excludes(&path) || scope.misses(&path);
+            let disables = |id: &str| {
+                let line =
+                    |scope: &Arc<Scope>| Some((scope.disables(id)?, scope.file.name.clone()));
+                let is_chosen = inner.chosen.iter().any(|chosen| chosen == id);
+                chain.iter().find_map(line).filter(|_| !is_chosen)
+            };
+            // A rule that is not used here wins over nothing.
+            place.uncover(|cover| disables(&cover.rule).is_none());
             let id = engine
                 .rules()
                 .rule(m.rule)
@@ -431,14 +455,12 @@ impl Project {
             if excludes && chain.iter().any(out) {
                 left_out.insert(place.path.clone());
                 place.dropped = Some(format!("excluded by {NAME}"));
-            } else if !inner.chosen.iter().any(|chosen| chosen == id) {
-                let line =
-                    |scope: &Arc<Scope>| Some((scope.disables(id)?, scope.file.name.clone()));
-                let disabled = chain.iter().find_map(line);
-                let why = disabled.map(|(line, name)| format!("rule disabled by {name}:{line}"));
-                place.dropped = why;
+                place.covered = None;
+            } else if let Some((line, name)) = disables(id) {
+                place.dropped = Some(format!("rule disabled by {name}:{line}"));
+                place.covered = None;
             }
-            keep || place.dropped.is_none()
+            keep || place.dropped.is_none() || place.covered.is_some()
         });
         left_out
     }

@@ -1,5 +1,6 @@
 //! `keysweep scan`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,7 +9,7 @@ use anyhow::bail;
 
 use keysweep::config::globs;
 use keysweep::history::Error;
-use keysweep::model::{Gap, Observer, Origin, Stage};
+use keysweep::model::{Fingerprint, Gap, Observer, Origin, Stage};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
     AuditOutcome, Engine, Input, Limits, Options, Outcome, Scratch, merge_with, scan_reader,
@@ -127,8 +128,14 @@ pub(crate) fn collect(
         .first()
         .map_or_else(String::new, |p| p.display().to_string());
     let rules = engine.rules();
+    let collected = merge_with(rules, all.matches, &all.histories, project.salt());
+    // What is staged lies in an object that no ref reaches; it is shown where the tree has it.
+    let shown = collected.findings.iter().chain(&collected.dropped);
+    let shown: BTreeSet<Fingerprint> = shown.map(|finding| finding.fingerprint).collect();
+    let is_shown = |prints: &&Vec<Fingerprint>| prints.iter().all(|print| shown.contains(print));
+    all.summary.unreachable_hits -= all.unreached.iter().filter(is_shown).count() as u64;
     Ok(Results {
-        collected: merge_with(rules, all.matches, &all.histories, project.salt()),
+        collected,
         summary: all.summary,
         root,
         elapsed: started.elapsed(),

@@ -252,11 +252,13 @@ pub(crate) fn accepts(
     found: &BlobMatch,
 ) -> bool {
     let salt = args.project.salt();
-    let findings = merge_with(rules, vec![found.clone()], &BTreeMap::new(), salt).findings;
-    let suppressions = suppressions(layout, args, &findings, None, false);
+    let merged = merge_with(rules, vec![found.clone()], &BTreeMap::new(), salt);
+    let all = [&merged.findings[..], &merged.dropped].concat();
+    let suppressions = suppressions(layout, args, &all, None, false);
     suppressions.is_ok_and(|suppressions| {
         let locate = |place: &Place| layout.locate(place);
-        let applied = suppress::apply(findings, Vec::new(), &suppressions, &locate, today());
+        let (findings, dropped) = (merged.findings, merged.dropped);
+        let applied = suppress::apply(findings, dropped, &suppressions, &locate, today());
         applied.kept.is_empty()
     })
 }
@@ -274,8 +276,7 @@ fn suppressions(
     } else {
         Vec::new()
     };
-    let allowed = args.project.allowed().into_iter();
-    scopes.extend(allowed.map(|(folder, entries)| Scope { folder, entries }));
+    scopes.extend(args.project.allowed(layout.root.as_deref()));
     Ok(Suppressions::new(scopes, baseline)?)
 }
 
@@ -364,7 +365,8 @@ fn scopes(layout: &Layout, findings: &[Finding], all: bool) -> anyhow::Result<Ve
     };
     let mut folders = BTreeSet::from([String::new()]);
     for place in findings.iter().flat_map(|f| &f.places) {
-        if place.dropped.is_some() || !matches!(place.origin, Origin::Content | Origin::Name) {
+        let counts = place.dropped.is_none() || place.covered.is_some();
+        if !counts || !matches!(place.origin, Origin::Content | Origin::Name) {
             continue;
         }
         let Some(path) = layout.locate(place) else {
@@ -396,7 +398,11 @@ fn scopes(layout: &Layout, findings: &[Finding], all: bool) -> anyhow::Result<Ve
             bail!("more than {MOST_FILES} files {}", ignore_file::NAME);
         }
         let entries = ignore_file::parse(&name, &bytes)?;
-        scopes.push(Scope { folder, entries });
+        scopes.push(Scope {
+            folder,
+            entries,
+            ..Scope::default()
+        });
     }
     Ok(scopes)
 }

@@ -37,7 +37,7 @@ pub enum Target {
     /// The secret.
     #[default]
     Secret,
-    /// The encoded text that holds it; where it stands in plain, the secret.
+    /// What the rule's pattern matched on the line; where it was decoded, the encoded text of the secret.
     Match,
     /// The line.
     Line,

@@ -12,7 +12,14 @@ use crate::model::{AddressRange, HostPattern, WebAddress};
 use crate::rule::FileError;
 
 /// The sections.
-pub(super) const SECTIONS: [&str; 5] = ["endpoints", "network", "authority", "respond", "ledger"];
+pub(super) const SECTIONS: [&str; 6] = [
+    "endpoints",
+    "network",
+    "known",
+    "authority",
+    "respond",
+    "ledger",
+];
 
 /// What the caller's file says of them.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +28,8 @@ pub struct Online {
     pub endpoints: Vec<(HostPattern, WebAddress)>,
     /// `[network]`.
     pub network: NetworkKeys,
+    /// `[known.NAME]`: what the caller knows of a provider and calls need: the host of a service of one's own, a user. No secrets.
+    pub known: BTreeMap<String, BTreeMap<String, String>>,
     /// `[authority.NAME]`: name → part → where its value is.
     pub authority: BTreeMap<String, BTreeMap<String, At<ValueFrom>>>,
     /// `[respond]`.
@@ -129,6 +138,22 @@ fn read(root: &Table<'_>) -> Online {
             timeout: network.number("timeout", 1..601),
             budget: network.number("budget", 1..86_401),
         };
+    }
+    if let Some(known) = root.table("known", "[known]") {
+        for (key, _) in known.table {
+            let name: &str = key.get_ref();
+            if !plain(name) {
+                let message = "[known.NAME] has a name of small letters, digits and `-`, such as [known.okta]";
+                root.source.fail(&key.span(), message.to_owned());
+            } else if let Some(table) = known.table(name, "[known.NAME]") {
+                let texts = table.table.keys().filter_map(|part| {
+                    let part: &str = part.get_ref();
+                    Some((part.to_owned(), table.text(part)?.value))
+                });
+                let texts = texts.collect();
+                online.known.insert(name.to_owned(), texts);
+            }
+        }
     }
     if let Some(authority) = root.table("authority", "[authority]") {
         for (key, _) in authority.table {
@@ -278,6 +303,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 
@@ -326,7 +352,7 @@ key = { file = "k" }
             online.authority["github"]["token"].value,
             ValueFrom::Env("ADMIN".to_owned())
         );
-        assert_eq!(online.respond.recheck.unwrap().value, false);
+        assert!(!online.respond.recheck.unwrap().value);
         assert_eq!(
             online.respond.grace.unwrap().value,
             Duration::from_secs(86_400)

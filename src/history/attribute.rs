@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
+
 use super::Tip;
 use super::commits::{Commits, RawCommit};
 use super::forest::{BARREN, Forest, NodeId};
@@ -15,7 +17,7 @@ use super::ids::Ids;
 use super::objects::{Hit, LooseId, Objects};
 use super::past::Past;
 use super::places::{NO_PATH, Places, ROOT};
-use super::route::{Route, Target, Way};
+use super::route::{APART, Route, Target, Way};
 use super::sets::{EMPTY, Full, Set, Sets};
 use super::trees::Trees;
 use crate::model::{Observer, Origin, Stage};
@@ -113,7 +115,7 @@ pub struct Counts {
     pub all_commits: usize,
     /// Distinct trees.
     pub trees: usize,
-    /// Objects with hits that no commit or tip holds.
+    /// Objects with hits that no commit or tip holds: the length of [`Attribution::unreached`].
     pub unreached: usize,
 }
 
@@ -157,10 +159,14 @@ pub struct Joined {
     pub introductions: u32,
     /// Whether HEAD holds one.
     pub in_head: bool,
-    /// Tips whose newest tree holds one, ascending.
+    /// Tips whose newest tree holds one, ascending; the first ones of `tips_count`.
     pub tips: Vec<usize>,
-    /// Tips whose history holds one, ascending.
+    /// Tips whose history holds one, ascending; the first ones of `refs_count`.
     pub refs: Vec<usize>,
+    /// How many tips hold one.
+    pub tips_count: usize,
+    /// How many tips' histories do.
+    pub refs_count: usize,
     /// When the last of them was removed; `None` while a tip holds one, or where nobody removed any.
     pub until: Option<i64>,
 }
@@ -180,6 +186,8 @@ pub struct Attribution {
     pub past: Option<Past>,
     /// Hits that the past run did not have, and that stand in no tree that was read now.
     pub strays: Vec<Oid>,
+    /// The leaks of each object that no commit or tip holds.
+    pub unreached: Vec<Vec<u32>>,
     /// For each of `units`.
     inner: Vec<Inner>,
     commits: Commits,
@@ -189,6 +197,8 @@ pub struct Attribution {
     held: Vec<Set>,
     sets: Sets,
     groups: Vec<Group>,
+    /// The group of each tip.
+    group_of: Vec<u32>,
 }
 
 /// A unit with numbers in place of ids.
@@ -232,30 +242,26 @@ pub fn attribute(input: Input<'_>, names: impl Fn(&[u8]) -> Vec<u32> + Sync) -> 
             &mut missed,
         )
     };
-    let (trees, mut forest) = input.pool.join(read, || Forest::new(&ids, input.past));
     let mut commits = input.commits;
-    Commits::arrange(&mut commits, input.pool);
-    let trees_of: Vec<Oid> = commits.iter().map(|commit| commit.tree).collect();
-    forest.take(&trees, input.past);
-    // Neither needs the other, and both are mostly serial.
-    let (roots, route) = input.pool.join(
-        || -> Vec<Option<NodeId>> {
-            let mut node = |tree| forest.node(&trees, tree, &mut missed);
-            let roots = trees_of.iter();
-            roots.map(|id| trees.ids.find(id).map(&mut node)).collect()
-        },
+    let pool = input.pool;
+    // None needs another, and all are mostly serial when little is new.
+    let ((trees, mut forest), mut route) = pool.join(
+        || pool.join(read, || Forest::new(&ids, input.past)),
         || {
+            Commits::arrange(&mut commits, pool);
             let commits = Commits::new(commits);
-            Route::new(
-                commits,
-                &trees.ids,
-                &ids,
-                &input.objects.db,
-                input.tips,
-                input.all,
-            )
+            Route::new(commits, &ids, &input.objects.db, input.tips, input.all)
         },
     );
+    let find = |commit: &RawCommit| trees.ids.find(&commit.tree);
+    let commits = route.commits.in_order();
+    let (roots, ()) = pool.join(
+        || -> Vec<Option<u32>> { commits.map(find).collect() },
+        || forest.take(&trees, input.past),
+    );
+    let mut node = |tree| forest.node(&trees, tree, &mut missed);
+    let roots: Vec<Option<NodeId>> = roots.into_iter().map(|t| t.map(&mut node)).collect();
+    route.resolve(&trees.ids);
     missed.extend(route.missed);
     let count = route.commits.len();
     let work = Work {
@@ -350,16 +356,20 @@ impl Work<'_> {
             targets,
             chosen,
             order,
+            line,
         }: Way,
         head: Option<Oid>,
         (all, keep): (bool, bool),
         (stop, observer): (&AtomicBool, &dyn Observer),
     ) -> Attribution {
-        let head = head.and_then(|id| self.commits.ids.find(&id));
+        let head = head.and_then(|id| self.commits.find(&id));
         observer.stage(Stage::Commits);
         observer.ahead(order.len() as i64, 0);
         observer.all_ahead();
         let mut cut = false;
+        // What is known of each commit, in the order.
+        let roots: Vec<Option<NodeId>> = order.iter().map(|c| self.roots[*c as usize]).collect();
+        let mut sets: Vec<(Set, Set)> = Vec::with_capacity(order.len());
         for (number, commit) in order.iter().enumerate() {
             cut = stop.load(Ordering::Relaxed);
             if cut {
@@ -368,10 +378,20 @@ impl Work<'_> {
             if number % TELL == TELL - 1 {
                 observer.scanned(TELL as u64, 0);
             }
+            let c = *commit as usize;
+            let parent = line[number] as usize;
+            if line[number] != APART && roots[number].is_some() && roots[number] == roots[parent] {
+                // It changed no hit.
+                let same = sets[parent];
+                sets.push(same);
+                (self.held[c], self.ever[c]) = same;
+                continue;
+            }
             if self.commit(*commit).is_err() {
                 self.missed.push(Missed::Memory);
                 break;
             }
+            sets.push((self.held[c], self.ever[c]));
         }
         let groups = self.groups(&targets).unwrap_or_else(|(Full, groups)| {
             self.missed.push(Missed::Memory);
@@ -410,12 +430,14 @@ impl Work<'_> {
             missed: Vec::new(),
             past: None,
             strays: Vec::new(),
+            unreached: Vec::new(),
             inner,
             position: Vec::new(),
             held: std::mem::take(&mut self.held),
             commits: self.commits,
             sets: self.sets,
             groups: Vec::new(),
+            group_of: Vec::new(),
         }
     }
 
@@ -469,8 +491,8 @@ impl Work<'_> {
         if row.parents.len() > self.commits.parents(commit).len()
             && self.shallow.binary_search(&id).is_err()
         {
-            let ids = &self.commits.ids;
-            let absent = row.parents.iter().filter(|id| ids.find(id).is_none());
+            let commits = &self.commits;
+            let absent = row.parents.iter().filter(|id| commits.find(id).is_none());
             self.missed.extend(absent.map(|id| Missed::Commit(*id)));
         }
         let root = self.roots[c].unwrap_or_else(|| {
@@ -565,7 +587,7 @@ impl Work<'_> {
                 let held = self.sets.of(&mut units)?;
                 (held, held)
             }
-            Target::Nothing => (EMPTY, EMPTY),
+            Target::Nothing | Target::Other(_) => (EMPTY, EMPTY),
         };
         for tag in tags {
             let mut units = self.own(*tag, Origin::Tag)?;
@@ -637,9 +659,9 @@ impl Work<'_> {
                     hit.map(|hit| self.hits.id(hit))
                 }
                 Origin::Name => self.named(commit, &self.places.names_to(place.path)),
-                _ => Some(commits.ids.id(commit)),
+                _ => Some(commits.id(commit)),
             };
-            let id = |commit: u32| commits.ids.id(commit);
+            let id = |commit: u32| commits.id(commit);
             let in_head = head.is_some_and(|head| {
                 let sets = if place.origin == Origin::Commit {
                     &self.ever
@@ -683,9 +705,9 @@ impl Work<'_> {
             };
             rows.push((unit, inner));
         }
-        let mut unreached = 0;
+        let mut unreached = Vec::new();
         for hit in (0..self.hits.len() as u32).filter(|hit| !stands[*hit as usize]) {
-            unreached += 1;
+            unreached.push(self.leaks[hit as usize].clone());
             if all {
                 rows.extend(self.lost(hit));
             }
@@ -705,16 +727,18 @@ impl Work<'_> {
                 commits: order.len(),
                 all_commits: self.commits.len(),
                 trees: self.trees.ids.len(),
-                unreached,
+                unreached: unreached.len(),
             },
             missed: self.missed,
             past: None,
             strays: Vec::new(),
+            unreached,
             inner,
             commits: self.commits,
             position,
             held: self.held,
             sets: self.sets,
+            group_of: group_of(&groups),
             groups,
         }
     }
@@ -812,15 +836,17 @@ impl Work<'_> {
     }
 }
 
-/// All tips of some groups. No sort: there may be some ten thousand for each of some thousand units.
-fn ascending(groups: &[&Group]) -> Vec<usize> {
+/// The group of each tip: there may be some ten thousand tips for each of some thousand units, so that lists for each
+/// unit are not made longer than they are shown.
+fn group_of(groups: &[Group]) -> Vec<u32> {
     let last = groups.iter().filter_map(|group| group.tips.last()).max();
-    let mut is_in = vec![false; last.map_or(0, |last| last + 1)];
-    let all = groups.iter().flat_map(|group| &group.tips);
-    all.for_each(|tip| is_in[*tip] = true);
-    let tips = is_in.iter().enumerate();
-    tips.filter_map(|(tip, is_in)| is_in.then_some(tip))
-        .collect()
+    let mut of = vec![u32::MAX; last.map_or(0, |last| last + 1)];
+    for (number, group) in (0_u32..).zip(groups) {
+        for tip in &group.tips {
+            of[*tip] = number;
+        }
+    }
+    of
 }
 
 impl Attribution {
@@ -831,6 +857,11 @@ impl Attribution {
 
     /// What units, given by their places in [`units`](Self::units), have in common.
     pub fn history(&self, units: &[usize]) -> Joined {
+        self.history_with(units, usize::MAX)
+    }
+
+    /// The same with at most so many tips of each sort listed.
+    pub fn history_with(&self, units: &[usize], most: usize) -> Joined {
         let inner: Vec<&Inner> = units.iter().filter_map(|u| self.inner.get(*u)).collect();
         let units: Vec<&Unit> = units.iter().filter_map(|u| self.units.get(*u)).collect();
         let mut numbers: Vec<u32> = inner.iter().map(|inner| inner.number).collect();
@@ -857,24 +888,38 @@ impl Attribution {
             .map(|(_, inner)| inner.number)
             .collect();
         let mut joined = Joined {
-            first: first.map(|commit| self.commits.ids.id(commit)),
+            first: first.map(|commit| self.commits.id(commit)),
             first_time: first.map(|commit| self.commits.row(commit).time),
-            last: last.map(|commit| self.commits.ids.id(commit)),
+            last: last.map(|commit| self.commits.id(commit)),
             introductions: commits.iter().filter(anew).count() as u32,
             in_head: units.iter().any(|unit| unit.in_head),
             ..Joined::default()
         };
-        let (mut ever, mut now) = (Vec::new(), Vec::new());
-        for group in &self.groups {
-            if self.sets.has_any(group.ever, &numbers) {
-                ever.push(group);
-                if self.sets.has_any(group.now, &numbers) || self.sets.has_any(group.ever, &own) {
-                    now.push(group);
-                }
+        // Of each group whether it holds one, and whether now.
+        let mut holds = vec![(false, false); self.groups.len()];
+        for (group, (ever, now)) in self.groups.iter().zip(&mut holds) {
+            *ever = self.sets.has_any(group.ever, &numbers);
+            if *ever {
+                joined.refs_count += group.tips.len();
+                *now =
+                    self.sets.has_any(group.now, &numbers) || self.sets.has_any(group.ever, &own);
+                joined.tips_count += if *now { group.tips.len() } else { 0 };
             }
         }
-        (joined.refs, joined.tips) = (ascending(&ever), ascending(&now));
-        if joined.tips.is_empty() {
+        let (refs, tips) = (joined.refs_count.min(most), joined.tips_count.min(most));
+        for (tip, group) in self.group_of.iter().enumerate() {
+            if joined.refs.len() == refs && joined.tips.len() == tips {
+                break;
+            }
+            let (ever, now) = holds.get(*group as usize).copied().unwrap_or_default();
+            if ever && joined.refs.len() < refs {
+                joined.refs.push(tip);
+            }
+            if now && joined.tips.len() < tips {
+                joined.tips.push(tip);
+            }
+        }
+        if joined.tips_count == 0 {
             joined.until = units.iter().filter_map(|unit| unit.removed).max();
         }
         joined

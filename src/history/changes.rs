@@ -119,6 +119,8 @@ pub(super) struct Trees<'d> {
     pub(super) left: usize,
     folders: usize,
     pub(super) gaps: Vec<Gap>,
+    /// Trees that are named and not there; each is among the gaps, too.
+    pub(super) absent: Vec<Oid>,
     /// Files and folders of base trees at whose paths nothing stands any more.
     pub(super) removed: Vec<Removed>,
 }
@@ -142,6 +144,7 @@ impl<'d> Trees<'d> {
             left: MOST_CHANGES,
             folders: 0,
             gaps: Vec::new(),
+            absent: Vec::new(),
             removed: Vec::new(),
         }
     }
@@ -155,6 +158,9 @@ impl<'d> Trees<'d> {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.gap(id, &error);
+                if !self.db.contains(&id) {
+                    self.absent.push(id);
+                }
                 Arc::from(&[][..])
             }
         };
@@ -173,7 +179,7 @@ impl<'d> Trees<'d> {
             other => other.to_string(),
         };
         self.gaps.push(Gap {
-            path: format!("object {id}"),
+            path: place(&id),
             reason,
         });
     }
@@ -254,6 +260,11 @@ impl<'d> Trees<'d> {
         }
         true
     }
+}
+
+/// What stands for the path of an object's gap.
+pub(super) fn place(id: &Oid) -> String {
+    format!("object {id}")
 }
 
 fn gone(prefix: &[u8], entry: &TreeEntry<'_>) -> Removed {

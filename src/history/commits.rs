@@ -108,13 +108,23 @@ fn text(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The commits of a repository by number.
+/// Commits whose parents are looked up in one go.
+const PART: usize = 4096;
+
+/// The commits of a repository by number. The older one has the smaller number, and of equal age the one with the smaller
+/// id: so a commit's number is near those of its parents, and what is gone through lies side by side.
 pub(super) struct Commits {
-    pub(super) ids: Ids,
+    ids: Ids,
+    /// By id.
     rows: Vec<RawCommit>,
+    /// The row of each commit, and the number of each row.
+    by_age: Vec<u32>,
+    numbers: Vec<u32>,
     /// Parents of commit `i` that are there: `parents[starts[i]..starts[i + 1]]`.
     starts: Vec<u32>,
     parents: Vec<u32>,
+    /// Whether all parents of commit `i` are there.
+    whole: Vec<bool>,
 }
 
 impl Commits {
@@ -127,26 +137,69 @@ impl Commits {
         rows.truncate(Ids::MOST);
     }
 
-    /// Numbers commits that are arranged.
+    /// Numbers commits that are arranged. On the threads of the current pool.
     pub(super) fn new(rows: Vec<RawCommit>) -> Self {
         let ids = Ids::new(rows.iter().map(|row| row.id).collect());
+        let ages = (0_u32..).zip(&rows).map(|(row, commit)| (commit.time, row));
+        let mut ages: Vec<(i64, u32)> = ages.collect();
+        ages.par_sort_unstable();
+        let by_age: Vec<u32> = ages.into_iter().map(|(_, row)| row).collect();
+        let mut numbers = vec![0; rows.len()];
+        for (number, row) in (0_u32..).zip(&by_age) {
+            numbers[*row as usize] = number;
+        }
+        // A part is the parents of some rows, and for each row how many of them are there.
+        let part = |rows: &[RawCommit]| {
+            let mut parents = Vec::with_capacity(rows.len());
+            let mut counts = Vec::with_capacity(rows.len());
+            for row in rows {
+                let before = parents.len();
+                let there = row.parents.iter().filter_map(|id| ids.find(id));
+                parents.extend(there.map(|row| numbers[row as usize]));
+                counts.push((parents.len() - before) as u32);
+            }
+            (parents, counts)
+        };
+        let parts: Vec<_> = rows.par_chunks(PART).map(part).collect();
+        let mut found: Vec<(u32, u32)> = Vec::with_capacity(rows.len());
+        let mut by_row: Vec<u32> = Vec::with_capacity(rows.len());
+        for (parents, counts) in parts {
+            let mut start = by_row.len() as u32;
+            for count in counts {
+                found.push((start, count));
+                start += count;
+            }
+            by_row.extend(parents);
+        }
         let mut starts = Vec::with_capacity(rows.len() + 1);
-        let mut parents = Vec::new();
+        let mut parents: Vec<u32> = Vec::with_capacity(by_row.len());
+        let mut whole = Vec::with_capacity(rows.len());
         starts.push(0);
-        for row in &rows {
-            parents.extend(row.parents.iter().filter_map(|id| ids.find(id)));
+        for row in &by_age {
+            let (start, count) = found[*row as usize];
+            parents.extend_from_slice(&by_row[start as usize..(start + count) as usize]);
             starts.push(parents.len() as u32);
+            whole.push(count as usize == rows[*row as usize].parents.len());
         }
         Self {
             ids,
             rows,
+            by_age,
+            numbers,
             starts,
             parents,
+            whole,
         }
     }
 
+    /// All of them, by id.
     pub(super) fn rows(&self) -> &[RawCommit] {
         &self.rows
+    }
+
+    /// All of them, by number.
+    pub(super) fn in_order(&self) -> impl IndexedParallelIterator<Item = &RawCommit> {
+        self.by_age.par_iter().map(|row| &self.rows[*row as usize])
     }
 
     pub(super) fn len(&self) -> usize {
@@ -154,12 +207,30 @@ impl Commits {
     }
 
     pub(super) fn row(&self, commit: u32) -> &RawCommit {
-        &self.rows[commit as usize]
+        &self.rows[self.by_age[commit as usize] as usize]
+    }
+
+    /// The number of a commit.
+    pub(super) fn find(&self, id: &Oid) -> Option<u32> {
+        let row = self.ids.find(id)?;
+        self.numbers.get(row as usize).copied()
+    }
+
+    pub(super) fn id(&self, commit: u32) -> Oid {
+        self.row(commit).id
     }
 
     pub(super) fn parents(&self, commit: u32) -> &[u32] {
         let c = commit as usize;
         &self.parents[self.starts[c] as usize..self.starts[c + 1] as usize]
+    }
+
+    /// The parent of a commit that has one alone, when that is there.
+    pub(super) fn only_parent(&self, commit: u32) -> Option<u32> {
+        match self.parents(commit) {
+            [parent] if self.whole[commit as usize] => Some(*parent),
+            _ => None,
+        }
     }
 
     /// Which commits can be reached from some.
@@ -206,25 +277,30 @@ impl Commits {
                 *at += 1;
             }
         }
-        let key = |commit: u32| Reverse((self.row(commit).time, commit));
-        let mut ready: BinaryHeap<_> = all
-            .clone()
-            .filter(|c| chosen[*c as usize] && waits[*c as usize] == 0)
-            .map(key)
-            .collect();
         let total = chosen.iter().filter(|chosen| **chosen).count();
+        // Mostly a commit is younger than its parents, so it may come when its turn is by age, which is by number. One whose
+        // parents come later waits for them, here, when they were there.
+        let mut late: BinaryHeap<Reverse<u32>> = BinaryHeap::new();
+        let mut missed = vec![false; self.len()];
+        let mut ages = all.clone().filter(|c| chosen[*c as usize]).peekable();
         let mut order = Vec::with_capacity(total);
         let mut placed = vec![false; self.len()];
         let mut cuts = 0;
-        let mut rest: Option<std::vec::IntoIter<u32>> = None;
+        let mut rest = all.filter(|c| chosen[*c as usize]);
         while order.len() < total {
-            let next = ready.pop().map(|Reverse((_, commit))| commit).or_else(|| {
-                let rest = rest.get_or_insert_with(|| {
-                    let left = |c: &u32| chosen[*c as usize] && !placed[*c as usize];
-                    let mut left: Vec<u32> = all.clone().filter(left).collect();
-                    left.sort_by_key(|c| (self.row(*c).time, *c));
-                    left.into_iter()
-                });
+            while let Some(commit) = ages.next_if(|c| waits[*c as usize] > 0) {
+                missed[commit as usize] = true;
+            }
+            let is_late = match (late.peek(), ages.peek()) {
+                (Some(Reverse(late)), Some(next)) => late < next,
+                (late, _) => late.is_some(),
+            };
+            let next = if is_late {
+                late.pop().map(|Reverse(next)| next)
+            } else {
+                ages.next()
+            };
+            let next = next.or_else(|| {
                 cuts += 1;
                 rest.find(|c| !placed[*c as usize])
             });
@@ -239,8 +315,8 @@ impl Commits {
             for child in &children[child_starts[c] as usize..child_starts[c + 1] as usize] {
                 let waits = &mut waits[*child as usize];
                 *waits = waits.saturating_sub(1);
-                if *waits == 0 && !placed[*child as usize] {
-                    ready.push(key(*child));
+                if *waits == 0 && missed[*child as usize] && !placed[*child as usize] {
+                    late.push(Reverse(*child));
                 }
             }
         }

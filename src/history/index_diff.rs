@@ -307,7 +307,7 @@ pub fn unstaged(repo: &Repo) -> Result<Unstaged, Error> {
     for entry in &index.entries {
         let path = index.path(entry);
         let special = is_submodule(entry.mode) || is_folder(entry.mode);
-        if special || entry.skip_worktree || out.paths.last().is_some_and(|p| p == path) {
+        if special || out.paths.last().is_some_and(|p| p == path) {
             continue;
         }
         if !is_inside(path) {
@@ -333,7 +333,13 @@ pub fn unstaged(repo: &Repo) -> Result<Unstaged, Error> {
         match std::fs::symlink_metadata(&file) {
             Ok(meta) if !(meta.is_file() || meta.is_symlink()) => {}
             Ok(meta) => {
-                if entry.stage > 0 || entry.intent_to_add || differs(entry, &file, &meta, &index) {
+                let differs = if entry.skip_worktree {
+                    // Git looks away from a file that is there nevertheless, and the index says nothing of it.
+                    !has_content(entry, &file, &meta)
+                } else {
+                    entry.stage > 0 || entry.intent_to_add || differs(entry, &file, &meta, &index)
+                };
+                if differs {
                     out.paths.push(path.to_vec());
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::{BinaryHeap, HashMap};
 
 use super::Error;
-use super::changes::{Change, CommitHead, MOST_CHANGES, Removed, Trees};
+use super::changes::{Change, CommitHead, MOST_CHANGES, Removed, Trees, place};
 use crate::model::{Gap, Oid};
 use crate::pack::Db;
 
@@ -14,6 +14,18 @@ pub struct Added {
     pub commits: Vec<CommitAdds>,
     /// Objects that could not be read, and limits that were met.
     pub gaps: Vec<Gap>,
+    /// The trees among them that are not there.
+    pub absent: Vec<Oid>,
+}
+
+impl Added {
+    /// Takes the trees that are not there out of the gaps: a partial clone leaves them with its remote.
+    pub fn take_promised(&mut self) -> Vec<Oid> {
+        let promised = std::mem::take(&mut self.absent);
+        let paths: Vec<String> = promised.iter().map(place).collect();
+        self.gaps.retain(|gap| !paths.contains(&gap.path));
+        promised
+    }
 }
 
 /// What one commit adds.
@@ -133,10 +145,16 @@ pub(super) fn within(
             break;
         }
     }
-    let mut gaps = trees.gaps;
+    let (mut gaps, mut absent) = (trees.gaps, trees.absent);
     gaps.sort_unstable();
     gaps.dedup();
-    Ok(Added { commits, gaps })
+    absent.sort_unstable();
+    absent.dedup();
+    Ok(Added {
+        commits,
+        gaps,
+        absent,
+    })
 }
 
 struct Walk<'d> {

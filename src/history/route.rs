@@ -1,6 +1,6 @@
 //! What refs lead to, and the commits on the way there, parents first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Tip;
 use super::attribute::Missed;
@@ -14,6 +14,8 @@ pub(super) enum Target {
     Commit(u32),
     Tree(u32),
     Hit(u32),
+    /// What is neither commit, blob nor tag: a tree, or missing.
+    Other(Oid),
     Nothing,
 }
 
@@ -32,7 +34,12 @@ pub(super) struct Way {
     pub(super) chosen: Vec<bool>,
     /// Those that count, parents first.
     pub(super) order: Vec<u32>,
+    /// For each place in `order` the place of the only parent, where the commit has no hit of its own; else [`APART`].
+    pub(super) line: Vec<u32>,
 }
+
+/// No place in the order.
+pub(super) const APART: u32 = u32::MAX;
 
 /// Most bytes of a tag.
 const TAG: u64 = 16 << 20;
@@ -40,18 +47,11 @@ const TAG: u64 = 16 << 20;
 const NESTED: usize = 64;
 
 impl Route {
-    /// The way to what some tips reach, or through all commits.
-    pub(super) fn new(
-        commits: Commits,
-        trees: &Ids,
-        hits: &Ids,
-        db: &Db,
-        tips: &[Tip],
-        all: bool,
-    ) -> Self {
+    /// The way to what some tips reach, or through all commits; trees that tips name are still [`Target::Other`].
+    pub(super) fn new(commits: Commits, hits: &Ids, db: &Db, tips: &[Tip], all: bool) -> Self {
         let mut missed = Vec::new();
         let mut seen = HashMap::new();
-        let mut peel = |id| peel(id, (&commits.ids, trees, hits), db, &mut missed);
+        let mut peel = |id| peel(id, (&commits, hits), db, &mut missed);
         let targets: Vec<(Target, Vec<u32>)> = tips
             .iter()
             .map(|tip| {
@@ -72,22 +72,60 @@ impl Route {
         if cuts > 0 {
             missed.push(Missed::CommitLoop(cuts));
         }
+        let line = line(&commits, hits, &order);
         Self {
             commits,
             way: Way {
                 targets,
                 chosen,
                 order,
+                line,
             },
             missed,
         }
     }
+
+    /// Looks up which trees tips name.
+    pub(super) fn resolve(&mut self, trees: &Ids) {
+        let mut missing = BTreeSet::new();
+        for (target, _) in &mut self.way.targets {
+            if let Target::Other(id) = *target {
+                *target = trees.find(&id).map_or(Target::Nothing, Target::Tree);
+                if matches!(target, Target::Nothing) {
+                    missing.insert(id);
+                }
+            }
+        }
+        self.missed.extend(missing.into_iter().map(Missed::Target));
+    }
+}
+
+/// The order again, with parents as places in it: what is gone through lies side by side.
+fn line(commits: &Commits, hits: &Ids, order: &[u32]) -> Vec<u32> {
+    let mut place = vec![APART; commits.len()];
+    for (at, commit) in (0_u32..).zip(order) {
+        place[*commit as usize] = at;
+    }
+    let mut line: Vec<u32> = (0_u32..)
+        .zip(order)
+        .map(|(at, commit)| {
+            let parent = commits.only_parent(*commit).map(|p| place[p as usize]);
+            // A loop puts a parent behind.
+            parent.filter(|parent| *parent < at).unwrap_or(APART)
+        })
+        .collect();
+    for commit in hits.all().iter().filter_map(|id| commits.find(id)) {
+        if let Some(parent) = line.get_mut(place[commit as usize] as usize) {
+            *parent = APART;
+        }
+    }
+    line
 }
 
 /// What a ref leads to, and the tags with hits on the way, as numbers of hits.
 fn peel(
     id: Oid,
-    (commits, trees, hits): (&Ids, &Ids, &Ids),
+    (commits, hits): (&Commits, &Ids),
     db: &Db,
     missed: &mut Vec<Missed>,
 ) -> (Target, Vec<u32>) {
@@ -95,9 +133,6 @@ fn peel(
     for _ in 0..NESTED {
         if let Some(commit) = commits.find(&at) {
             return (Target::Commit(commit), tags);
-        }
-        if let Some(tree) = trees.find(&at) {
-            return (Target::Tree(tree), tags);
         }
         let next = match db.header(&at) {
             Ok(Some((Kind::Blob, _))) => {
@@ -109,7 +144,7 @@ fn peel(
                 let found = db.find(&at, TAG).ok().flatten();
                 found.and_then(|tag| named_by_tag(&tag.bytes))
             }
-            _ => None,
+            _ => return (Target::Other(at), tags),
         };
         let Some(next) = next else {
             break;

@@ -319,16 +319,18 @@ fn merged(past: &[Oid], new: Vec<Oid>, numbers: &mut [Vec<u32>]) -> Ids {
     }
     let mut all = Vec::with_capacity(past.len() + new.len());
     let mut moved = Vec::with_capacity(new.len());
-    let mut old = past.iter().copied().peekable();
+    let mut old = past;
     for id in new {
-        while let Some(before) = old.next_if(|old| *old < id) {
-            all.push(before);
-        }
-        old.next_if_eq(&id);
+        let (before, rest) = old.split_at(old.partition_point(|old| *old < id));
+        all.extend_from_slice(before);
+        old = match rest.split_first() {
+            Some((same, rest)) if *same == id => rest,
+            _ => rest,
+        };
         moved.push(all.len() as u32);
         all.push(id);
     }
-    all.extend(old);
+    all.extend_from_slice(old);
     for number in numbers.iter_mut().flatten() {
         if let Some(to) = moved.get(*number as usize) {
             *number = *to;

@@ -1037,16 +1037,7 @@ impl Translation {
         self.regexes("regexes", &allow.regexes, &mut regexes.regexes);
         regexes.target = match allow.target.as_str() {
             "line" => Target::Line,
-            "match" => {
-                if let Some(first) = allow.regexes.first() {
-                    self.note(
-                        (&first.file, first.line),
-                        Kind::Changed,
-                        "regexTarget \"match\": the regexes are tried on the whole line, as keysweep keeps the secret and not the match".to_owned(),
-                    );
-                }
-                Target::Line
-            }
+            "match" => Target::Match,
             _ => Target::Secret,
         };
         let mut words = entry();

@@ -205,6 +205,8 @@ pub struct Snippet {
     /// The whole of the encoded text that the secret was decoded from, of which `text` may hold a
     /// part; `None` where the secret stands in plain.
     pub encoded: Option<Secret>,
+    /// What the rule's pattern matched on the line, byte offsets into `text`; the secret alone where that is not known.
+    pub matched: (usize, usize),
     /// What a report says of the line, where the place was read from one: its text is redacted, so
     /// that columns cannot be counted in it.
     pub told: Option<Told>,
@@ -249,6 +251,48 @@ pub struct Place {
     pub commit: Option<Oid>,
     /// What would suppress it, had it not expired.
     pub lapsed: Option<String>,
+    /// The better matches that it yields to, where it would count without them.
+    pub covered: Option<Box<Covered>>,
+}
+
+impl Place {
+    /// Takes away the covers that do not hold; without any the place is judged by itself.
+    pub fn uncover(&mut self, holds: impl FnMut(&Cover) -> bool) {
+        let Some(covered) = &mut self.covered else {
+            return;
+        };
+        covered.by.retain(holds);
+        if covered.by.is_empty() {
+            self.dropped = covered.mark.take();
+            self.covered = None;
+        }
+    }
+}
+
+/// What covers a place that would count alone.
+#[derive(Debug, Clone)]
+pub struct Covered {
+    /// The better matches; one at least.
+    pub by: Vec<Cover>,
+    /// Why the place does not count even alone: a comment accepts it.
+    pub mark: Option<String>,
+}
+
+/// A match that wins over another one at its place.
+#[derive(Debug, Clone)]
+pub struct Cover {
+    /// Its rule's id.
+    pub rule: String,
+    /// Its secret.
+    pub secret: Secret,
+    /// The fingerprint of the two.
+    pub fingerprint: Fingerprint,
+    /// All that its rule's pattern matched, as it stands in the file.
+    pub matched: Secret,
+    /// Whether nothing of the other's secret lies outside of its own.
+    pub is_whole: bool,
+    /// Whether a comment accepts it.
+    pub is_marked: bool,
 }
 
 /// One secret of one rule, with every place that holds it.

@@ -11,8 +11,8 @@ mod verification;
 
 pub use address::{AddressRange, HostPattern, WebAddress, host_name};
 pub use finding::{
-    Confidence, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity, Snippet, Span,
-    Told,
+    Confidence, Cover, Covered, Decoding, Finding, Fingerprint, Opens, Place, Position, Severity,
+    Snippet, Span, Told,
 };
 pub use history::{Commit, History, Origin};
 pub use observer::{Gap, Observer, Skip, SkipKind, Stage};

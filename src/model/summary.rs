@@ -125,6 +125,7 @@ impl Summary {
         self.gaps.dedup();
         self.notable.sort();
         self.notable.dedup();
+        self.notes.dedup();
         self.marks.sort();
         self.idle.sort();
     }

@@ -201,9 +201,7 @@ impl Doubt {
         between("not reached: ", "")
             .map(Self::Network)
             .or_else(|| between("redirected to ", "").map(Self::Redirect))
-            .or_else(|| {
-                between("not asked: its ", " was not found beside it").map(Self::Missing)
-            })
+            .or_else(|| between("not asked: its ", " was not found beside it").map(Self::Missing))
             .or_else(|| between("not asked: ", "").map(Self::Refused))
             .or_else(|| between("ambiguous answer: ", "").map(Self::Answer))
             .unwrap_or_else(|| Self::Answer(text.to_owned()))

@@ -47,10 +47,10 @@ impl Guard {
             host: address.authority(),
             why: why.to_owned(),
         };
-        let endpoint = self
-            .endpoints
-            .iter()
-            .find(|(pattern, _)| pattern.fits(&host, address.port));
+        // An endpoint without a port stands for the usual port of the provider alone.
+        let endpoint = self.endpoints.iter().find(|(pattern, _)| {
+            pattern.has_port() == address.port.is_some() && pattern.fits(&host, address.port)
+        });
         let listed = |port| {
             let mut hosts = self.hosts.iter();
             hosts.any(|pattern| pattern.has_port() && pattern.fits(&host, port))
@@ -278,12 +278,11 @@ fn kind_of_v4(address: Ipv4Addr) -> Option<&'static str> {
         (10, ..) | (172, 16..=31, _) | (192, 168, _) => "private",
         (169, 254, _) => "link-local",
         (100, 64..=127, _) => "of a carrier's own network",
-        (192, 0, 0) => "reserved",
         (192, 0, 2) | (198, 51, 100) | (203, 0, 113) => "for documentation",
         (192, 88, 99) => "a relay",
         (198, 18..=19, _) => "for measurements",
         (224..=239, ..) => "multicast",
-        (240.., ..) => "reserved",
+        (192, 0, 0) | (240.., ..) => "reserved",
         // Azure's machine services; those of the others have link-local addresses or a carrier's.
         (168, 63, 129) => "a cloud's own",
         _ => return None,
@@ -323,6 +322,7 @@ fn kind_of_v6(address: Ipv6Addr) -> Option<&'static str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -456,7 +456,8 @@ fn error_of(host: &str, error: ureq::Error, sent: bool) -> Error {
         ureq::Error::Io(error) => {
             let kind = error.kind();
             let inner = error.get_ref();
-            if inner.is_some_and(|inner| inner.is::<Interrupted>()) {
+            let interrupted = inner.and_then(|inner| inner.downcast_ref::<Interrupted>());
+            if interrupted.is_some() {
                 if sent {
                     return unreachable("interrupted before the answer".to_owned(), true);
                 }

@@ -195,6 +195,15 @@ impl Db {
         packed || self.loose.iter().any(|loose| loose.path(id).is_file())
     }
 
+    /// Where the first packed copy of an object lies: the pack's number, and the offset.
+    pub fn place(&self, id: &Oid) -> Option<(usize, u64)> {
+        let mut packs = self.packs.iter().enumerate();
+        packs.find_map(|(number, pack)| {
+            let position = pack.index().find(id)?;
+            Some((number, pack.index().offset(position)))
+        })
+    }
+
     /// An object of at most `most` bytes; `None` where there is none with this id.
     ///
     /// Where one copy of it is damaged, the next one is tried.
@@ -352,12 +361,14 @@ impl Db {
             if need > most {
                 return Err(gap(Why::TooLarge { need, budget: most }));
             }
-            let mut bytes = vec![0; need as usize];
+            // Filled where it stays: objects are large, and copies of them as well.
+            let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, need as usize).collect();
+            let target = Arc::get_mut(&mut bytes).unwrap_or_default();
             delta
-                .apply(&made.bytes, &mut bytes, &mut edits)
+                .apply(&made.bytes, target, &mut edits)
                 .map_err(|fault| gap(fault.into()))?;
             lock(&self.cache).put(number, at, &made);
-            made.bytes = bytes.into();
+            made.bytes = bytes;
             at = from;
         }
         lock(&self.cache).put(number, at, &made);

@@ -35,7 +35,7 @@ pub use inflate::Window;
 pub use kind::Kind;
 pub use loose::{Loose, LooseObject};
 pub use read_at::ReadAt;
-pub(crate) use read_at::read_pieces;
+pub(crate) use read_at::read_pieces_at;
 pub use tree::DeltaTree;
 pub use walk::{Head, Object, Options, OutsideBases, Visitor, Walked, walk};
 

@@ -109,9 +109,15 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Fills a buffer from its beginning on, by big reads: where the caller is a thread of a pool, from all of its threads.
-pub(crate) fn read_pieces(reader: &dyn ReadAt, bytes: &mut [u8]) -> io::Result<()> {
+fn read_pieces(reader: &dyn ReadAt, bytes: &mut [u8]) -> io::Result<()> {
+    read_pieces_at(reader, bytes, 0)
+}
+
+/// The same from an offset on.
+pub(crate) fn read_pieces_at(reader: &dyn ReadAt, bytes: &mut [u8], at: u64) -> io::Result<()> {
     const PIECE: usize = 4 << 20;
-    let read = |(i, piece): (usize, &mut [u8])| reader.read_exact_at(piece, (i * PIECE) as u64);
+    let read =
+        |(i, piece): (usize, &mut [u8])| reader.read_exact_at(piece, at + (i * PIECE) as u64);
     if rayon::current_thread_index().is_some() {
         bytes.par_chunks_mut(PIECE).enumerate().try_for_each(read)
     } else {

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::Note;
-use crate::model::{Finding, Fingerprint};
+use crate::model::{Fingerprint, Secret};
 
 /// The file's name where nobody says otherwise.
 pub const NAME: &str = "keysweep-baseline.txt";
@@ -279,23 +279,22 @@ impl Baseline {
         id
     }
 
-    /// A finding's keys, one for each salt.
+    /// The keys of a rule's secret, one for each salt.
     #[expect(
         clippy::disallowed_methods,
         reason = "the fingerprint is made of the secret"
     )]
-    pub fn keys(&self, finding: &Finding) -> impl Iterator<Item = Key> {
+    pub fn keys(&self, rule: &str, secret: &Secret) -> impl Iterator<Item = Key> {
         self.salts.iter().filter_map(|(id, salt)| {
-            let secret = finding.credential.secret.expose();
             let salt = salt.as_ref()?;
-            Some((Fingerprint::of(&finding.rule, secret, salt), id.clone()))
+            Some((Fingerprint::of(rule, secret.expose(), salt), id.clone()))
         })
     }
 
-    /// The entry of a finding.
+    /// The entry of a rule's secret.
     #[must_use]
-    pub fn find(&self, finding: &Finding) -> Option<(Key, &Entry)> {
-        self.keys(finding)
+    pub fn find(&self, rule: &str, secret: &Secret) -> Option<(Key, &Entry)> {
+        self.keys(rule, secret)
             .find_map(|key| self.entries.get(&key).map(|entry| (key, entry)))
     }
 

@@ -3,6 +3,7 @@
 //! It comes after merging, since a fingerprint is a finding's and not a match's. Every entry counts its uses, so that a
 //! report can name those that do nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::{GlobSet, GlobSetBuilder};
@@ -12,7 +13,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::baseline::{Baseline, Key};
 use super::{Note, glob};
 use crate::config::{AllowEntry, Target};
-use crate::model::{Finding, Fingerprint, Idle, Origin, Place};
+use crate::model::{Cover, Finding, Fingerprint, Idle, Origin, Place, Secret};
 
 /// Most bytes that one regular expression may take when it is compiled.
 const REGEX_SIZE: usize = 1 << 20;
@@ -22,6 +23,8 @@ const REGEX_SIZE: usize = 1 << 20;
 pub struct Scope {
     /// Relative to the project's root, without a slash at its end; empty for the root.
     pub folder: String,
+    /// Where the files lie above the root, the way from there down to it, without a slash at its end.
+    pub above: String,
     /// The entries.
     pub entries: Vec<AllowEntry>,
 }
@@ -48,6 +51,8 @@ pub struct Suppressions {
 #[derive(Debug)]
 struct Compiled {
     folder: String,
+    /// With a slash at its end, unless it is empty.
+    above: Vec<u8>,
     entries: Vec<Matcher>,
     /// Entries by fingerprint, where that is their only criterion: there may be thousands.
     by_print: BTreeMap<Fingerprint, Vec<usize>>,
@@ -99,6 +104,10 @@ impl Suppressions {
             let entries = entries.collect::<Result<Vec<_>, _>>()?;
             let mut compiled = Compiled {
                 folder: scope.folder.trim_matches('/').to_owned(),
+                above: match &*scope.above {
+                    "" => Vec::new(),
+                    above => [above.as_bytes(), b"/"].concat(),
+                },
                 entries,
                 by_print: BTreeMap::new(),
                 rest: Vec::new(),
@@ -174,13 +183,27 @@ fn over(note: &Note, today: Option<Date>) -> Option<String> {
 
 /// Suppresses what is accepted. `locate` gives a place's path relative to the project's root, `None` for one outside of it
 /// and for what is no file.
+///
+/// What a better match covered is judged by itself where a list accepts that match: see [`Suppressions::yields`].
 pub fn apply(
-    findings: Vec<Finding>,
-    dropped: Vec<Finding>,
+    mut findings: Vec<Finding>,
+    mut dropped: Vec<Finding>,
     suppressions: &Suppressions,
     locate: &dyn Fn(&Place) -> Option<Vec<u8>>,
     today: Option<Date>,
 ) -> Applied {
+    for finding in findings.iter_mut().chain(&mut dropped) {
+        for place in &mut finding.places {
+            if place.covered.is_some() {
+                let path = path_of(place, locate);
+                let mut seen = place.clone();
+                seen.uncover(|cover| !suppressions.yields(cover, place, path.as_deref(), today));
+                *place = seen;
+            }
+        }
+    }
+    let counts = |f: &mut Finding| f.places.iter().any(|place| place.dropped.is_none());
+    findings.extend(dropped.extract_if(.., counts));
     let mut applied = Applied {
         dropped,
         ..Applied::default()
@@ -254,10 +277,8 @@ impl Suppressions {
             if place.dropped.is_some() {
                 continue;
             }
-            let path = match place.origin {
-                Origin::Content | Origin::Name => locate(place),
-                Origin::Commit | Origin::Tag | Origin::Ref => None,
-            };
+            let path = path_of(place, locate);
+            let subject = Subject::of(finding, place);
             let (mut reason, mut lapsed) = (None, None);
             for (number, scope) in self.scopes.iter().enumerate() {
                 let Some(inside) = scope.inside(path.as_deref()) else {
@@ -269,7 +290,7 @@ impl Suppressions {
                     let Some(matcher) = scope.entries.get(*entry) else {
                         continue;
                     };
-                    if !matcher.matches(finding, place, inside) {
+                    if !matcher.matches(&subject, place, inside.as_deref()) {
                         continue;
                     }
                     let AllowEntry { file, line, .. } = &matcher.entry;
@@ -291,12 +312,49 @@ impl Suppressions {
         }
     }
 
+    /// Whether a match that wins over another one is accepted in such a way that the other one is to be judged by itself.
+    ///
+    /// Whoever accepts a rule, a path, a word or a commit has said nothing of what another rule finds there. Whoever accepts
+    /// one value, by its fingerprint, in a baseline or by a comment, has: the same bytes, or a part of them, do not
+    /// come back under another name. A baseline accepts all that stood there.
+    fn yields(
+        &self,
+        cover: &Cover,
+        place: &Place,
+        path: Option<&[u8]>,
+        today: Option<Date>,
+    ) -> bool {
+        let known = self.baseline.as_ref();
+        let known = known.and_then(|baseline| baseline.find(&cover.rule, &cover.secret));
+        if known.is_some_and(|(_, entry)| entry.counts(today)) {
+            return false;
+        }
+        let subject = Subject::of_cover(cover);
+        let (mut by_value, mut by_kind) = (cover.is_marked, false);
+        for scope in &self.scopes {
+            let Some(inside) = scope.inside(path) else {
+                continue;
+            };
+            for entry in scope.meant(cover.fingerprint) {
+                if entry.note.is_over(today) || !entry.matches(&subject, place, inside.as_deref()) {
+                    continue;
+                }
+                if entry.prints.is_empty() {
+                    by_kind = true;
+                } else {
+                    by_value = true;
+                }
+            }
+        }
+        if by_value { !cover.is_whole } else { by_kind }
+    }
+
     /// Drops all places of a finding that the baseline accepts.
     fn accepted(&self, finding: &mut Finding, today: Option<Date>, used: &mut Used) {
         let Some(baseline) = &self.baseline else {
             return;
         };
-        let Some((key, entry)) = baseline.find(finding) else {
+        let Some((key, entry)) = baseline.find(&finding.rule, &finding.credential.secret) else {
             return;
         };
         used.baseline.insert(key);
@@ -317,18 +375,78 @@ impl Suppressions {
     }
 }
 
+/// A place's path relative to the project's root, where it stands in a file or in the name of one.
+fn path_of(place: &Place, locate: &dyn Fn(&Place) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+    match place.origin {
+        Origin::Content | Origin::Name => locate(place),
+        Origin::Commit | Origin::Tag | Origin::Ref => None,
+    }
+}
+
+/// What an entry is compared with, beside the place.
+struct Subject<'s> {
+    rule: &'s str,
+    fingerprint: Fingerprint,
+    secret: &'s [u8],
+    /// What the rule's pattern matched.
+    matched: &'s [u8],
+}
+
+impl<'s> Subject<'s> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared with what the project accepts, not shown"
+    )]
+    fn of(finding: &'s Finding, place: &'s Place) -> Self {
+        let snippet = &place.snippet;
+        let (from, to) = snippet.matched;
+        let plain = snippet.text.expose().get(from..to).unwrap_or_default();
+        Self {
+            rule: &finding.rule,
+            fingerprint: finding.fingerprint,
+            secret: finding.credential.secret.expose(),
+            matched: snippet.encoded.as_ref().map_or(plain, Secret::expose),
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared with what the project accepts, not shown"
+    )]
+    fn of_cover(cover: &'s Cover) -> Self {
+        Self {
+            rule: &cover.rule,
+            fingerprint: cover.fingerprint,
+            secret: cover.secret.expose(),
+            matched: cover.matched.expose(),
+        }
+    }
+}
+
 impl Compiled {
+    /// The entries that can mean a finding, by its fingerprint.
+    fn meant(&self, print: Fingerprint) -> impl Iterator<Item = &Matcher> {
+        let by_print = self.by_print.get(&print).into_iter().flatten();
+        let all = by_print.chain(&self.rest);
+        all.filter_map(|entry| self.entries.get(*entry))
+    }
+
     /// What of a path is below the folder; `None` where the scope does not hold.
     #[expect(
         clippy::option_option,
         reason = "a scope at the root holds for what has no path, too"
     )]
-    fn inside<'p>(&self, path: Option<&'p [u8]>) -> Option<Option<&'p [u8]>> {
+    fn inside<'p>(&self, path: Option<&'p [u8]>) -> Option<Option<Cow<'p, [u8]>>> {
+        if !self.above.is_empty() {
+            let whole = path.map(|path| [&self.above, path].concat());
+            return Some(whole.map(Cow::Owned));
+        }
         if self.folder.is_empty() {
-            return Some(path);
+            return Some(path.map(Cow::Borrowed));
         }
         let rest = path?.strip_prefix(self.folder.as_bytes())?;
-        rest.strip_prefix(b"/").map(Some)
+        rest.strip_prefix(b"/")
+            .map(|rest| Some(Cow::Borrowed(rest)))
     }
 }
 
@@ -427,12 +545,12 @@ impl Matcher {
         clippy::disallowed_methods,
         reason = "compared with what the project accepts, not shown"
     )]
-    fn matches(&self, finding: &Finding, place: &Place, path: Option<&[u8]>) -> bool {
+    fn matches(&self, subject: &Subject<'_>, place: &Place, path: Option<&[u8]>) -> bool {
         let entry = &self.entry;
-        if !entry.rules.is_empty() && !entry.rules.contains(&finding.rule) {
+        if !entry.rules.is_empty() && !entry.rules.iter().any(|rule| rule == subject.rule) {
             return false;
         }
-        if !self.prints.is_empty() && !self.prints.contains(&finding.fingerprint) {
+        if !self.prints.is_empty() && !self.prints.contains(&subject.fingerprint) {
             return false;
         }
         if let Some(set) = &self.paths
@@ -453,7 +571,7 @@ impl Matcher {
                 return false;
             }
         }
-        let secret = finding.credential.secret.expose();
+        let secret = subject.secret;
         if !self.stopwords.is_empty() {
             let lower = secret.to_ascii_lowercase();
             let holds = |word: &Vec<u8>| memchr::memmem::find(&lower, word).is_some();
@@ -466,10 +584,7 @@ impl Matcher {
         }
         match entry.target {
             Target::Secret => any(&self.regexes, secret),
-            Target::Match => {
-                let encoded = place.snippet.encoded.as_ref();
-                any(&self.regexes, encoded.map_or(secret, |text| text.expose()))
-            }
+            Target::Match => any(&self.regexes, subject.matched),
             Target::Line => any(&self.regexes, place.snippet.text.expose()),
         }
     }

@@ -15,6 +15,7 @@ fn place(path: &str) -> Place {
         snippet: Snippet {
             text: Secret::new(format!("pass = {SECRET} # sample").as_bytes(), ""),
             secret: (7, 20),
+            matched: (0, 20),
             encoded: None,
             told: None,
         },
@@ -25,6 +26,7 @@ fn place(path: &str) -> Place {
         blob: None,
         commit: None,
         lapsed: None,
+        covered: None,
     }
 }
 
@@ -75,6 +77,7 @@ fn entry() -> AllowEntry {
 fn scope(folder: &str, entry: AllowEntry) -> Vec<Scope> {
     vec![Scope {
         folder: folder.into(),
+        above: String::new(),
         entries: vec![entry],
     }]
 }
@@ -131,7 +134,14 @@ fn each_criterion_alone() {
             e.regexes = v;
             e.target = Target::Match;
         },
-        "Horse$"
+        "^pass = .*Horse$"
+    ));
+    assert!(!with(
+        |e, v| {
+            e.regexes = v;
+            e.target = Target::Match;
+        },
+        "sample"
     ));
     assert!(with(|e, v| e.stopwords = v, "hORSE"));
     assert!(!with(|e, v| e.stopwords = v, "donkey"));

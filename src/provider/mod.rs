@@ -3,8 +3,20 @@
 //! A block of a rule file where one request and its answers say it all ([`declared`]), a file of its own where not; the rest of the
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
+mod answer;
+pub mod aws;
+pub mod azure_storage;
 pub mod declared;
+#[cfg(test)]
+mod fake;
+pub mod gcp;
+pub mod jwt;
+pub mod postgres;
+pub mod redis;
+mod sigv4;
+mod socket;
 mod template;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -238,6 +250,12 @@ impl Registry {
                 block,
                 self.known(&uses.provider),
             ))),
+            Some("postgres") => Some(Box::new(postgres::Postgres)),
+            Some("redis") => Some(Box::new(redis::Redis)),
+            Some("aws") => Some(Box::new(aws::Aws)),
+            Some("azure-storage") => Some(Box::new(azure_storage::AzureStorage)),
+            Some("gcp") => Some(Box::new(gcp::Gcp)),
+            Some("jwt") => Some(Box::new(jwt::Jwt)),
             Some(_) => None,
         }
     }
@@ -256,6 +274,10 @@ impl Registry {
                     .and_then(|v| self.blocks.verify.get(v)),
                 self.known(&uses.provider),
             ))),
+            Some("postgres") => Some(Box::new(postgres::Postgres)),
+            Some("redis") => Some(Box::new(redis::Redis)),
+            Some("aws") => Some(Box::new(aws::Aws)),
+            Some("gcp") => Some(Box::new(gcp::Gcp)),
             Some(_) => None,
         }
     }

@@ -6,11 +6,12 @@
 use std::io::{self, BufWriter, Write};
 
 use super::{
-    Report, Reporter, by_severity, history, place_fingerprint, printable, remedy, verification, words,
+    Report, Reporter, by_severity, history, place_fingerprint, printable, remedy, verification,
+    words,
 };
 use crate::model::{Finding, Origin, Place, Verification};
 
-const HEADER: [&str; 38] = [
+const HEADER: [&str; 39] = [
     "kind",
     "severity",
     "confidence",
@@ -32,6 +33,7 @@ const HEADER: [&str; 38] = [
     "date",
     "in_head",
     "exposed_days",
+    "or_earlier",
     "entropy",
     "opens",
     "fingerprint",
@@ -159,6 +161,9 @@ fn row(report: &Report<'_>, finding: &Finding, place: &Place) -> [String; HEADER
     if let Some(all) = &finding.history {
         if let Some(first) = &all.first {
             put(&mut cells, "introduced_by", &first.id.to_string());
+            if all.or_earlier {
+                put(&mut cells, "or_earlier", "true");
+            }
             put(&mut cells, "author", &text(&first.author));
             put(&mut cells, "email", &text(&first.email));
             let date = history::date(first.date).unwrap_or_default();

@@ -10,7 +10,8 @@ use std::io::{self, BufWriter, Write};
 
 use super::sarif::code_point_columns;
 use super::{
-    Report, Reporter, by_severity, counted, file_place, history, named, printable, verification, words,
+    Report, Reporter, by_severity, counted, file_place, history, named, printable, verification,
+    words,
 };
 use crate::model::{Finding, Origin, Place, Severity};
 

@@ -279,7 +279,8 @@ fn notes(report: &Report<'_>) -> Vec<String> {
         .filter(|(count, ..)| *count > 0)
         .map(|(count, one, many, what)| format!("{} {what}", counted(count, one, many)));
     let hidden = summary.verified.as_ref().and_then(verification::hidden);
-    let hidden = hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
+    let hidden =
+        hidden.map(|hidden| format!("{hidden} and not shown; see it without --only-active"));
     hidden.into_iter().chain(counts).collect()
 }
 
@@ -411,6 +412,9 @@ struct HistoryRow {
     refs: Vec<String>,
     more_refs: u64,
     introductions: u32,
+    /// Whether the shallow clone ends at the first commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    or_earlier: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     days: Option<u32>,
 }
@@ -590,6 +594,7 @@ impl<'r> Rows<'r> {
             refs: refs(&history.refs),
             more_refs: history.more_refs,
             introductions: if is_whole { history.introductions } else { 0 },
+            or_earlier: history.or_earlier,
             days: is_whole.then_some(history.exposed_days),
         }
     }

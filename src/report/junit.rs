@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 
-use super::{Report, Reporter, by_severity, file_place, printable, suppressed, verification, words};
+use super::{
+    Report, Reporter, by_severity, file_place, printable, suppressed, verification, words,
+};
 use crate::model::Finding;
 
 /// Places of a finding that its failure lists.

@@ -160,7 +160,12 @@ fn past(report: &Report<'_>, history: &History) -> String {
         return String::new();
     };
     let text = |text: &str| code(&report.redactor.redact(text.as_bytes()));
-    let mut out = format!("- introduced by `{}`", super::history::short(first.id));
+    let came = if history.or_earlier {
+        "introduced, where the shallow clone ends or earlier, by"
+    } else {
+        "introduced by"
+    };
+    let mut out = format!("- {came} `{}`", super::history::short(first.id));
     if let Some(date) = super::history::date(first.date) {
         let _ = write!(out, " on {}", date.get(..10).unwrap_or_default());
     }

@@ -19,6 +19,7 @@ mod redact;
 mod sample;
 mod sarif;
 mod sarif_read;
+mod search;
 mod sonarqube;
 mod text;
 mod verification;

@@ -620,6 +620,7 @@ impl PlaceRecord {
             score: self.score,
             dropped: self.suppressed,
             lapsed: self.expired_suppression,
+            covered: None,
             origin: self.origin,
             blob: self.blob,
             commit: self.commit,
@@ -676,6 +677,7 @@ pub(super) fn snippet(
     Snippet {
         text: Secret::new(text.as_bytes(), ""),
         secret: (start, end),
+        matched: (start, end),
         encoded: encoded.map(|piece| Secret::new(piece.as_bytes(), "")),
         told: Some(told),
     }

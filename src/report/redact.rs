@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use aho_corasick::AhoCorasick;
-
+use super::search::Search;
 use crate::model::{Finding, Origin, Place, Secret, Summary};
 use crate::rule::Rule;
 use crate::scan::{Engine, Limits, Scratch};
@@ -35,12 +35,11 @@ struct Known {
 /// Redacts known secrets in texts.
 pub struct Redactor {
     show: bool,
-    search: Option<AhoCorasick>,
-    /// What stands for each pattern of `search`, and whether a path may be changed for it.
+    search: Search,
+    /// What stands for each text of `search`, and whether a path may be changed for it.
     forms: Vec<(String, bool)>,
-    /// The patterns sorted, and sorted by their reversed bytes: for secrets that a snippet cuts.
-    starts: Vec<Vec<u8>>,
-    ends: Vec<Vec<u8>>,
+    /// The texts reversed, and sorted: for secrets that a snippet cuts, once there is such a snippet.
+    ends: OnceLock<Vec<Vec<u8>>>,
 }
 
 /// The line of a finding, redacted, in three parts.
@@ -148,27 +147,17 @@ impl Redactor {
     }
 
     fn knowing(known: BTreeMap<Vec<u8>, Known>, show_secrets: bool) -> Self {
-        let search = if known.is_empty() {
-            None
-        } else {
-            AhoCorasick::new(known.keys()).ok()
-        };
-        let starts: Vec<Vec<u8>> = known.keys().cloned().collect();
-        let mut ends: Vec<Vec<u8>> = starts
-            .iter()
-            .map(|s| s.iter().rev().copied().collect())
-            .collect();
-        ends.sort();
-        let forms = known
-            .into_iter()
-            .map(|(bytes, known)| (known.form, known.in_name || is_strong(&bytes)))
-            .collect();
+        let mut forms = Vec::with_capacity(known.len());
+        let mut texts = Vec::with_capacity(known.len());
+        for (bytes, known) in known {
+            forms.push((known.form, known.in_name || is_strong(&bytes)));
+            texts.push(bytes);
+        }
         Self {
             show: show_secrets,
-            search,
+            search: Search::new(texts),
             forms,
-            starts,
-            ends,
+            ends: OnceLock::new(),
         }
     }
 
@@ -273,20 +262,15 @@ impl Redactor {
 
     /// Where known secrets stand: apart, in order, each with the index of its form.
     fn spans(&self, text: &[u8], strong: bool) -> Vec<(Range<usize>, Option<usize>)> {
-        let Some(search) = &self.search else {
-            return Vec::new();
-        };
-        let found = search
-            .find_overlapping_iter(text)
-            .map(|m| (m.range(), m.pattern().as_usize()));
         let counts =
             |index: usize| !strong || self.forms.get(index).is_some_and(|(_, strong)| *strong);
-        merged(
-            found
-                .filter(|(_, i)| counts(*i))
-                .map(|(span, i)| (span, Some(i)))
-                .collect(),
-        )
+        let mut found = Vec::new();
+        self.search.each(text, |span, index| {
+            if counts(index) {
+                found.push((span, Some(index)));
+            }
+        });
+        merged(found)
     }
 
     fn replace(&self, text: &[u8], spans: &[(Range<usize>, Option<usize>)]) -> String {
@@ -306,10 +290,16 @@ impl Redactor {
 
     /// The end of a secret with which a cut text begins.
     fn cut_start(&self, text: &[u8]) -> Option<(Range<usize>, Option<usize>)> {
+        let backwards = |text: &Vec<u8>| text.iter().rev().copied().collect();
+        let ends = self.ends.get_or_init(|| {
+            let mut ends: Vec<Vec<u8>> = self.search.texts().iter().map(backwards).collect();
+            ends.sort_unstable();
+            ends
+        });
         let reversed: Vec<u8> = text.iter().take(CUT).rev().copied().collect();
         (LEAST..=reversed.len()).rev().find_map(|length| {
             let end = reversed.get(reversed.len() - length..)?;
-            begins_one(&self.ends, end).then_some((0..length, None))
+            begins_one(ends, end).then_some((0..length, None))
         })
     }
 
@@ -317,7 +307,7 @@ impl Redactor {
     fn cut_end(&self, text: &[u8]) -> Option<(Range<usize>, Option<usize>)> {
         let from = text.len().saturating_sub(CUT);
         (from..=text.len().saturating_sub(LEAST)).find_map(|start| {
-            begins_one(&self.starts, text.get(start..)?).then_some((start..text.len(), None))
+            begins_one(self.search.texts(), text.get(start..)?).then_some((start..text.len(), None))
         })
     }
 }
@@ -373,6 +363,12 @@ fn learn(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
     }
     let in_name = finding.places.iter().any(is_in_name);
     add(known, bytes, in_name, &|| form_of(secret));
+    // The one part that is a secret itself: its own finding may have been left out.
+    for (name, value) in &finding.credential.parts {
+        if name == "session_token" && value.len() >= LEAST {
+            add(known, value.as_bytes(), in_name, &|| bare_form(value.len()));
+        }
+    }
     for place in &finding.places {
         if let Some(encoded) = &place.snippet.encoded {
             let encoded = encoded.expose();

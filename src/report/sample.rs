@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{Options, Redactor, Report, Reporter};
 use crate::model::{
-    Checked, Commit, Credential, Decoding, Doubt, Finding, Fingerprint, Gap, History, Identity, Level,
-    Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary, Tally,
-    Verification,
+    Checked, Commit, Credential, Decoding, Doubt, Finding, Fingerprint, Gap, History, Identity,
+    Level, Oid, Origin, Place, Position, Secret, Severity, Skip, SkipKind, Snippet, Span, Summary,
+    Tally, Verification,
 };
 use crate::rule::{RuleSet, Selection};
 
@@ -40,6 +40,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         snippet: Snippet {
             text: Secret::new(line.as_bytes(), ""),
             secret: (start, end),
+            matched: (start, end),
             encoded: None,
             told: None,
         },
@@ -50,6 +51,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
         blob: None,
         commit: None,
         lapsed: None,
+        covered: None,
     }
 }
 

@@ -240,6 +240,7 @@ fn place(location: &Value, secret: &Secret, shown: &str) -> Place {
         lapsed: properties["expired_suppression"]
             .as_str()
             .map(str::to_owned),
+        covered: None,
         origin,
         blob: id("blob"),
         commit: id("commit"),

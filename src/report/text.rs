@@ -496,7 +496,10 @@ impl Page<'_> {
         if let Some(tally) = &summary.verified {
             self.wrapped(PLAIN, &verification::summed(tally));
             if let Some(hidden) = verification::hidden(tally) {
-                self.wrapped(DIM, &format!("{hidden} and not shown; see it without --only-active"));
+                self.wrapped(
+                    DIM,
+                    &format!("{hidden} and not shown; see it without --only-active"),
+                );
             }
         }
         let accepted = report

@@ -201,7 +201,10 @@ pub(super) fn rank(finding: &Finding) -> u8 {
 
 /// `verified: 3 active, 5 inactive, 2 unknown (1 timeout, 1 rate-limited), 4 unsupported`.
 pub(super) fn summed(tally: &Tally) -> String {
-    let unknown: u64 = tally.unknown.values().fold(0, |sum, n| sum.saturating_add(*n));
+    let unknown: u64 = tally
+        .unknown
+        .values()
+        .fold(0, |sum, n| sum.saturating_add(*n));
     let mut reasons: Vec<String> = Vec::new();
     for (word, count) in &tally.unknown {
         reasons.push(format!("{} {word}", grouped(*count)));
@@ -248,7 +251,10 @@ impl TallyRow {
         Self {
             active: tally.active,
             inactive: tally.inactive,
-            unknown: tally.unknown.values().fold(0, |sum, n| sum.saturating_add(*n)),
+            unknown: tally
+                .unknown
+                .values()
+                .fold(0, |sum, n| sum.saturating_add(*n)),
             unsupported: tally.unsupported,
             causes: tally
                 .unknown
@@ -322,13 +328,18 @@ mod tests {
     fn every_format_says_what_the_provider_said_and_obeys_none_of_it() {
         for name in FORMATS {
             let text = written(&*by_name(name).expect("a format"));
-            for word in ["active", "inactive", "503", "revoked", "acme", "repo", "write"] {
+            for word in [
+                "active", "inactive", "503", "revoked", "acme", "repo", "write",
+            ] {
                 assert!(text.contains(word), "{name}: no {word} in\n{text}");
             }
             assert!(!text.contains(&sample::token()), "{name} shows the secret");
             assert!(!text.contains(['\u{1b}', '\u{202e}']), "{name}: {text}");
             if !["csv", "sonarqube", "junit"].contains(&name) {
-                assert!(text.contains("1 active") || text.replace(' ', "").contains("\"active\":1"), "{name}: {text}");
+                assert!(
+                    text.contains("1 active") || text.replace(' ', "").contains("\"active\":1"),
+                    "{name}: {text}"
+                );
             }
         }
     }
@@ -357,7 +368,10 @@ mod tests {
     #[test]
     fn what_works_comes_first_and_what_does_not_last() {
         let text = written(&*by_name("text").expect("a format"));
-        let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word} in\n{text}"));
+        let at = |word: &str| {
+            text.find(word)
+                .unwrap_or_else(|| panic!("{word} in\n{text}"))
+        };
         assert!(at("status:  active, account acme") < at("status:  unsupported: no call"));
         assert!(at("status:  unknown: answered 503") < at("status:  inactive: the token"));
         assert!(text.contains(

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::blob::{located, scan_whole, sort};
-use super::join::{Located, place};
+use super::join::{Located, Marks, place};
 use super::reading::{in_name, in_path};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};
-use crate::filter::Reason;
 use crate::history::{Change, Mailmap, Removed, details, files_below};
 use crate::model::{Fingerprint, Gap, History, Observer, Oid, Origin, Skip, SkipKind, Stage};
 use crate::pack::{Db, Kind};
@@ -213,18 +212,21 @@ impl Scan<'_> {
             let print = self.print_of(&m);
             if before.contains(&print) {
                 // What another rule's match covers is not told of twice.
-                if m.place.dropped.is_none() {
+                let covered = m.place.covered.is_some();
+                if m.place.dropped.is_none() || covered && !(self.accepts)(&m) {
                     old.insert(print);
                 }
                 continue;
             }
             if m.place.dropped.is_none() {
                 new.insert(print);
-                if let Some((time, history)) = &history {
-                    m.time = Some(*time);
-                    let histories = &mut self.outcome.histories;
-                    histories.entry(print).or_insert_with(|| history.clone());
-                }
+            }
+            if (m.place.dropped.is_none() || m.place.covered.is_some())
+                && let Some((time, history)) = &history
+            {
+                m.time = Some(*time);
+                let histories = &mut self.outcome.histories;
+                histories.entry(print).or_insert_with(|| history.clone());
             }
             self.outcome.matches.push(m);
         }
@@ -237,7 +239,8 @@ impl Scan<'_> {
         let m = place(rules, &one.context, &one.spot, path, settings);
         m.is_some_and(|mut m| {
             m.place.blob = Some(id);
-            m.place.dropped.is_none() && !(self.accepts)(&m)
+            let counts = m.place.dropped.is_none() || m.place.covered.is_some();
+            counts && !(self.accepts)(&m)
         })
     }
 
@@ -259,27 +262,27 @@ impl Scan<'_> {
 
     /// A mark wherever the last commit holds a secret that came in covers the commits before it.
     fn cover(&mut self) {
-        let mut state: BTreeMap<Fingerprint, (bool, bool)> = BTreeMap::new();
+        let mut state: BTreeMap<Fingerprint, Marks> = BTreeMap::new();
         for (path, id) in &self.tip {
             for one in self.known.get(id).into_iter().flatten() {
                 let (rules, settings) = (self.engine.rules(), &self.options.settings);
                 if let Some(m) = place(rules, &one.context, &one.spot, path, settings) {
-                    let (marked, open) = state.entry(self.print_of(&m)).or_default();
-                    *marked |= m.is_marked();
-                    *open |= m.place.dropped.is_none();
+                    state.entry(self.print_of(&m)).or_default().add(&m.place);
                 }
             }
         }
-        state.retain(|_, (marked, open)| *marked && !*open);
         if state.is_empty() {
             return;
         }
         let mut matches = std::mem::take(&mut self.outcome.matches);
-        for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
+        for m in &mut matches {
             // A name is no line of a file: no mark stands beside it.
             let is_name = m.place.origin == Origin::Name;
-            if m.place.commit.is_some() && !is_name && state.contains_key(&self.print_of(m)) {
-                m.place.dropped = Some(Reason::Comment(AT_TIP.to_owned()).to_string());
+            if m.place.commit.is_some()
+                && !is_name
+                && let Some(marks) = state.get(&self.print_of(m))
+            {
+                marks.cover(&mut m.place, AT_TIP);
             }
         }
         self.outcome.matches = matches;
@@ -471,6 +474,7 @@ impl AuditOutcome {
     pub fn merge(&mut self, other: Self) {
         self.matches.extend(other.matches);
         self.notes.extend(other.notes);
+        self.unreached.extend(other.unreached);
         let histories: BTreeMap<_, _> = other.histories;
         for (print, history) in histories {
             self.histories.entry(print).or_insert(history);

@@ -12,7 +12,8 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::cache::{CacheFolder, Known, Store};
-use super::objects::{Found, Item, ObjectOptions, Seen, scan_objects, scan_odb};
+use super::carry::Carriers;
+use super::objects::{Found, Item, ObjectOptions, scan_objects, scan_odb};
 use super::reading::{Names, Reading, by_sort};
 use super::recall::{self, Contexts, Ended};
 use super::{BlobMatch, Engine, Limits, Settings, fingerprint};
@@ -82,6 +83,8 @@ pub struct AuditOutcome {
     pub histories: BTreeMap<Fingerprint, History>,
     /// What was looked at.
     pub summary: Summary,
+    /// What each of [`Summary::unreachable_hits`] holds.
+    pub unreached: Vec<Vec<Fingerprint>>,
     /// What there is to say of the cache.
     pub notes: Vec<String>,
 }
@@ -246,9 +249,12 @@ fn attempt(
         loose,
         known_loose,
         identities,
+        old,
     } = opened;
+    let keep_dropped = options.settings.keep_dropped;
+    let carriers = Carriers::new(engine, options.limits, keep_dropped);
     let names = Names {
-        engine,
+        carriers: &carriers,
         options,
         found: Mutex::default(),
     };
@@ -261,10 +267,21 @@ fn attempt(
         return Ok(None);
     }
     let keep = store.is_some() && recall::is_worth(known.as_ref(), &objects, &loose);
+    let is_damaged = |known: &Known| known.seen.all().is_none();
+    if (keep || !known_loose.is_empty()) && known.as_ref().is_some_and(is_damaged) {
+        return Ok(None);
+    }
+    let old: Option<Vec<&Index>> = old.as_ref().map(|old| {
+        let packs = objects.db.packs().iter().zip(old);
+        let old = packs.filter(|(_, is_old)| **is_old);
+        old.map(|(pack, _)| pack.index()).collect()
+    });
+    let seen = |id: &Oid| known.as_ref()?.seen_in_pack(id, old.as_deref());
     let object_options = ObjectOptions {
-        known: known.as_ref().map_or(&[], |known| &known.seen),
+        known: &seen,
         record: keep,
         settings: &options.settings,
+        carriers: &carriers,
         limits: options.limits,
         memory: options.memory / 4 * 3,
         metadata: options.metadata,
@@ -273,9 +290,9 @@ fn attempt(
     let mut found = if options.whole {
         let folders = &what.repo.object_dirs;
         let from = (&**folders, &objects.db);
-        scan_odb(engine, from, object_options, pool, observer)?
+        scan_odb(from, object_options, pool, observer)?
     } else {
-        scan_objects(engine, &objects, &loose, object_options, pool, observer)
+        scan_objects(&objects, &loose, object_options, pool, observer)
     };
     note(&mut found, what.repo, &mut summary);
     let mut commits = std::mem::take(&mut found.commits);
@@ -284,8 +301,7 @@ fn attempt(
             let looked = known.pack(*identity).unwrap_or_default();
             found.looked.add(looked);
         }
-        let old = known_loose.iter();
-        let old = old.filter_map(|id| Seen::find(&known.seen, id));
+        let old = known_loose.iter().filter_map(|id| known.seen.find(id));
         old.for_each(|seen| found.looked.count(seen));
         let new = std::mem::replace(&mut commits, std::mem::take(&mut known.commits));
         commits.extend(new);
@@ -299,7 +315,7 @@ fn attempt(
     let times = commits.iter().map(|c| (c.id, c.time)).collect();
     let contexts = {
         let mut leaks = leaks.lock().unwrap_or_else(PoisonError::into_inner);
-        Contexts::new(known.as_ref(), &mut found, &mut leaks, |context| {
+        Contexts::new(known.as_mut(), &mut found, &mut leaks, |context| {
             print_of(engine, &options.salt, context.rule, &context.secret)
         })
     };
@@ -373,6 +389,7 @@ fn attempt(
     let mut leaks = leaks.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut reading = Reading {
         engine,
+        carriers: &carriers,
         options,
         what,
         objects: &objects,
@@ -385,7 +402,6 @@ fn attempt(
         times,
         recent,
         commits: HashMap::new(),
-        mailmap: None,
         outcome: AuditOutcome::default(),
     };
     observer.stage(Stage::Reading);
@@ -397,6 +413,9 @@ fn attempt(
         return Ok(None);
     }
     let mut outcome = reading.outcome;
+    if !options.all_objects {
+        outcome.unreached = prints_of(&attribution.unreached, &leaks);
+    }
     summary.sort();
     let whole = summary.gaps.is_empty() && summary.skipped.is_empty() && !summary.cancelled;
     if let Some(store) = store.filter(|_| keep && whole) {
@@ -484,6 +503,8 @@ struct Opened {
     known_loose: Vec<Oid>,
     /// Of each pack, known or not.
     identities: Vec<Option<[u8; 32]>>,
+    /// Of each pack whether it is known, where all known ones are there.
+    old: Option<Vec<bool>>,
 }
 
 /// Opens everything that holds objects. `None` where some that are known are gone.
@@ -496,7 +517,7 @@ fn open(
 ) -> Option<Opened> {
     let packs = Vec::new();
     let mut objects = Objects { packs, db };
-    let is_known = |id: &Oid| known.is_some_and(|known| known.has(id));
+    let is_known = |id: &Oid| known.is_some_and(|known| known.has_loose(id, &objects.db));
     let (loose, known_loose, failed) = objects.loose_but(pool, is_known);
     errors.extend(failed);
     // A loose object goes only when a pack has it, so packs are listed after loose objects.
@@ -514,6 +535,8 @@ fn open(
     if known.is_some_and(|known| !known.is_there(&objects.db, &identities, pool)) {
         return None;
     }
+    let is_same = known.is_some_and(|known| known.is_same(&identities));
+    let old = is_same.then(|| (0..identities.len()).map(|n| !is_new(n)).collect());
     let load = options.load;
     errors.extend(pool.install(|| objects.db.load_some(load, is_new)));
     let packs = objects
@@ -543,6 +566,7 @@ fn open(
         loose,
         known_loose,
         identities,
+        old,
     })
 }
 
@@ -607,6 +631,19 @@ fn recent(commits: &[RawCommit], since: &Since) -> BTreeSet<Oid> {
             all.map(|c| c.id).filter(|id| !old.contains(id)).collect()
         }
     }
+}
+
+/// Lists of leaks with fingerprints in place of numbers.
+fn prints_of(lists: &[Vec<u32>], leaks: &Leaks) -> Vec<Vec<Fingerprint>> {
+    if lists.is_empty() {
+        return Vec::new();
+    }
+    let prints: HashMap<u32, Fingerprint> = leaks
+        .iter()
+        .map(|((_, print), number)| (*number, Fingerprint(*print)))
+        .collect();
+    let of = |list: &Vec<u32>| list.iter().filter_map(|l| prints.get(l).copied()).collect();
+    lists.iter().map(of).collect()
 }
 
 /// The number of a leak, new or known.

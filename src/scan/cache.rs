@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
@@ -15,7 +16,7 @@ use super::join::Spot;
 use super::objects::{Item, Looked, Seen};
 use crate::history::{Past, RawCommit};
 use crate::model::{Position, Span};
-use crate::pack::{Kind, Oid, read_pieces};
+use crate::pack::{Db, Kind, Oid, read_pieces_at};
 
 /// Where audits leave what the next ones need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(super) struct Store<'s> {
 }
 
 /// The format's name and version.
-const MAGIC: &[u8; 16] = b"keysweep audit 1";
+const MAGIC: &[u8; 16] = b"keysweep audit 2";
 /// Most bytes of a file that is read: room for ten million objects.
 const MOST: u64 = 1 << 30;
 /// Files of one repository that are kept: one for each set of options.
@@ -45,7 +46,7 @@ const FILES: usize = 4;
 const LOST: u64 = 3600;
 
 /// What past runs found.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Known {
     /// Packs in which every object was looked at, and how much there was.
     pub(super) packs: Vec<([u8; 32], Looked)>,
@@ -53,8 +54,8 @@ pub(super) struct Known {
     pub(super) all_packs: bool,
     /// Loose objects that were there, ascending.
     pub(super) loose: Vec<Oid>,
-    /// Every object but trees, ascending.
-    pub(super) seen: Vec<Seen>,
+    /// Every object but trees.
+    pub(super) seen: SeenList,
     /// Every commit, ascending.
     pub(super) commits: Vec<RawCommit>,
     /// Rule and fingerprint of each leak.
@@ -66,6 +67,66 @@ pub(super) struct Known {
     /// The trees. Its names are empty, and stand in `names`.
     pub(super) past: Past,
     pub(super) names: Vec<StoredName>,
+}
+
+/// Every object but trees that was looked at, ascending: more than half of a file, and mostly not asked for.
+#[derive(Debug, Default)]
+pub(super) struct SeenList {
+    count: usize,
+    /// The first id of each block of rows, and the block's sum.
+    blocks: Vec<(Oid, u32)>,
+    /// The file, where in it the rows begin, and their sum.
+    file: Option<(File, u64, u32)>,
+    rows: OnceLock<Option<Vec<Seen>>>,
+}
+
+impl SeenList {
+    /// Those of a run that ends, ascending.
+    pub(super) fn new(rows: Vec<Seen>) -> Self {
+        Self {
+            count: rows.len(),
+            blocks: Vec::new(),
+            file: None,
+            rows: OnceLock::from(Some(rows)),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// All of them, which are read now; `None` where the file is damaged.
+    pub(super) fn all(&self) -> Option<&[Seen]> {
+        self.rows.get_or_init(|| self.read()).as_deref()
+    }
+
+    /// Among them one object; of the file its block is read. `None`, too, where that is damaged.
+    pub(super) fn find(&self, id: &Oid) -> Option<Seen> {
+        if let Some(rows) = self.rows.get() {
+            return Seen::find(rows.as_deref()?, id);
+        }
+        let (file, at, _) = self.file.as_ref()?;
+        let block = self.blocks.partition_point(|(first, _)| first <= id);
+        let block = block.checked_sub(1)?;
+        let (_, sum) = self.blocks.get(block)?;
+        let first = block * BLOCK;
+        let count = self.count.checked_sub(first)?.min(BLOCK);
+        let bytes = part(file, *at + (first * SEEN) as u64, count * SEEN, *sum).ok()?;
+        let rows = bytes.as_chunks::<SEEN>().0;
+        let is_it = |row: &&[u8; SEEN]| row.first_chunk() == Some(id.as_bytes());
+        seen(&mut In(rows.iter().find(is_it)?))
+    }
+
+    fn read(&self) -> Option<Vec<Seen>> {
+        let Some((file, at, sum)) = &self.file else {
+            return Some(Vec::new());
+        };
+        let bytes = part(file, *at, self.count * SEEN, *sum).ok()?;
+        let rows = bytes.as_chunks::<SEEN>().0.iter();
+        let rows: Option<Vec<Seen>> = rows.map(|row| seen(&mut In(row))).collect();
+        rows.filter(|rows| rows.is_sorted_by(|a, b| a.id < b.id))
+    }
 }
 
 /// A name of a file or folder.
@@ -136,9 +197,8 @@ impl<'s> Store<'s> {
         if meta.len() > MOST {
             return Err(CacheError::Damaged);
         }
-        let mut bytes = vec![0; meta.len() as usize];
-        pool.install(|| read_pieces(&file, &mut bytes))?;
-        pool.install(|| decode(&bytes, &self.key)).map(Some)
+        pool.install(|| decode(file, meta.len(), &self.key))
+            .map(Some)
     }
 
     /// Puts a whole file in the place of the old one.
@@ -150,7 +210,7 @@ impl<'s> Store<'s> {
             }
             other => other?,
         }
-        let bytes = encode(known, &self.key);
+        let bytes = encode(known, &self.key).ok_or(CacheError::Damaged)?;
         if bytes.len() as u64 > MOST {
             return Err(CacheError::Refused("the repository is too large for it"));
         }
@@ -298,10 +358,11 @@ impl Out {
     }
 }
 
-fn encode(known: &Known, key: &[u8; 32]) -> Vec<u8> {
+/// A file: the format's name, the key, length and sum of each of three parts, the sum of all that, and the parts.
+fn encode(known: &Known, key: &[u8; 32]) -> Option<Vec<u8>> {
     let mut out = Out(Vec::new());
-    out.0.extend_from_slice(MAGIC);
-    out.0.extend_from_slice(key);
+    out.0.resize(HEAD, 0);
+    let mut ends = vec![HEAD];
     out.0.push(u8::from(known.all_packs));
     out.list(&known.packs, |out, (identity, looked)| {
         out.0.extend_from_slice(identity);
@@ -310,18 +371,13 @@ fn encode(known: &Known, key: &[u8; 32]) -> Vec<u8> {
         }
     });
     out.list(&known.loose, Out::id);
-    out.list(&known.seen, |out, seen| {
-        out.id(&seen.id);
-        out.0
-            .push(kind_code(seen.kind) | u8::from(seen.binary) << 2);
-        out.u64(seen.size);
-    });
     out.list(&known.commits, |out, commit| {
         out.id(&commit.id);
         out.id(&commit.tree);
         out.u64(commit.time as u64);
         out.list(&commit.parents, Out::id);
     });
+    ends.push(out.0.len());
     out.list(&known.leaks, |out, (rule, print)| {
         out.u32(*rule);
         out.0.extend_from_slice(print);
@@ -359,10 +415,43 @@ fn encode(known: &Known, key: &[u8; 32]) -> Vec<u8> {
             out.u32(*number);
         }
     });
-    let sum = crc32fast::hash(&out.0);
-    out.u32(sum);
-    out.0
+    let mut rows = Out(Vec::new());
+    let mut blocks = Vec::new();
+    for block in known.seen.all()?.chunks(BLOCK) {
+        let start = rows.0.len();
+        for seen in block {
+            rows.id(&seen.id);
+            rows.0
+                .push(kind_code(seen.kind) | u8::from(seen.binary) << 2);
+            rows.u64(seen.size);
+        }
+        blocks.push((block.first()?.id, crc32fast::hash(rows.0.get(start..)?)));
+    }
+    out.list(&blocks, |out, (first, sum)| {
+        out.id(first);
+        out.u32(*sum);
+    });
+    ends.push(out.0.len());
+    out.0.append(&mut rows.0);
+    ends.push(out.0.len());
+    let mut head = Out(Vec::with_capacity(HEAD));
+    head.0.extend_from_slice(MAGIC);
+    head.0.extend_from_slice(key);
+    for part in ends.windows(2) {
+        let bytes = out.0.get(*part.first()?..*part.last()?)?;
+        head.u64(bytes.len() as u64);
+        head.u32(crc32fast::hash(bytes));
+    }
+    let sum = crc32fast::hash(&head.0);
+    head.u32(sum);
+    out.0.get_mut(..HEAD)?.copy_from_slice(&head.0);
+    Some(out.0)
 }
+
+/// Parts of a file.
+const PARTS: usize = 3;
+/// Bytes before them.
+const HEAD: usize = 16 + 32 + 12 * PARTS + 4;
 
 fn kind_code(kind: Kind) -> u8 {
     match kind {
@@ -410,14 +499,12 @@ impl<'b> In<'b> {
         Some((kind, code >> 2))
     }
 
-    /// A list with rows of a size, to be read elsewhere.
-    fn part(&mut self, size: usize) -> Option<In<'b>> {
-        let count = usize::try_from(In(self.0).u64()?).ok()?;
-        let (part, rest) = self
-            .0
-            .split_at_checked(count.checked_mul(size)?.checked_add(8)?)?;
+    /// A list with rows of one size, which is read in one go.
+    fn rows<T, const N: usize>(&mut self, one: impl Fn([u8; N]) -> T) -> Option<Vec<T>> {
+        let count = usize::try_from(self.u64()?).ok()?;
+        let (rows, rest) = self.0.split_at_checked(count.checked_mul(N)?)?;
         self.0 = rest;
-        Some(In(part))
+        Some(rows.as_chunks().0.iter().map(|row| one(*row)).collect())
     }
 
     /// A list whose rows take at least `least` bytes, so that its length can be believed.
@@ -438,9 +525,25 @@ impl<'b> In<'b> {
     }
 }
 
+/// A part of a file, whose sum is right.
+fn part(file: &File, at: u64, len: usize, sum: u32) -> Result<Vec<u8>, CacheError> {
+    let mut bytes = vec![0; len];
+    read_pieces_at(file, &mut bytes, at)?;
+    if crc32fast::hash(&bytes) == sum {
+        Ok(bytes)
+    } else {
+        Err(CacheError::Damaged)
+    }
+}
+
 /// On the threads of the current pool.
-fn decode(bytes: &[u8], key: &[u8; 32]) -> Result<Known, CacheError> {
-    let (body, sum) = bytes.split_last_chunk().ok_or(CacheError::Damaged)?;
+fn decode(file: File, size: u64, key: &[u8; 32]) -> Result<Known, CacheError> {
+    let mut head = [0; HEAD];
+    if size < HEAD as u64 {
+        return Err(CacheError::Damaged);
+    }
+    read_pieces_at(&file, &mut head, 0)?;
+    let (body, sum) = head.split_last_chunk().ok_or(CacheError::Damaged)?;
     let mut rest = In(body);
     if rest.bytes().as_ref() != Some(MAGIC) || crc32fast::hash(body) != u32::from_le_bytes(*sum) {
         return Err(CacheError::Damaged);
@@ -448,15 +551,66 @@ fn decode(bytes: &[u8], key: &[u8; 32]) -> Result<Known, CacheError> {
     if rest.bytes().as_ref() != Some(key) {
         return Err(CacheError::Foreign);
     }
-    let known = rows(&mut rest).ok_or(CacheError::Damaged)?;
-    if rest.0.is_empty() && known.is_sound() {
+    let mut at = HEAD as u64;
+    let mut parts = [(0, 0, 0); PARTS];
+    for part in &mut parts {
+        let (len, sum) = rest.u64().zip(rest.u32()).ok_or(CacheError::Damaged)?;
+        *part = (at, len as usize, sum);
+        at = at.checked_add(len).ok_or(CacheError::Damaged)?;
+    }
+    if at != size {
+        return Err(CacheError::Damaged);
+    }
+    let [first, second, (at, len, sum)] = parts;
+    let read = |(at, len, sum), rows: fn(&mut In<'_>) -> Option<Known>| {
+        let bytes = part(&file, at, len, sum)?;
+        let mut rest = In(&bytes);
+        let known = rows(&mut rest).filter(|_| rest.0.is_empty());
+        known.ok_or(CacheError::Damaged)
+    };
+    let (graph, hits) = rayon::join(|| read(first, graph), || read(second, hits));
+    let (graph, hits) = (graph?, hits?);
+    if len % SEEN != 0 {
+        return Err(CacheError::Damaged);
+    }
+    let known = Known {
+        packs: graph.packs,
+        all_packs: graph.all_packs,
+        loose: graph.loose,
+        commits: graph.commits,
+        seen: SeenList {
+            count: len / SEEN,
+            blocks: hits.seen.blocks,
+            file: Some((file, at, sum)),
+            rows: OnceLock::new(),
+        },
+        ..hits
+    };
+    if known.is_sound() {
         Ok(known)
     } else {
         Err(CacheError::Damaged)
     }
 }
 
-fn rows(rest: &mut In<'_>) -> Option<Known> {
+/// Bytes of an object that was seen.
+const SEEN: usize = 29;
+/// Such rows that have a sum of their own.
+const BLOCK: usize = 128;
+
+fn seen(row: &mut In<'_>) -> Option<Seen> {
+    let id = row.id()?;
+    let (kind, flag) = row.kind()?;
+    Some(Seen {
+        id,
+        kind,
+        binary: flag & 1 == 1,
+        size: row.u64()?,
+    })
+}
+
+/// The first part of a file: what was there, and the graph of commits.
+fn graph(rest: &mut In<'_>) -> Option<Known> {
     let all_packs = rest.u8()? == 1;
     let packs = rest.list(64, |row| {
         let identity = row.bytes()?;
@@ -469,35 +623,6 @@ fn rows(rest: &mut In<'_>) -> Option<Known> {
         Some((identity, looked))
     })?;
     let loose = rest.list(20, In::id)?;
-    // More than half of all, so it is read beside the rest.
-    let mut seen = rest.part(SEEN)?;
-    let seen = || {
-        seen.list(SEEN, |row| {
-            let id = row.id()?;
-            let (kind, flag) = row.kind()?;
-            Some(Seen {
-                id,
-                kind,
-                binary: flag & 1 == 1,
-                size: row.u64()?,
-            })
-        })
-    };
-    let (seen, known) = rayon::join(seen, || graph(rest));
-    Some(Known {
-        packs,
-        all_packs,
-        loose,
-        seen: seen?,
-        ..known?
-    })
-}
-
-/// Bytes of an object that was seen.
-const SEEN: usize = 29;
-
-/// What follows the objects that were seen: commits, hits and trees.
-fn graph(rest: &mut In<'_>) -> Option<Known> {
     let commits = rest.list(56, |row| {
         Some(RawCommit {
             id: row.id()?,
@@ -506,6 +631,17 @@ fn graph(rest: &mut In<'_>) -> Option<Known> {
             parents: row.list(20, In::id)?,
         })
     })?;
+    Some(Known {
+        packs,
+        all_packs,
+        loose,
+        commits,
+        ..Known::default()
+    })
+}
+
+/// The second part: hits and trees.
+fn hits(rest: &mut In<'_>) -> Option<Known> {
     let leaks = rest.list(20, |row| Some((row.u32()?, row.bytes()?)))?;
     let contexts = rest.list(4, In::u32)?;
     let hits = rest.list(29, |row| {
@@ -526,9 +662,9 @@ fn graph(rest: &mut In<'_>) -> Option<Known> {
         Some((id, kind, items))
     })?;
     let past = Past {
-        trees: rest.list(20, In::id)?,
-        nodes: rest.list(4, In::u32)?,
-        starts: rest.list(4, In::u32)?,
+        trees: rest.rows(Oid::new)?,
+        nodes: rest.rows(u32::from_le_bytes)?,
+        starts: rest.rows(u32::from_le_bytes)?,
         links: rest.list(8, |row| Some((row.u32()?, row.u32()?)))?,
         hits: rest.list(20, In::id)?,
         names: Vec::new(),
@@ -540,8 +676,12 @@ fn graph(rest: &mut In<'_>) -> Option<Known> {
             _ => return None,
         })
     })?;
+    let blocks = rest.list(24, |row| Some((row.id()?, row.u32()?)))?;
     Some(Known {
-        commits,
+        seen: SeenList {
+            blocks,
+            ..SeenList::default()
+        },
         leaks,
         contexts,
         hits,
@@ -565,13 +705,18 @@ impl Known {
         self.contexts.iter().all(|leak| (*leak as usize) < leaks)
             && self.hits.iter().all(items)
             && self.loose.is_sorted()
-            && self.seen.is_sorted_by(|a, b| a.id < b.id)
             && self.commits.is_sorted_by(|a, b| a.id < b.id)
             && self.hits.is_sorted_by(|a, b| a.0 < b.0)
     }
 
-    /// Whether an object was looked at.
-    pub(super) fn has(&self, id: &Oid) -> bool {
-        Seen::find(&self.seen, id).is_some() || self.past.trees.binary_search(id).is_ok()
+    /// Whether a loose object was looked at. What was packed, and is not any more, is looked at again.
+    pub(super) fn has_loose(&self, id: &Oid, db: &Db) -> bool {
+        let was_seen = || self.past.trees.binary_search(id).is_ok() || self.seen.find(id).is_some();
+        if self.all_packs {
+            self.loose.binary_search(id).is_ok() || db.place(id).is_some() && was_seen()
+        } else {
+            // Among these are some that every run looks at.
+            was_seen()
+        }
     }
 }

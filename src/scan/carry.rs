@@ -5,7 +5,7 @@
 //! else it is tried again. So the result equals a scan of the whole object: `tests/it/carry.rs` holds that.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::blob::{Content, scan_whole, sort};
 use super::engine::keep;
@@ -78,6 +78,46 @@ pub(crate) struct Carrier<'e> {
     candidates: Vec<Candidate>,
 }
 
+/// Carriers that wait for work. What one has learnt of the rules' regexes serves the next pass, too.
+pub(crate) struct Carriers<'e> {
+    pub(crate) engine: &'e Engine,
+    limits: Limits,
+    keep_dropped: bool,
+    idle: Mutex<Vec<Carrier<'e>>>,
+}
+
+impl<'e> Carriers<'e> {
+    pub(crate) fn new(engine: &'e Engine, limits: Limits, keep_dropped: bool) -> Self {
+        Self {
+            engine,
+            limits,
+            keep_dropped,
+            idle: Mutex::default(),
+        }
+    }
+
+    /// One that waits, or a new one.
+    pub(crate) fn get(&self) -> Carrier<'e> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle.pop();
+        drop(idle);
+        waiting.unwrap_or_else(|| Carrier::new(self.engine, self.limits, self.keep_dropped))
+    }
+
+    pub(crate) fn give_back(&self, carrier: Carrier<'e>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(carrier);
+    }
+
+    /// Works with one.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Carrier<'e>) -> R) -> R {
+        let mut carrier = self.get();
+        let result = work(&mut carrier);
+        self.give_back(carrier);
+        result
+    }
+}
+
 impl<'e> Carrier<'e> {
     pub(crate) fn new(engine: &'e Engine, limits: Limits, keep_dropped: bool) -> Self {
         Self {
@@ -136,6 +176,11 @@ impl<'e> Carrier<'e> {
             Carried::default()
         };
         (carried, content)
+    }
+
+    /// Its buffers, for a text that is no object.
+    pub(crate) fn scratch(&mut self) -> &mut Scratch {
+        &mut self.scratch
     }
 
     fn whole(&mut self, bytes: &[u8], sort: (bool, Option<Utf16>)) -> (Carried, Content) {

@@ -455,6 +455,9 @@ impl Worker<'_> {
             self.outcome.summary.skip(skip);
         }
         self.outcome.summary.gaps.extend(listing.gaps);
+        if let Some(damaged) = listing.damaged {
+            self.outcome.summary.notes.push(damaged.to_string());
+        }
         let folders = listing
             .folders
             .into_iter()

@@ -77,6 +77,8 @@ pub struct Match {
     pub dropped: Option<Reason>,
     /// Whether a quote closes right behind the secret: it is a value and no program text.
     pub quoted: bool,
+    /// How many bytes the pattern matched before the secret and behind it; 0 where the text was decoded.
+    pub around: (usize, usize),
 }
 
 /// Buffers of one thread, reused from call to call.
@@ -592,6 +594,13 @@ impl Engine {
         let mut decodings = Vec::new();
         let secret = Secret::new(secret, public);
         let mut span = span;
+        let around = match text.outer {
+            None => (
+                span.start.saturating_sub(whole.start),
+                whole.end.saturating_sub(span.end),
+            ),
+            Some(_) => (0, 0),
+        };
         let mut layer = text.outer;
         while let Some(l) = layer {
             span = l.decoded.origin(&span);
@@ -608,6 +617,7 @@ impl Engine {
             merit,
             dropped,
             quoted,
+            around,
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The place stage for one blob: matches → places with line, column, score and suppression.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::filter::Reason;
-use crate::model::{Decoding, Origin, Place, Position, Secret, Snippet, Span};
+use crate::model::{
+    Cover, Covered, Decoding, Fingerprint, Origin, Place, Position, Secret, Snippet, Span,
+};
 use crate::place::comment::{self, Allowance};
 use crate::place::{path_kind, score};
 use crate::rule::RuleSet;
@@ -66,11 +69,46 @@ pub struct BlobMatch {
     pub time: Option<i64>,
 }
 
-impl BlobMatch {
-    /// Whether a comment accepts it.
-    pub(super) fn is_marked(&self) -> bool {
-        let reason = self.place.dropped.as_deref();
-        reason.is_some_and(|reason| reason.starts_with("suppressed by"))
+/// Which of a secret's places have a comment that accepts it. Those that better matches cover are told apart: what is said
+/// of them counts only among themselves.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Marks {
+    plain: Seen,
+    covered: Seen,
+}
+
+/// Whether there is a place with a comment, and whether there is one without.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    marked: bool,
+    open: bool,
+}
+
+impl Marks {
+    /// Adds a place.
+    pub(super) fn add(&mut self, place: &Place) {
+        if let Some(covered) = &place.covered {
+            self.covered.marked |= covered.mark.is_some();
+            self.covered.open |= covered.mark.is_none();
+        } else {
+            let reason = place.dropped.as_deref();
+            self.plain.marked |= reason.is_some_and(|reason| reason.starts_with("suppressed by"));
+            self.plain.open |= reason.is_none();
+        }
+    }
+
+    /// Accepts a place in the past, where a comment accepts all of today.
+    pub(super) fn cover(self, place: &mut Place, comment: &str) {
+        let reason = || Some(Reason::Comment(comment.to_owned()).to_string());
+        if let Some(covered) = &mut place.covered {
+            let marked = self.plain.marked || self.covered.marked;
+            let open = self.plain.open || self.covered.open;
+            if marked && !open && covered.mark.is_none() {
+                covered.mark = reason();
+            }
+        } else if self.plain.marked && !self.plain.open && place.dropped.is_none() {
+            place.dropped = reason();
+        }
     }
 }
 
@@ -118,6 +156,38 @@ pub(crate) struct Context {
     pub(crate) decodings: Vec<Decoding>,
     /// For generic rules the bytes that [`score::context`] looks at, and the secret's place in them.
     around: Option<(Secret, std::ops::Range<usize>)>,
+    /// The matches that win over it, where it would count without them.
+    covers: Vec<Winner>,
+}
+
+/// A match that wins over another one.
+#[derive(Debug, Clone)]
+struct Winner {
+    rule: usize,
+    secret: Secret,
+    matched: Secret,
+    is_whole: bool,
+    is_marked: bool,
+}
+
+impl Winner {
+    #[expect(clippy::disallowed_methods, reason = "compared and hashed, not shown")]
+    fn key(&self) -> impl PartialEq + std::hash::Hash + '_ {
+        let (secret, matched) = (self.secret.expose(), self.matched.expose());
+        (self.rule, secret, matched, self.is_whole, self.is_marked)
+    }
+
+    fn cover(&self, rules: &RuleSet) -> Option<Cover> {
+        Some(Cover {
+            rule: rules.rule(self.rule)?.spec().id.to_string(),
+            secret: self.secret.clone(),
+            // The salt comes with the merge.
+            fingerprint: Fingerprint([0; 16]),
+            matched: self.matched.clone(),
+            is_whole: self.is_whole,
+            is_marked: self.is_marked,
+        })
+    }
 }
 
 impl Context {
@@ -129,7 +199,11 @@ impl Context {
             self.dropped.as_ref().map(ToString::to_string),
             (&self.mark, &self.lapsed, &self.decodings),
             (self.snippet.text.expose(), self.snippet.secret),
-            self.snippet.encoded.as_ref().map(Secret::expose),
+            (
+                self.snippet.encoded.as_ref().map(Secret::expose),
+                self.snippet.matched,
+            ),
+            self.covers.iter().map(Winner::key).collect::<Vec<_>>(),
             self.around
                 .as_ref()
                 .map(|(text, span)| (text.expose(), span.clone())),
@@ -186,10 +260,34 @@ pub(crate) fn locate(
     }
     // A companion decides whether a match counts at all; only then do those that count compete.
     pair_up(rules, &mut joined);
-    settle(rules, &mut joined);
-    let mut out = Vec::with_capacity(joined.len());
+    let covers = settle(rules, &mut joined);
     let knows = rules.adviser();
-    for (m, start, end) in joined {
+    let judged = |m: &Match| {
+        let rule = rules.rule(m.rule).filter(|_| settings.inline_allow)?;
+        comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today, &knows)
+    };
+    let winners = |loser: usize, winners: &[usize]| {
+        let loser = &joined[loser].0.span;
+        let winners = winners.iter().map(|winner| {
+            let m = &joined[*winner].0;
+            Winner {
+                rule: m.rule,
+                secret: m.secret.clone(),
+                matched: matched(blob.bytes, m),
+                is_whole: m.span.start <= loser.start && loser.end <= m.span.end,
+                is_marked: matches!(judged(m), Some(Allowance::Accepted(_))),
+            }
+        });
+        winners.collect::<Vec<_>>()
+    };
+    let mut covers: BTreeMap<usize, Vec<Winner>> = covers
+        .iter()
+        .map(|(loser, all)| (*loser, winners(*loser, all)))
+        .collect();
+    let mut out = Vec::with_capacity(joined.len());
+    for (number, (m, start, end)) in joined.into_iter().enumerate() {
+        let covers = covers.remove(&number).unwrap_or_default();
+        let counts = m.dropped.is_none() || !covers.is_empty();
         let Some(rule) = rules.rule(m.rule) else {
             continue;
         };
@@ -197,14 +295,14 @@ pub(crate) fn locate(
             continue;
         }
         let (mut mark, mut lapsed) = (None, None);
-        if m.dropped.is_none() && settings.inline_allow {
-            match comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today, &knows) {
+        if counts {
+            match judged(&m) {
                 Some(Allowance::Accepted(text)) => mark = Some(text),
                 Some(Allowance::Lapsed(text)) => lapsed = Some(text),
                 None => {}
             }
         }
-        let around = (m.dropped.is_none() && rule.spec().generic).then(|| {
+        let around = (counts && rule.spec().generic).then(|| {
             let from = m.span.start.saturating_sub(score::BEFORE);
             let to = (m.span.end + score::BEHIND).min(blob.bytes.len());
             let text = Secret::new(blob.bytes.get(from..to).unwrap_or_default(), "");
@@ -229,10 +327,11 @@ pub(crate) fn locate(
                 quoted: m.quoted,
                 mark,
                 lapsed,
-                snippet: snippet(blob.bytes, &m.span, !m.decodings.is_empty()),
+                snippet: snippet(blob.bytes, &m.span, m.around, !m.decodings.is_empty()),
                 decodings: m.decodings,
                 secret: m.secret,
                 around,
+                covers,
             },
         });
     }
@@ -264,6 +363,12 @@ pub(crate) fn place(
     let path_text = String::from_utf8_lossy(path);
     let shown = Path::new(&*path_text);
     let mut reason = context.dropped.clone();
+    // A rule that does not apply here wins over nothing.
+    let applies = |winner: &&Winner| rules.rule(winner.rule).is_some_and(|r| r.applies_to(shown));
+    let winners = context.covers.iter().filter(applies);
+    let winners = winners.filter_map(|winner| winner.cover(rules));
+    let mut covers: Vec<Cover> = winners.collect();
+    let yields = reason.take_if(|_| !context.covers.is_empty());
     let mut certainty = context.score;
     if reason.is_none() {
         if !rule.applies_to(shown) {
@@ -276,10 +381,20 @@ pub(crate) fn place(
             }
         }
     }
-    if reason.is_none()
-        && let Some(mark) = &context.mark
-    {
-        reason = Some(Reason::Comment(mark.clone()));
+    let mark = context.mark.clone().map(Reason::Comment);
+    let mut covered = None;
+    if yields.is_some() && !covers.is_empty() {
+        let by = covers.first().map_or("", |cover| &cover.rule);
+        let yields = Reason::Overlaps(by.to_owned());
+        covered = reason.is_none().then(|| {
+            Box::new(Covered {
+                by: std::mem::take(&mut covers),
+                mark: mark.map(|mark| mark.to_string()),
+            })
+        });
+        reason = Some(yields);
+    } else if reason.is_none() {
+        reason = mark;
     }
     if reason.as_ref().is_some_and(|r| !is_kept(r, settings)) {
         return None;
@@ -302,6 +417,7 @@ pub(crate) fn place(
             blob: None,
             commit: None,
             lapsed: context.lapsed.clone(),
+            covered,
         },
         time: None,
     })
@@ -312,6 +428,7 @@ pub(crate) fn place(
 fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
     for index in 0..joined.len() {
         let (rule, line) = (joined[index].0.rule, joined[index].1.line);
+        let start = joined[index].0.span.start;
         let Some(spec) = rules.rule(rule).map(crate::rule::Rule::spec) else {
             continue;
         };
@@ -336,17 +453,35 @@ fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
                         )
                         && at.line.abs_diff(line) <= near.within_lines
                 })
-                .min_by_key(|(other, (_, at, _))| (at.line.abs_diff(line), *other))
+                .min_by_key(|(other, (m, at, _))| {
+                    let lines = at.line.abs_diff(line);
+                    // In one line the nearest in front of it: pairs are written id first as a rule.
+                    let gap = match (lines, start.checked_sub(m.span.end)) {
+                        (0, Some(gap)) => (false, gap),
+                        (0, None) => (true, m.span.start.saturating_sub(start)),
+                        _ => (false, 0),
+                    };
+                    (lines, gap, *other)
+                })
                 .map(|(other, _)| other);
             match companion {
                 Some(other) => {
                     let value = clear_part(&joined[other].0.secret);
                     let facts = joined[other].0.parts.clone();
+                    let in_front =
+                        joined[other].1.line == line && joined[other].0.span.end <= start;
                     let parts = &mut joined[index].0.parts;
-                    parts.push((near.part.to_string(), value));
-                    parts.extend(facts);
+                    // A pattern may have reached over the companion in front of the secret to one further away; else what it took
+                    // stays. A companion's own companions do not stand in for others.
+                    if in_front {
+                        parts.retain(|(known, _)| *known != *near.part);
+                    }
+                    for (name, value) in [(near.part.to_string(), value)].into_iter().chain(facts) {
+                        if !parts.iter().any(|(known, _)| *known == name) {
+                            parts.push((name, value));
+                        }
+                    }
                     parts.sort();
-                    parts.dedup_by(|b, a| a.0 == b.0);
                     let low = rules
                         .rule(joined[other].0.rule)
                         .is_some_and(|r| r.spec().severity <= crate::model::Severity::Low);
@@ -419,8 +554,20 @@ impl<'b> LineCounter<'b> {
     }
 }
 
+/// What a pattern matched as it stands in the file, cut on both sides of the secret where that is long.
+fn matched(bytes: &[u8], m: &Match) -> Secret {
+    let (before, behind) = (m.around.0.min(SNIPPET), m.around.1.min(SNIPPET));
+    let range = m.span.start.saturating_sub(before)..m.span.end + behind;
+    Secret::new(bytes.get(range).unwrap_or_default(), "")
+}
+
 /// The first line of a match, cut around the secret where it is long.
-fn snippet(bytes: &[u8], span: &std::ops::Range<usize>, is_encoded: bool) -> Snippet {
+fn snippet(
+    bytes: &[u8],
+    span: &std::ops::Range<usize>,
+    around: (usize, usize),
+    is_encoded: bool,
+) -> Snippet {
     let floor = span.start.saturating_sub(SNIPPET);
     let start = memchr::memrchr(b'\n', &bytes[floor..span.start]).map_or(floor, |i| floor + i + 1);
     let start = if span.start - start > SNIPPET / 2 {
@@ -438,7 +585,12 @@ fn snippet(bytes: &[u8], span: &std::ops::Range<usize>, is_encoded: bool) -> Sni
         end
     };
     let hidden = |range| Secret::new(bytes.get(range).unwrap_or_default(), "");
+    let inside = |at: usize| at.clamp(start, end.max(start)) - start;
     Snippet {
+        matched: (
+            inside(span.start.saturating_sub(around.0)),
+            inside(span.end.saturating_add(around.1)),
+        ),
         text: hidden(start..end),
         encoded: is_encoded.then(|| hidden(span.clone())),
         secret: (span.start - start, span.end.min(end).saturating_sub(start)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::BlobMatch;
-use crate::model::{Credential, Finding, Fingerprint, History};
+use crate::model::{Credential, Finding, Fingerprint, History, Place};
 use crate::rule::RuleSet;
 
 /// The salt of fingerprints where no configuration gives one: published, so it keeps no secret.
@@ -81,6 +81,12 @@ pub fn merge_with(
             })
             .cloned()
             .collect();
+        let mut places: Vec<Place> = group.into_iter().map(|m| m.place).collect();
+        for place in &mut places {
+            for cover in place.covered.iter_mut().flat_map(|covered| &mut covered.by) {
+                cover.fingerprint = fingerprint(&cover.rule, cover.secret.expose(), salt);
+            }
+        }
         let finding = Finding {
             rule: spec.id.to_string(),
             name: spec.name.to_string(),
@@ -91,7 +97,7 @@ pub fn merge_with(
             entropy,
             fingerprint: Fingerprint(print),
             history: histories.get(&Fingerprint(print)).cloned(),
-            places: group.into_iter().map(|m| m.place).collect(),
+            places,
             opens,
             owners: Vec::new(),
             remedy: spec.remedy.to_string(),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::blob::located;
-use super::carry::{Carried, Carrier};
+use super::carry::{Carried, Carrier, Carriers};
 use super::join::{Context, Located, Spot};
 use super::windows::Windowed;
 use super::{Engine, Limits, Scratch, Settings};
@@ -22,17 +22,19 @@ use crate::pack::{Db, DeltaTree, Gap, Head, Kind, Object, Oid, Visitor, Window, 
 
 /// How objects are scanned.
 #[derive(Clone, Copy)]
-pub(crate) struct ObjectOptions<'o> {
+pub(crate) struct ObjectOptions<'o, 'e> {
     /// The place stage.
     pub(crate) settings: &'o Settings,
+    /// Who scans.
+    pub(crate) carriers: &'o Carriers<'e>,
     /// What one object may use up.
     pub(crate) limits: Limits,
     /// Bytes for decoded objects.
     pub(crate) memory: u64,
     /// Whether commits' and tags' texts are scanned.
     pub(crate) metadata: bool,
-    /// What past runs looked at, ascending; it is counted and not looked at again.
-    pub(crate) known: &'o [Seen],
+    /// What past runs looked at: it is counted and not looked at again.
+    pub(crate) known: &'o (dyn Fn(&Oid) -> Option<Seen> + Sync),
     /// Whether [`Found::seen`] is wanted.
     pub(crate) record: bool,
     /// Becomes true when the run is to end early.
@@ -110,11 +112,11 @@ impl Looked {
 }
 
 /// What a thread gathers.
-struct Gatherer<'o> {
-    engine: &'o Engine,
-    options: ObjectOptions<'o>,
+struct Gatherer<'o, 'e> {
+    engine: &'e Engine,
+    options: ObjectOptions<'o, 'e>,
     observer: &'o dyn Observer,
-    carrier: Carrier<'o>,
+    carrier: Carrier<'e>,
     contexts: HashMap<Arc<Context>, u32>,
     objects: Vec<(Oid, Kind, Vec<Item>)>,
     commits: Vec<RawCommit>,
@@ -131,14 +133,13 @@ struct Gatherer<'o> {
 /// Objects after which the observer hears of them.
 const TELL: u64 = 512;
 
-impl<'o> Gatherer<'o> {
-    fn new(engine: &'o Engine, options: ObjectOptions<'o>, observer: &'o dyn Observer) -> Self {
-        let keep = options.settings.keep_dropped;
+impl<'o, 'e> Gatherer<'o, 'e> {
+    fn new(options: ObjectOptions<'o, 'e>, observer: &'o dyn Observer) -> Self {
         Self {
-            engine,
+            engine: options.carriers.engine,
             options,
             observer,
-            carrier: Carrier::new(engine, options.limits, keep),
+            carrier: options.carriers.get(),
             contexts: HashMap::new(),
             objects: Vec::new(),
             commits: Vec::new(),
@@ -286,7 +287,7 @@ impl<'o> Gatherer<'o> {
     }
 }
 
-impl Visitor for Gatherer<'_> {
+impl Visitor for Gatherer<'_, '_> {
     type State = Carried;
 
     fn object(&mut self, object: &Object<'_>, base: Option<&Carried>) -> Carried {
@@ -307,15 +308,14 @@ impl Visitor for Gatherer<'_> {
 
 /// Scans every blob, commit and tag.
 pub(crate) fn scan_objects(
-    engine: &Engine,
     objects: &Objects,
     loose: &[LooseId],
-    options: ObjectOptions<'_>,
+    options: ObjectOptions<'_, '_>,
     pool: &rayon::ThreadPool,
     observer: &dyn Observer,
 ) -> Found {
-    let make = || Gatherer::new(engine, options, observer);
-    let overlap = 2 * engine.overlap();
+    let make = || Gatherer::new(options, observer);
+    let overlap = 2 * options.carriers.engine.overlap();
     let walk_options = crate::pack::Options {
         memory: options.memory,
         window: (4 << 20) + overlap,
@@ -341,7 +341,7 @@ pub(crate) fn scan_objects(
                 if kind == Some(Kind::Tree) {
                     return false;
                 }
-                let known = Seen::find(options.known, id);
+                let known = (options.known)(id);
                 if let Some(seen) = known {
                     looked.count(seen);
                 }
@@ -362,7 +362,7 @@ pub(crate) fn scan_objects(
         gatherers.extend(walked.visitors);
     }
     let errors = Mutex::new(Vec::new());
-    let loose: Vec<Gatherer<'_>> = pool.install(|| {
+    let loose: Vec<Gatherer<'_, '_>> = pool.install(|| {
         let chunks = loose.par_chunks(64);
         let gathered = chunks.fold(make, |mut gatherer, chunk| {
             for one in chunk {
@@ -397,7 +397,7 @@ pub(crate) fn scan_objects(
 }
 
 fn loose_object(
-    gatherer: &mut Gatherer<'_>,
+    gatherer: &mut Gatherer<'_, '_>,
     folder: &crate::pack::Loose,
     one: &LooseId,
     options: &crate::pack::Options<'_>,
@@ -444,9 +444,8 @@ fn not_a_file(folder: &std::path::Path) -> Option<PathBuf> {
 /// # Errors
 /// libgit2's, where a folder cannot be opened or listed.
 pub(crate) fn scan_odb(
-    engine: &Engine,
     (folders, db): (&[PathBuf], &Db),
-    options: ObjectOptions<'_>,
+    options: ObjectOptions<'_, '_>,
     pool: &rayon::ThreadPool,
     observer: &dyn Observer,
 ) -> Result<Found, git2::Error> {
@@ -465,8 +464,8 @@ pub(crate) fn scan_odb(
     })?;
     ids.sort_unstable();
     ids.dedup();
-    let make = || Gatherer::new(engine, options, observer);
-    let gatherers: Vec<Gatherer<'_>> = pool.install(|| {
+    let make = || Gatherer::new(options, observer);
+    let gatherers: Vec<Gatherer<'_, '_>> = pool.install(|| {
         ids.par_chunks(256)
             .fold(make, |mut gatherer, ids| {
                 for git_id in ids {
@@ -511,7 +510,7 @@ pub(crate) fn scan_odb(
 
 impl Found {
     /// Adds what a thread gathered, with the numbers of contexts made common.
-    fn take(&mut self, mut gatherer: Gatherer<'_>) {
+    fn take(&mut self, mut gatherer: Gatherer<'_, '_>) {
         gatherer.tell();
         let mut contexts: Vec<(Arc<Context>, u32)> = gatherer.contexts.drain().collect();
         contexts.sort_unstable_by_key(|(_, number)| *number);
@@ -534,6 +533,7 @@ impl Found {
         self.vanished += gatherer.vanished;
         self.looked.add(gatherer.looked);
         self.seen.append(&mut gatherer.seen);
+        gatherer.options.carriers.give_back(gatherer.carrier);
     }
 
     /// Orders everything, and leaves out what several packs hold; on the threads of the current pool.

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::audit::{Audit, AuditOptions, AuditOutcome, Leaks, MESSAGE, leak, print_of};
 use super::blob::{located, scan_whole};
-use super::join::{Located, Spot, place};
+use super::carry::Carriers;
+use super::join::{Context, Located, Marks, Spot, place};
 use super::objects::{Found, Item};
 use super::recall::{Contexts, leak_of};
 use super::{BlobMatch, Engine, Limits, Scratch, Settings};
-use crate::filter::Reason;
-use crate::history::{Attribution, Mailmap, Objects, Tip, Unit, details};
+use crate::history::{Attribution, Joined, Mailmap, Objects, Tip, Unit, details};
 use crate::model::{Commit, Fingerprint, History, Oid, Origin, Position, Span};
 use crate::pack::Kind;
 
@@ -33,14 +33,14 @@ pub(super) fn by_sort(tips: &[Tip]) -> Vec<Tip> {
         let sort = sorts.iter().position(|prefix| tip.name.starts_with(prefix));
         sort.unwrap_or(sorts.len())
     };
-    let mut tips = tips.to_vec();
-    tips.sort_by(|a, b| (sort(a), &a.name).cmp(&(sort(b), &b.name)));
-    tips
+    let mut tips: Vec<(usize, &Tip)> = tips.iter().map(|tip| (sort(tip), tip)).collect();
+    tips.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.name.cmp(&other.name)));
+    tips.into_iter().map(|(_, tip)| tip.clone()).collect()
 }
 
 /// The secrets in names of files and folders.
-pub(super) struct Names<'n> {
-    pub(super) engine: &'n Engine,
+pub(super) struct Names<'n, 'e> {
+    pub(super) carriers: &'n Carriers<'e>,
     pub(super) options: &'n AuditOptions,
     /// Name, leak, and where it stands in the name.
     pub(super) found: Mutex<Vec<(Vec<u8>, u32, Located)>>,
@@ -84,14 +84,17 @@ pub(super) fn in_path(
     Some(m)
 }
 
-impl Names<'_> {
+impl Names<'_, '_> {
     /// The leaks in a name.
     pub(super) fn scan(&self, name: &[u8], leaks: &Mutex<Leaks>) -> Vec<u32> {
         if !self.options.metadata {
             return Vec::new();
         }
         let (settings, limits) = (&self.options.settings, self.options.limits);
-        let found = in_name(self.engine, settings, limits, name, &mut Scratch::default());
+        let engine = self.carriers.engine;
+        let found = self
+            .carriers
+            .with(|carrier| in_name(engine, settings, limits, name, carrier.scratch()));
         if found.is_empty() {
             return Vec::new();
         }
@@ -100,7 +103,7 @@ impl Names<'_> {
         let mut numbers = Vec::new();
         for one in found {
             let (rule, secret) = (one.context.rule, &one.context.secret);
-            let print = print_of(self.engine, &self.options.salt, rule, secret);
+            let print = print_of(engine, &self.options.salt, rule, secret);
             let number = leak(&mut leaks, rule, print);
             numbers.push(number);
             all.push((name.to_vec(), number, one));
@@ -110,8 +113,9 @@ impl Names<'_> {
 }
 
 /// From units to matches.
-pub(super) struct Reading<'r> {
+pub(super) struct Reading<'r, 'e> {
     pub(super) engine: &'r Engine,
+    pub(super) carriers: &'r Carriers<'e>,
     pub(super) options: &'r AuditOptions,
     pub(super) what: Audit<'r>,
     pub(super) objects: &'r Objects,
@@ -126,17 +130,17 @@ pub(super) struct Reading<'r> {
     pub(super) times: Vec<(Oid, i64)>,
     pub(super) recent: Option<BTreeSet<Oid>>,
     pub(super) commits: HashMap<Oid, Option<Commit>>,
-    pub(super) mailmap: Option<Mailmap>,
     pub(super) outcome: AuditOutcome,
 }
 
-impl Reading<'_> {
+impl Reading<'_, '_> {
     pub(super) fn run(&mut self, attribution: &Attribution) {
         self.names.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         self.names
             .dedup_by(|b, a| (&a.0, a.1, a.2.spot) == (&b.0, b.1, b.2.spot));
         self.prepare(attribution);
         let mut counting: BTreeMap<u32, (Fingerprint, Vec<usize>)> = BTreeMap::new();
+        let mut waiting = counting.clone();
         let leaks = self.recent_leaks(attribution);
         let this = &*self;
         // What is said of a secret's past is that of all its places, whichever are shown.
@@ -149,38 +153,54 @@ impl Reading<'_> {
         let units = attribution.units.par_iter();
         let all: Vec<Vec<BlobMatch>> = this.pool.install(|| units.map(matches).collect());
         // Of each leak, whether HEAD holds it with a mark, and whether without.
-        let mut heads: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
+        let mut heads: BTreeMap<u32, Marks> = BTreeMap::new();
         for (unit, matches) in attribution.units.iter().zip(&all) {
             if !unit.in_head || !matches!(unit.origin, Origin::Content | Origin::Name) {
                 continue;
             }
             for m in matches {
                 if unit.origin == Origin::Name || m.place.blob == unit.head_object {
-                    let (marked, open) = heads.entry(unit.leak).or_default();
-                    *marked |= m.is_marked();
-                    *open |= m.place.dropped.is_none();
+                    heads.entry(unit.leak).or_default().add(&m.place);
                 }
             }
         }
         for (number, (unit, mut matches)) in attribution.units.iter().zip(all).enumerate() {
             // A mark wherever HEAD holds a secret covers its past.
-            if matches!(heads.get(&unit.leak), Some((true, false))) {
-                for m in matches.iter_mut().filter(|m| m.place.dropped.is_none()) {
-                    m.place.dropped = Some(Reason::Comment(IN_HEAD.to_owned()).to_string());
-                }
+            if let Some(marks) = heads.get(&unit.leak) {
+                let places = matches.iter_mut().map(|m| &mut m.place);
+                places.for_each(|place| marks.cover(place, IN_HEAD));
             }
-            if let Some(first) = matches.iter().find(|m| m.place.dropped.is_none()) {
+            let open = matches.iter().find(|m| m.place.dropped.is_none());
+            // What better matches cover counts where those are accepted.
+            let covered = || matches.iter().find(|m| m.place.covered.is_some());
+            let into = if open.is_some() {
+                &mut counting
+            } else {
+                &mut waiting
+            };
+            if let Some(first) = open.or_else(covered) {
                 let print = self.fingerprint(first);
-                let entry = counting.entry(unit.leak);
+                let entry = into.entry(unit.leak);
                 entry.or_insert((print, Vec::new())).1.push(number);
             }
             if self.is_recent(unit) {
                 self.outcome.matches.extend(matches);
             }
         }
-        for (print, units) in counting.into_values() {
-            let history = self.history(attribution, &units);
-            self.outcome.histories.insert(print, history);
+        waiting.retain(|leak, _| !counting.contains_key(leak));
+        let heads = self.what.tips.iter().take_while(|tip| tip.name == HEAD);
+        let most = heads.count() + History::NAMED;
+        let both = counting.into_values().chain(waiting.into_values());
+        let wanted: Vec<(Fingerprint, Vec<usize>)> = both.collect();
+        let joined = |(_, units): &(_, Vec<usize>)| attribution.history_with(units, most);
+        let joined: Vec<Joined> = self
+            .pool
+            .install(|| wanted.par_iter().map(joined).collect());
+        let named = joined.iter().flat_map(|joined| [joined.first, joined.last]);
+        self.read_commits(named.flatten().collect());
+        for ((print, _), joined) in wanted.iter().zip(joined) {
+            let history = self.history(&joined);
+            self.outcome.histories.insert(*print, history);
         }
     }
 
@@ -209,16 +229,20 @@ impl Reading<'_> {
             introduced.chain(&unit.head_object).chain(first)
         });
         let shown = shown.map(|object| (object, self.all_items(object)));
-        let good = self.contexts.recall_all(shown, self.pool, |id, items| {
-            recall_one(
-                (self.engine, self.options, self.objects),
-                (self.contexts, self.leaks),
-                (id, items),
-            )
-        });
+        let db = &self.objects.db;
+        let recall = |id: &Oid, items: &[Item]| self.recall(id, items);
+        let good = self.contexts.recall_all(shown, db, self.pool, recall);
         if !good {
             self.stale.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn recall(&self, object: &Oid, items: &[Item]) -> bool {
+        let leak =
+            |context: &Context| leak_of(self.engine, &self.options.salt, self.leaks, context);
+        let (carriers, objects) = (self.carriers, self.objects);
+        self.contexts
+            .recall(carriers, self.options, objects, (object, items), leak)
     }
 
     fn fingerprint(&self, found: &BlobMatch) -> Fingerprint {
@@ -241,11 +265,7 @@ impl Reading<'_> {
         if all
             .iter()
             .any(|(c, _)| is_it(*c) && self.contexts.is_missing(*c))
-            && !recall_one(
-                (self.engine, self.options, self.objects),
-                (self.contexts, self.leaks),
-                (object, all),
-            )
+            && !self.recall(object, all)
         {
             self.stale.store(true, Ordering::Relaxed);
         }
@@ -367,10 +387,9 @@ impl Reading<'_> {
         .collect()
     }
 
-    fn history(&mut self, attribution: &Attribution, units: &[usize]) -> History {
-        let joined = attribution.history(units);
-        let (tips, more_tips) = self.named(&joined.tips);
-        let (refs, more_refs) = self.named(&joined.refs);
+    fn history(&self, joined: &Joined) -> History {
+        let (tips, more_tips) = self.named(&joined.tips, joined.tips_count);
+        let (refs, more_refs) = self.named(&joined.refs, joined.refs_count);
         let until = joined.until.unwrap_or(self.options.now);
         let seconds = joined
             .first_time
@@ -390,32 +409,39 @@ impl Reading<'_> {
         }
     }
 
-    /// The names of the first of these tips, and how many more there are. HEAD, which comes first, is told of elsewhere.
-    fn named(&self, tips: &[usize]) -> (Vec<String>, u64) {
+    /// The names of the first of these tips, and how many more there are of so many. HEAD, which comes first, is told of
+    /// elsewhere.
+    fn named(&self, tips: &[usize], count: usize) -> (Vec<String>, u64) {
         let name = |tip: &usize| self.what.tips.get(*tip).map_or("", |tip| &*tip.name);
         let heads = tips.iter().take_while(|tip| name(tip) == HEAD).count();
-        let tips = &tips[heads..];
-        let (shown, more) = tips.split_at(tips.len().min(History::NAMED));
-        let names = shown.iter().map(|tip| name(tip).to_owned());
-        (names.collect(), more.len() as u64)
+        let shown = tips.iter().skip(heads).take(History::NAMED);
+        let names: Vec<String> = shown.map(|tip| name(tip).to_owned()).collect();
+        let more = count.saturating_sub(heads + names.len()) as u64;
+        (names, more)
     }
 
-    /// What a report says of a commit.
-    fn commit(&mut self, id: Oid) -> Option<Commit> {
-        if let Some(known) = self.commits.get(&id) {
-            return known.clone();
-        }
-        if self.mailmap.is_none() {
-            let head = self.what.refs.head;
-            let bytes = head.and_then(|head| mailmap(self.objects, head));
-            self.mailmap = Some(Mailmap::new(&bytes.unwrap_or_default()));
-        }
-        let stored = self.objects.db.find(&id, TEXT).ok().flatten();
-        let commit = stored
-            .zip(self.mailmap.as_ref())
-            .map(|(stored, mailmap)| details(id, &stored.bytes, mailmap));
-        self.commits.insert(id, commit.clone());
-        commit
+    /// What a report says of a commit that was read.
+    fn commit(&self, id: Oid) -> Option<Commit> {
+        self.commits.get(&id).cloned().flatten()
+    }
+
+    /// Reads what a report says of some commits.
+    fn read_commits(&mut self, ids: BTreeSet<Oid>) {
+        let head = self.what.refs.head;
+        let bytes = head.filter(|_| !ids.is_empty());
+        let bytes = bytes.and_then(|head| mailmap(self.objects, head));
+        let mailmap = Mailmap::new(&bytes.unwrap_or_default());
+        let db = &self.objects.db;
+        let mut ids: Vec<Oid> = ids.into_iter().collect();
+        ids.sort_by_cached_key(|id| db.place(id));
+        let read = |id: &Oid| {
+            let stored = db.find(id, TEXT).ok().flatten();
+            (
+                *id,
+                stored.map(|stored| details(*id, &stored.bytes, &mailmap)),
+            )
+        };
+        self.commits = self.pool.install(|| ids.par_iter().map(read).collect());
     }
 
     /// Secrets in the names of refs.
@@ -443,16 +469,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-fn recall_one(
-    (engine, options, objects): (&Engine, &AuditOptions, &Objects),
-    (contexts, leaks): (&Contexts, &Leaks),
-    object: (&Oid, &[Item]),
-) -> bool {
-    contexts.recall(engine, options, objects, object, |context| {
-        leak_of(engine, &options.salt, leaks, context)
-    })
 }
 
 /// HEAD's `.mailmap`.

@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 use super::Engine;
 use super::audit::{Audit, AuditOptions, Leaks, leak, print_of};
 use super::blob::{located, scan_whole};
-use super::cache::{CacheFolder, Known, Store, StoredName};
-use super::carry::Carrier;
+use super::cache::{CacheFolder, Known, SeenList, Store, StoredName};
+use super::carry::Carriers;
 use super::join::{Context, Located};
 use super::objects::{Found, Item, Looked, Seen};
 use crate::history::{Attribution, LooseId, Objects, PastName, Repo, entry_name, entry_number};
 use crate::model::Oid;
-use crate::pack::{Db, Pack};
+use crate::pack::{Db, Index, Pack};
 use crate::scan::Scratch;
 
 /// Objects with hits above this come through windows, and are scanned by every run.
@@ -74,6 +74,12 @@ impl Known {
             .map(|(_, looked)| *looked)
     }
 
+    /// Whether the packs that were there are there still, and no other place held what was looked at.
+    pub(super) fn is_same(&self, identities: &[Option<[u8; 32]>]) -> bool {
+        let mut packs = self.packs.iter();
+        self.all_packs && packs.all(|(identity, _)| identities.contains(&Some(*identity)))
+    }
+
     /// Whether every object that was there is there still.
     pub(super) fn is_there(
         &self,
@@ -82,16 +88,25 @@ impl Known {
         pool: &rayon::ThreadPool,
     ) -> bool {
         let there = |id: &Oid| db.contains(id);
-        let packs = self.packs.iter();
-        let mut packs = packs.map(|(identity, _)| Some(*identity));
-        let same = self.all_packs && packs.all(|identity| identities.contains(&identity));
         pool.install(|| {
-            if same {
+            if self.is_same(identities) {
                 return self.loose.par_iter().all(there);
             }
-            self.past.trees.par_iter().all(there)
-                && self.seen.par_iter().all(|seen| there(&seen.id))
+            let Some(seen) = self.seen.all() else {
+                return false;
+            };
+            self.past.trees.par_iter().all(there) && seen.par_iter().all(|seen| there(&seen.id))
         })
+    }
+
+    /// What was seen of an object that a new pack has. Where all packs that were there are there still, they say whether
+    /// there is anything to look for.
+    pub(super) fn seen_in_pack(&self, id: &Oid, packs: Option<&[&Index]>) -> Option<Seen> {
+        let may = packs.is_none_or(|packs| {
+            packs.iter().any(|index| index.find(id).is_some())
+                || self.loose.binary_search(id).is_ok()
+        });
+        may.then(|| self.seen.find(id)).flatten()
     }
 
     /// Gives the names of trees back; `found` gets the leaks in those that are read again. `None` where one cannot be read.
@@ -136,7 +151,7 @@ pub(super) struct Contexts {
 impl Contexts {
     /// Those of past runs come first.
     pub(super) fn new(
-        known: Option<&Known>,
+        known: Option<&mut Known>,
         found: &mut Found,
         leaks: &mut Leaks,
         print: impl Fn(&Context) -> [u8; 16],
@@ -158,7 +173,7 @@ impl Contexts {
             for (number, _) in found.objects.iter_mut().flat_map(|(_, _, items)| items) {
                 *number += first;
             }
-            found.objects.extend(known.hits.iter().cloned());
+            found.objects.append(&mut known.hits);
             // What was found now comes first, and stands.
             found.objects.sort_by_key(|(id, ..)| *id);
             found.objects.dedup_by_key(|(id, ..)| *id);
@@ -182,7 +197,7 @@ impl Contexts {
     /// Reads an object's matches again. False where they are not what they were.
     pub(super) fn recall(
         &self,
-        engine: &Engine,
+        carriers: &Carriers<'_>,
         options: &AuditOptions,
         objects: &Objects,
         (id, items): (&Oid, &[Item]),
@@ -191,10 +206,8 @@ impl Contexts {
         let Ok(Some(stored)) = objects.db.find(id, LARGE) else {
             return false;
         };
-        let keep = options.settings.keep_dropped;
-        let mut carrier = Carrier::new(engine, options.limits, keep);
-        let (_, content) = carrier.object(&stored.bytes, None, false);
-        let found = located(engine, &stored.bytes, content, &options.settings);
+        let (_, content) = carriers.with(|carrier| carrier.object(&stored.bytes, None, false));
+        let found = located(carriers.engine, &stored.bytes, content, &options.settings);
         for Located { context, spot } in found {
             let Some(leak) = leak_of(&context) else {
                 return false;
@@ -215,6 +228,7 @@ impl Contexts {
     pub(super) fn recall_all<'o>(
         &self,
         objects: impl Iterator<Item = (&'o Oid, &'o [Item])>,
+        db: &Db,
         pool: &rayon::ThreadPool,
         recall: impl Fn(&Oid, &[Item]) -> bool + Sync,
     ) -> bool {
@@ -230,6 +244,8 @@ impl Contexts {
                 wanted.push((id, items));
             }
         }
+        // What lies side by side mostly has a base in common, which is decoded once then.
+        wanted.sort_by_cached_key(|(id, _)| db.place(id));
         pool.install(|| wanted.par_iter().all(|(id, items)| recall(id, items)))
     }
 }
@@ -275,7 +291,9 @@ impl Ended<'_> {
         let names = self.names(&past.names)?;
         past.names.clear();
         let mut seen = self.found.seen.clone();
-        seen.extend(self.known.iter().flat_map(|known| &known.seen));
+        if let Some(known) = self.known {
+            seen.extend_from_slice(known.seen.all()?);
+        }
         seen.sort_unstable();
         seen.dedup_by_key(|seen| seen.id);
         let is_large = |id: &Oid| Seen::find(&seen, id).is_none_or(|seen| seen.size > LARGE);
@@ -310,7 +328,7 @@ impl Ended<'_> {
             packs,
             all_packs,
             loose,
-            seen,
+            seen: SeenList::new(seen),
             commits: attribution.commits().to_vec(),
             leaks: self.leaks.clone(),
             contexts: self.contexts.leaks.clone(),

@@ -1,5 +1,7 @@
 //! Which of several matches at one place counts.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Match;
 use crate::filter::Reason;
 use crate::model::Position;
@@ -10,7 +12,10 @@ pub(super) type Placed = (Match, Position, Position);
 
 /// Lets the best of those that overlap stand: the
 /// rule with structure wins, then the longer match, then the smaller id; generic rules yield.
-pub(super) fn settle(rules: &RuleSet, found: &mut [Placed]) {
+///
+/// What yields to a match that counts can be a finding after all, where that match is accepted: it is given with what wins
+/// over it, each by its number.
+pub(super) fn settle(rules: &RuleSet, found: &mut [Placed]) -> BTreeMap<usize, Vec<usize>> {
     let rank = |m: &Match| -> u8 {
         let Some(rule) = rules.rule(m.rule) else {
             return 0;
@@ -54,6 +59,17 @@ pub(super) fn settle(rules: &RuleSet, found: &mut [Placed]) {
             active.remove(0);
         }
     }
+    let mut covers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut beaten = BTreeSet::new();
+    for (loser, winner) in &losers {
+        let dropped = |number: &usize| found.get(*number).is_none_or(|one| one.0.dropped.is_some());
+        if dropped(loser) || dropped(winner) {
+            beaten.insert(*loser);
+        } else {
+            covers.entry(*loser).or_default().push(*winner);
+        }
+    }
+    covers.retain(|loser, _| !beaten.contains(loser));
     for (loser, winner) in losers {
         let id = found[winner].0.rule;
         let name = rules
@@ -65,4 +81,5 @@ pub(super) fn settle(rules: &RuleSet, found: &mut [Placed]) {
             m.dropped = Some(Reason::Overlaps(name));
         }
     }
+    covers
 }

@@ -21,18 +21,23 @@ pub struct Repository {
 impl Repository {
     /// Reads the repository whose work tree begins at `root`, if there is one. A `.git` file is
     /// followed to its folder only where `trusted` says that the folder may be read.
-    #[must_use]
-    pub fn at(root: &Path, trusted: impl Fn(&Path) -> bool) -> Option<Self> {
-        let git = git_folder(root, trusted)?;
+    ///
+    /// # Errors
+    /// [`DamagedIndex`].
+    pub fn at(root: &Path, trusted: impl Fn(&Path) -> bool) -> Result<Option<Self>, DamagedIndex> {
+        let Some(git) = git_folder(root, trusted) else {
+            return Ok(None);
+        };
         let index = git.join("index");
         let tracked = match fs::symlink_metadata(&index) {
-            Ok(kind) if kind.is_file() => tracked(&index).ok()?,
+            Ok(kind) if kind.is_file() => tracked(&index).map_err(|_| DamagedIndex)?,
+            Ok(_) => return Err(DamagedIndex),
             // Nothing added yet, so the ignore rules alone count.
             Err(_) if !has_commits(&git) => Vec::new(),
             // What is tracked cannot be known, so that nothing may be left out.
-            _ => return None,
+            Err(_) => return Ok(None),
         };
-        Some(Self { tracked })
+        Ok(Some(Self { tracked }))
     }
 
     /// Whether the index holds this file (path from the work tree's root, with `/`).
@@ -54,6 +59,13 @@ impl Repository {
         self.tracked.get(at).is_some_and(|p| p.starts_with(&prefix))
     }
 }
+
+/// A repository's index cannot be read. What is tracked cannot be known then, so that nothing may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the index of a repository is damaged: what git tracks is not known, so nothing is left out as ignored; git reset mends it"
+)]
+pub struct DamagedIndex;
 
 /// Whether there is a ref: somebody has committed.
 fn has_commits(git: &Path) -> bool {

@@ -7,5 +7,5 @@ mod worktree;
 pub(crate) use worktree::reason;
 
 pub use file::{Content, OpenError, open_regular};
-pub use ignored::Repository;
+pub use ignored::{DamagedIndex, Repository};
 pub use worktree::{DirTask, FileTask, Listing, RulesHandle, TreeOptions, Walk};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use globset::GlobSet;
 
-use super::ignored::{Repository, Rules};
+use super::ignored::{DamagedIndex, Repository, Rules};
 use crate::config::{self, Folders, Scope};
 use crate::model::{Gap, Skip, SkipKind};
 use crate::place::is_notable;
@@ -40,6 +40,8 @@ pub struct DirTask {
     depth: usize,
     /// What configuration files say here; `None` where none are looked for.
     configured: Option<Configured>,
+    /// Whether the repository around the root has an index that cannot be read.
+    damaged: Option<DamagedIndex>,
 }
 
 /// What configuration files say in a folder.
@@ -92,6 +94,8 @@ pub struct Listing {
     pub skips: Vec<Skip>,
     /// What could not be listed.
     pub gaps: Vec<Gap>,
+    /// A repository whose index cannot be read.
+    pub damaged: Option<DamagedIndex>,
 }
 
 /// Ignore rules that hold in a folder.
@@ -128,6 +132,7 @@ impl<'o> Walk<'o> {
             tracked_only: false,
             depth: 0,
             configured: self.configured(),
+            damaged: None,
         };
         if self.options.no_ignore {
             return (task, RulesHandle::default());
@@ -138,8 +143,13 @@ impl<'o> Walk<'o> {
             if fs::symlink_metadata(ancestor.join(".git")).is_ok()
                 && fs::symlink_metadata(absolute.join(".git")).is_err()
             {
-                let Some(repository) = Repository::at(ancestor, |_| true) else {
-                    break;
+                let repository = match Repository::at(ancestor, |_| true) {
+                    Ok(Some(repository)) => repository,
+                    Ok(None) => break,
+                    Err(damaged) => {
+                        task.damaged = Some(damaged);
+                        break;
+                    }
                 };
                 let mut rules = Rules::root(ancestor);
                 let between: Vec<&Path> = absolute
@@ -183,7 +193,10 @@ impl<'o> Walk<'o> {
     /// Lists a folder.
     #[must_use]
     pub fn list(&self, mut task: DirTask, handle: &RulesHandle) -> Listing {
-        let mut listing = Listing::default();
+        let mut listing = Listing {
+            damaged: task.damaged,
+            ..Listing::default()
+        };
         let gap = |shown: &[u8], reason: String| Gap {
             path: String::from_utf8_lossy(shown).into_owned(),
             reason,
@@ -225,9 +238,10 @@ impl<'o> Walk<'o> {
             if names.iter().any(|(n, _)| n == ".git") {
                 let root = fs::canonicalize(&self.root).unwrap_or_default();
                 let named = task.depth == 0;
-                if let Some(repository) =
-                    Repository::at(&task.path, |target| named || target.starts_with(&root))
-                {
+                let repository =
+                    Repository::at(&task.path, |target| named || target.starts_with(&root));
+                listing.damaged = repository.as_ref().err().copied();
+                if let Ok(Some(repository)) = repository {
                     task.repository = Some(Arc::new(Located {
                         root: task.path.clone(),
                         repository,
@@ -302,6 +316,7 @@ impl<'o> Walk<'o> {
                 let mut below = DirTask {
                     path: path.clone(),
                     shown,
+                    damaged: None,
                     repository: task.repository.clone(),
                     tracked_only: task.tracked_only,
                     depth: task.depth + 1,

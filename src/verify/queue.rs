@@ -5,6 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Part of the threads that one service may have while others wait.
 const SHARE: usize = 4;
+/// Questions that one service may have under way at most: the network sends no more to a host at once.
+const MOST: usize = 4;
 
 /// Questions that are still to be asked.
 pub(super) struct Queue {
@@ -54,7 +56,7 @@ impl Queue {
         Self {
             services: Mutex::new(services),
             answered: Condvar::new(),
-            most: threads.div_ceil(SHARE).max(1),
+            most: threads.div_ceil(SHARE).clamp(1, MOST),
         }
     }
 
@@ -117,13 +119,19 @@ mod tests {
 
     #[test]
     fn services_take_turns() {
-        assert_eq!(order(&["a", "a", "a", "b", "b", "c"], 8, ""), [0, 3, 5, 1, 4, 2]);
+        assert_eq!(
+            order(&["a", "a", "a", "b", "b", "c"], 8, ""),
+            [0, 3, 5, 1, 4, 2]
+        );
     }
 
     #[test]
     fn a_slow_service_waits_behind_those_that_answer() {
         // `a` never answers: its second question comes only when nobody else has one.
-        assert_eq!(order(&["a", "a", "b", "b", "b", "c", "c"], 8, "a"), [0, 2, 5, 3, 6, 4, 1]);
+        assert_eq!(
+            order(&["a", "a", "b", "b", "b", "c", "c"], 8, "a"),
+            [0, 2, 5, 3, 6, 4, 1]
+        );
     }
 
     #[test]

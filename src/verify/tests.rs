@@ -22,7 +22,11 @@ impl Net for Memory {
         *asked.entry(secret.clone()).or_default() += 1;
         match secret.get(7..8) {
             Some("a") => Ok(Reply::new(200, Vec::new(), br#"{"login":"jane"}"#.to_vec())),
-            Some("d") => Ok(Reply::new(401, Vec::new(), br#"{"message":"Bad"}"#.to_vec())),
+            Some("d") => Ok(Reply::new(
+                401,
+                Vec::new(),
+                br#"{"message":"Bad"}"#.to_vec(),
+            )),
             _ => Err(Error::Timeout {
                 host: "api.example.com".to_owned(),
             }),
@@ -170,6 +174,11 @@ fn nothing_to_ask_is_soon_done() {
         threads: 0,
     };
     batch.run(&mut [], &|done, all| assert_eq!((done, all), (0, 0)));
-    let checked = one(&net, &registry, "one", &finding("one", known("a1")).credential);
+    let checked = one(
+        &net,
+        &registry,
+        "one",
+        &finding("one", known("a1")).credential,
+    );
     assert_eq!(checked.verification.word(), "active");
 }

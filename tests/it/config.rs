@@ -210,7 +210,7 @@ fn each_folder_of_a_monorepo_has_its_own_file_that_inherits() {
         .with("a/src/x.env", token(3))
         .with(
             "b/keysweep.toml",
-            "[rules]\ndisable = [\"github-pat-classic\"]\n[scan]\ninclude = [\"*.env\"]\n",
+            "[rules]\ndisable = [\"github-pat-classic\", \"generic-token\"]\n[scan]\ninclude = [\"*.env\"]\n",
         )
         .with("b/fixtures/x.env", token(4))
         .with("b/x.txt", token(5))
@@ -226,7 +226,7 @@ fn each_folder_of_a_monorepo_has_its_own_file_that_inherits() {
         assert!(notable.contains("a/fixtures/x.env"), "{notable}");
         let notes = summary["notes"].to_string();
         assert!(
-            notes.contains("b/keysweep.toml:2 disables 1 rule below its folder"),
+            notes.contains("b/keysweep.toml:2 disables 2 rules below its folder"),
             "{notes}"
         );
     }
@@ -236,6 +236,19 @@ fn each_folder_of_a_monorepo_has_its_own_file_that_inherits() {
         "{}",
         run.out
     );
+    // Without the one rule the other one has its say, from the top as from the folder itself.
+    let one_rule = "[rules]\ndisable = [\"github-pat-classic\"]\n";
+    let both = fs::read(tree.path().join("b/keysweep.toml")).unwrap();
+    tree.write("b/keysweep.toml", one_rule);
+    let in_b = |folder: &str| -> Vec<String> {
+        let all = tree.scan(&[folder]).ends_with(1).findings().into_iter();
+        all.filter(|f| folder == "b" || f["path"].as_str().unwrap().starts_with("b/"))
+            .map(|f| f["rule"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(in_b("b"), ["generic-token", "generic-token"]);
+    assert_eq!(in_b("."), in_b("b"));
+    tree.write("b/keysweep.toml", both);
     // From the folder itself, from the top, and by its name it is the same.
     let below = run_with(&tree.path().join("a"), &[], &["scan", "--format", "jsonl"]);
     assert_eq!(below.paths(), ["src/x.env"]);
@@ -267,7 +280,7 @@ fn histories_and_changes_are_judged_by_the_working_trees_files() {
     repo.write("keysweep.toml", "[scan]\nexclude = [\"vendor\"]\n");
     repo.write(
         "b/keysweep.toml",
-        "[rules]\ndisable = [\"github-pat-classic\"]\n",
+        "[rules]\ndisable = [\"github-pat-classic\", \"generic-token\"]\n",
     );
     let first = repo.commit("configuration");
     repo.write("vendor/gone.env", token(1));

@@ -713,6 +713,18 @@ fn a_shallow_clone() {
         assert_eq!(finding["or_earlier"], true);
         let text = Run::of(program().current_dir(repo.beside("clone")).arg("git"));
         assert!(text.out.contains("or earlier"), "{}", text.out);
+        for (format, says) in [
+            (
+                "markdown",
+                "introduced, where the shallow clone ends or earlier, by `",
+            ),
+            ("html", "\"or_earlier\":true"),
+            ("csv", ",\"true\","),
+        ] {
+            let arguments = ["git", "--format", format];
+            let run = Run::of(program().current_dir(repo.beside("clone")).args(arguments));
+            assert!(run.out.contains(says), "{format}: {}", run.out);
+        }
         assert_eq!(finding["path"], "app.env");
         assert_eq!(run.summary()["commits"], 1);
         assert_eq!(run.summary()["complete"], true);
@@ -742,6 +754,25 @@ fn promised_trees_of_a_partial_clone_are_skips() {
     assert_eq!(run.summary()["skipped"]["promised"], 1, "{}", run.out);
     let run = repo.keysweep_in("trees.git", &["--require-complete"]);
     assert_eq!(run.code, 2, "{}", run.out);
+    let run = repo.keysweep_in("trees.git", &["--range", "HEAD"]);
+    is_clean(&run);
+    assert_eq!(run.summary()["skipped"]["promised"], 1, "{}", run.out);
+    // What nobody promised is a gap.
+    let config = repo.beside("trees.git/config");
+    std::fs::write(
+        config,
+        "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+    )
+    .unwrap();
+    for file in std::fs::read_dir(repo.beside("trees.git/objects/pack")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|end| end == "promisor") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let run = repo.keysweep_in("trees.git", &["--range", "HEAD"]);
+    assert_eq!(run.code, 2, "{}", run.out);
+    assert!(run.out.contains("the tree is missing"), "{}", run.out);
 }
 
 #[test]
@@ -1093,6 +1124,67 @@ fn unstaged_files() {
     run.hides(&staged);
     repo.remove("app.env");
     is_clean(&repo.keysweep(&["--unstaged"]));
+}
+
+#[test]
+fn an_edit_that_git_is_told_to_overlook_is_unstaged() {
+    let repo = Repo::new();
+    let key = fake::github_pat(66);
+    repo.commit_file("k", "none\n");
+    repo.commit_file("gone", "none\n");
+    repo.git(&["update-index", "--skip-worktree", "k", "gone"]);
+    is_clean(&repo.keysweep(&["--unstaged"]));
+    repo.remove("gone");
+    repo.write("k", env(&key));
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    assert_eq!(only(&repo.keysweep(&["--unstaged"]), &key)["path"], "k");
+}
+
+/// Runs plain `keysweep` in the work tree.
+fn plain(repo: &Repo) -> Run {
+    Run::of(
+        program()
+            .current_dir(repo.path())
+            .args(["--format", "jsonl"]),
+    )
+}
+
+#[test]
+fn a_staged_key_that_the_tree_shows_is_not_counted_as_hidden() {
+    let repo = Repo::new();
+    let (key, hidden) = (fake::github_pat(67), fake::npm_token(67));
+    repo.commit_file("a", "none\n");
+    repo.write("k", env(&key));
+    repo.git(&["add", "k"]);
+    let run = plain(&repo);
+    only(&run, &key);
+    assert_eq!(run.summary()["unreachable_hits"], 0, "{}", run.out);
+    // What only the index holds is shown nowhere.
+    repo.write("h", env(&hidden));
+    repo.git(&["add", "h"]);
+    repo.write("h", "none\n");
+    let run = plain(&repo);
+    only(&run, &key);
+    assert_eq!(run.summary()["unreachable_hits"], 1, "{}", run.out);
+}
+
+#[test]
+fn an_index_that_cannot_be_read_is_told_of() {
+    let repo = Repo::new();
+    let key = fake::github_pat(68);
+    repo.write(".gitignore", "ignored\n");
+    repo.commit("ignore");
+    repo.write("ignored", env(&key));
+    let run = plain(&repo);
+    is_clean(&run);
+    assert_eq!(run.summary()["notes"], Value::Null, "{}", run.out);
+    repo.write(".git/index", "no index");
+    let run = plain(&repo);
+    // Nothing is left out where nobody knows what git tracks.
+    only(&run, &key);
+    let notes = &run.summary()["notes"];
+    assert!(notes[0].to_string().contains("index"), "{notes}");
+    assert_eq!(notes.as_array().map(Vec::len), Some(1), "{notes}");
 }
 
 #[test]

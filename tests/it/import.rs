@@ -147,7 +147,7 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
     );
     assert!(
         own.iter()
-            .any(|a| strings(a, "regex") == ["acme_0+"] && a["target"].as_str() == Some("line"))
+            .any(|a| strings(a, "regex") == ["acme_0+"] && a["target"].as_str() == Some("match"))
     );
     assert!(own.iter().any(|a| strings(a, "commit").len() == 1));
     assert!(
@@ -619,6 +619,8 @@ fn a_detector_of_trufflehog_means_our_rules_for_the_same_kind() {
     let webhooks = ["slack-webhook", "slack-workflow-webhook"];
     assert_eq!(disabled("slackwebhook").0, webhooks);
     assert_eq!(disabled("mongodb").0, ["database-url-mongodb"]);
+    // A name that begins as another provider's does means that one alone.
+    assert_eq!(disabled("NewRelicUserKey").0, ["newrelic-user-key"]);
     let (keys, _) = disabled("privatekey,aws");
     let both = |id: &&str| keys.iter().any(|known| known == id);
     assert!(["private-key-rsa", "aws-access-key-id"].iter().all(both));

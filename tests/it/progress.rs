@@ -401,7 +401,11 @@ fn stats_count_what_each_rule_tried_matched_and_dropped() {
     let wrong = String::from_utf8(wrong).unwrap();
     let right = fake::github_pat(9);
     let text = format!("A={right}\nB={right}\nC={wrong}\nD=ghp_short\n");
-    let tree = Tree::new().with("a.env", &text).with("b.txt", "nothing\n");
+    let marked = format!("# keysweep:allow=github-pat-classic\nE={right}\n");
+    let tree = Tree::new()
+        .with("a.env", &text)
+        .with("b.txt", "nothing\n")
+        .with("c.env", marked);
     for threads in ["1", "4"] {
         let run = tree.scan(&["--stats", "--threads", threads]).ends_with(1);
         let lines: Vec<&str> = run.err.lines().collect();
@@ -417,7 +421,7 @@ fn stats_count_what_each_rule_tried_matched_and_dropped() {
         // Rule, time and its unit; then tried, matched, kept, findings, dropped.
         assert_eq!(
             row[3..],
-            ["4", "3", "2", "1", "checksum", "1"],
+            ["5", "4", "3", "1", "checksum", "1,", "suppressed", "1"],
             "{}",
             run.err
         );

@@ -413,3 +413,239 @@ fn pipes_and_huge_files_are_not_obeyed() {
         run.err
     );
 }
+
+/// Two rules that match the same, one for `.env` files alone, and a generic one whose match reaches further.
+fn overlapping() -> String {
+    let rule = |id: &str, secret: &str, more: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\nname = \"Acme\"\nseverity = \"medium\"\nconfidence = \"high\"\nliterals = [\"acme_\"]\npattern = '{{left}}(?<secret>{secret}){{right}}'\n{more}\n"
+        )
+    };
+    [
+        rule("acme-first", "acme_[0-9a-z]{20}", ""),
+        rule(
+            "acme-settings",
+            "acme_[0-9a-z]{20}",
+            "paths = { only = [\"*.env\"] }",
+        ),
+        rule(
+            "acme-wide",
+            "acme_[0-9a-z]{20}:[0-9a-z]{8}",
+            "generic = true",
+        ),
+    ]
+    .concat()
+}
+
+const ACME: [&str; 2] = ["acme_", "4fq8rt2wxzb6dj9ml3sv"];
+
+fn acme(more: &str) -> String {
+    format!("key = \"{}{}{more}\"\n", ACME[0], ACME[1])
+}
+
+#[test]
+fn what_wins_a_place_yields_where_a_list_accepts_it() {
+    let tree = Tree::new()
+        .with("app.env", acme(""))
+        .with("app.txt", acme(""))
+        .with("pair.txt", acme(":k2m5n8q3"));
+    let config = |more: &str| {
+        let text = format!("[rules]\nno_builtin = true\n{}{more}", overlapping());
+        tree.write("keysweep.toml", text);
+    };
+    let found = || {
+        let run = tree.scan(&["--exclude", "keysweep.toml"]);
+        let all = run.findings();
+        let all = all.iter().flat_map(|finding| {
+            let rule = finding["rule"].as_str().unwrap().to_owned();
+            let places = finding["places"].as_array().unwrap().clone();
+            places
+                .into_iter()
+                .map(move |place| format!("{rule} {}", place["path"].as_str().unwrap()))
+        });
+        let mut all: Vec<String> = all.collect();
+        all.sort();
+        all
+    };
+    let first = [
+        "acme-first app.env",
+        "acme-first app.txt",
+        "acme-first pair.txt",
+    ];
+    config("");
+    assert_eq!(found(), first);
+    // By rule: what each other rule finds there comes up.
+    let others = ["acme-settings app.env", "acme-wide pair.txt"];
+    config("[[allow]]\nrule = \"acme-first\"\n");
+    assert_eq!(found(), others);
+    config("[[allow]]\nrule = \"acme-first\"\npath = \"*.env\"\n");
+    assert_eq!(
+        found(),
+        ["acme-first app.txt", "acme-first pair.txt", others[0]]
+    );
+    // By a word or a regular expression that the wider match does not meet.
+    config("[[allow]]\nregex = '^acme_[0-9a-z]+$'\n");
+    assert_eq!(found(), others[1..]);
+    // By path, word or rules that mean both.
+    config("[[allow]]\npath = \"*.env\"\n[[allow]]\npath = \"pair.txt\"\n");
+    assert_eq!(found(), ["acme-first app.txt"]);
+    config("[[allow]]\nstopword = \"4fq8rt\"\n");
+    assert!(found().is_empty());
+    config("[[allow]]\nrule = [\"acme-first\", \"acme-settings\"]\n");
+    assert_eq!(found(), others[1..]);
+    // An entry that is over accepts nothing.
+    config("[[allow]]\nrule = \"acme-first\"\nexpires = 2020-01-31\n");
+    assert_eq!(found(), first);
+    // A whole rule that is off in a folder is the same.
+    config("");
+    tree.write("sub/app.env", acme(""));
+    tree.write("sub/app.txt", acme(""));
+    tree.write("sub/keysweep.toml", "[rules]\ndisable = [\"acme-first\"]\n");
+    let below: Vec<String> = found().into_iter().filter(|f| f.contains("sub/")).collect();
+    assert_eq!(below, ["acme-settings sub/app.env"]);
+}
+
+#[test]
+fn a_rule_that_does_not_apply_to_a_path_wins_nothing_there() {
+    let tree = Tree::new()
+        .with("app.env", acme(":k2m5n8q3"))
+        .with("app.txt", acme(":k2m5n8q3"));
+    let rules = overlapping();
+    let without_first = &rules[rules[1..].find("[[rule]]").unwrap() + 1..];
+    let text = format!("[rules]\nno_builtin = true\n{without_first}");
+    tree.write("keysweep.toml", text);
+    let run = tree.scan(&["--exclude", "keysweep.toml"]).ends_with(1);
+    assert_eq!(run.rules(), ["acme-settings", "acme-wide"]);
+    assert_eq!(run.findings()[1]["path"], json!("app.txt"));
+}
+
+#[test]
+fn an_accepted_value_does_not_come_back_under_another_name() {
+    let tree = Tree::new()
+        .with("app.env", acme(""))
+        .with("pair.txt", acme(":k2m5n8q3"));
+    let config = format!("[rules]\nno_builtin = true\n{}", overlapping());
+    tree.write("keysweep.toml", &config);
+    let scan = |more: &[&str]| tree.scan(&[&["--exclude", "keysweep.toml"], more].concat());
+    let run = scan(&[]).ends_with(1);
+    let print = run.only_finding()["fingerprint"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    // By its fingerprint; what reaches beyond the value is something else.
+    tree.write(".keysweepignore", format!("{print}\n"));
+    let run = scan(&[]).ends_with(1);
+    assert_eq!(
+        (run.rules(), run.paths()),
+        (vec!["acme-wide".into()], vec!["pair.txt".into()])
+    );
+    run.hides(ACME[1]);
+    let both = format!(
+        "{print}\n{}\n",
+        run.only_finding()["fingerprint"].as_str().unwrap()
+    );
+    tree.write(".keysweepignore", both);
+    scan(&[]).ends_with(0);
+    // By comments: for one rule, and for all.
+    tree.write(".keysweepignore", "");
+    let mark = "# keysweep:allow=acme-first\n";
+    tree.write("app.env", format!("{mark}{}", acme("")));
+    tree.write("pair.txt", format!("{mark}{}", acme(":k2m5n8q3")));
+    assert_eq!(scan(&[]).ends_with(1).rules(), ["acme-wide"]);
+    assert_eq!(
+        scan(&["--no-inline-allow"]).ends_with(1).rules(),
+        ["acme-first"]
+    );
+    tree.write(
+        "pair.txt",
+        format!("# keysweep:allow\n{}", acme(":k2m5n8q3")),
+    );
+    scan(&[]).ends_with(0);
+    // By a baseline, which accepts all that stood there.
+    tree.write("pair.txt", acme(":k2m5n8q3"));
+    tree.write("app.env", acme(""));
+    tree.run(&["baseline", "create"]).ends_with(0);
+    scan(&[]).ends_with(0);
+    // An entry for the rule says nothing new of a value that the baseline has.
+    tree.write(
+        "keysweep.toml",
+        format!("{config}[[allow]]\nrule = \"acme-first\"\n"),
+    );
+    scan(&[]).ends_with(0);
+}
+
+#[test]
+fn what_yields_is_told_of_with_its_past() {
+    let repo = Repo::new();
+    repo.write(
+        "keysweep.toml",
+        format!(
+            "[rules]\nno_builtin = true\n{}[[allow]]\nrule = \"acme-first\"\n[scan]\nexclude = [\"keysweep.toml\"]\n",
+            overlapping()
+        ),
+    );
+    let start = repo.commit("Begin");
+    let added = repo.commit_file("app.env", acme(""));
+    repo.each_way(|repo| {
+        let finding = repo.keysweep(&[]).ends_with(1).only_finding();
+        assert_eq!(finding["rule"], json!("acme-settings"));
+        assert_eq!(finding["commit"]["id"], json!(added));
+        assert_eq!(finding["in_head"], json!(true));
+    });
+    let range = format!("{start}..HEAD");
+    let run = repo.keysweep(&["--range", &range]).ends_with(1);
+    assert_eq!(run.rules(), ["acme-settings"]);
+    // What is there already does not block.
+    repo.write("app.env", format!("# more\n{}", acme("")));
+    repo.git(&["add", "."]);
+    let run = repo.keysweep(&["--staged"]).ends_with(0);
+    assert_eq!(run.summary()["already_there"], json!(1));
+    // A mark of today covers the past.
+    let mark = format!("# keysweep:allow=acme-settings\n{}", acme(""));
+    repo.commit_file("app.env", mark);
+    repo.each_way(|repo| {
+        repo.keysweep(&[]).ends_with(0);
+    });
+    repo.keysweep(&["--range", &range]).ends_with(0);
+}
+
+#[test]
+fn lists_above_a_scanned_folder_count_from_where_they_lie() {
+    let tree = Tree::new()
+        .with("one/a/app.env", line(1))
+        .with("one/b/app.env", line(2));
+    for allow in [
+        "path_regex = '^one/a/'",
+        "path = \"/one/a\"",
+        "path = \"one/a/**\"",
+        "path_regex = 'a/app'",
+    ] {
+        tree.write("keysweep.toml", format!("[[allow]]\n{allow}\n"));
+        for (folder, found) in [
+            (".", "one/b/app.env"),
+            ("one", "b/app.env"),
+            ("one/b", "app.env"),
+        ] {
+            assert_eq!(
+                tree.scan(&[folder]).ends_with(1).paths(),
+                [found],
+                "{allow}"
+            );
+        }
+        tree.scan(&["one/a"]).ends_with(0);
+        tree.scan(&["one/a/app.env"]).ends_with(0);
+    }
+    // A file between the two, seen from above, from below and from beside it.
+    tree.write("keysweep.toml", "");
+    tree.write("one/keysweep.toml", "[[allow]]\npath = \"/a\"\n");
+    for folder in [".", "one", "one/b"] {
+        assert!(tree.scan(&[folder]).ends_with(1).paths()[0].ends_with("app.env"));
+    }
+    tree.scan(&["one/a"]).ends_with(0);
+    tree.write(
+        "one/a/keysweep.toml",
+        "[[allow]]\npath_regex = '^app.env$'\n",
+    );
+    tree.write("one/keysweep.toml", "");
+    assert_eq!(tree.scan(&["one"]).ends_with(1).paths(), ["b/app.env"]);
+}

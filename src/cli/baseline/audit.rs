@@ -70,7 +70,7 @@ pub(super) fn run(args: &AuditArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let met: BTreeSet<Key> = scanned
         .findings()
         .iter()
-        .filter_map(|f| Some(baseline.find(f)?.0))
+        .filter_map(|f| Some(baseline.find(&f.rule, &f.credential.secret)?.0))
         .collect();
     let gone = baseline.entries.len() - met.len();
     if items.is_empty() {
@@ -139,7 +139,7 @@ fn not_met(gone: usize) -> String {
 /// What is to be decided: the most severe first.
 fn items<'f>(scanned: &'f Scanned, baseline: &Baseline, all: bool) -> Vec<(Key, &'f Finding)> {
     let found = scanned.findings().iter().filter_map(|finding| {
-        let (key, entry) = baseline.find(finding)?;
+        let (key, entry) = baseline.find(&finding.rule, &finding.credential.secret)?;
         (all || entry.verdict.is_none()).then_some((key, finding))
     });
     let mut items: Vec<_> = found.collect();

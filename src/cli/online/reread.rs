@@ -37,10 +37,15 @@ impl Roots {
     /// Where the report names a folder that is not here.
     pub(crate) fn of(named: &[PathBuf], report: &str) -> anyhow::Result<Self> {
         if let Some(missing) = named.iter().find(|path| !path.exists()) {
-            bail!("{}: no such folder; --root says where the scanned one lies", missing.display());
+            bail!(
+                "{}: no such folder; --root says where the scanned one lies",
+                missing.display()
+            );
         }
         if !named.is_empty() {
-            let all = named.iter().map(|path| (path.display().to_string(), path.clone()));
+            let all = named
+                .iter()
+                .map(|path| (path.display().to_string(), path.clone()));
             let mut all: Vec<_> = all.collect();
             // What stands below the root as the report names it lies below the one that is named here.
             if let [(_, path)] = &all[..] {
@@ -80,7 +85,10 @@ impl Roots {
         let mut files = Vec::new();
         for (shown, root) in &self.all {
             let root_bytes = shown.trim_end_matches('/');
-            let root_bytes = root_bytes.strip_prefix("./").unwrap_or(root_bytes).as_bytes();
+            let root_bytes = root_bytes
+                .strip_prefix("./")
+                .unwrap_or(root_bytes)
+                .as_bytes();
             let below = path
                 .strip_prefix(root_bytes)
                 .filter(|_| !root_bytes.is_empty());
@@ -225,7 +233,10 @@ impl<'e> Reread<'e> {
                 let Some(slot) = found.get_mut(*number) else {
                     continue;
                 };
-                if slot.as_ref().is_none_or(|old| old.parts.len() < m.parts.len()) {
+                if slot
+                    .as_ref()
+                    .is_none_or(|old| old.parts.len() < m.parts.len())
+                {
                     *slot = Some(Credential {
                         secret: m.secret.clone(),
                         parts: m.parts.clone(),
@@ -244,7 +255,12 @@ impl<'e> Reread<'e> {
             Origin::Commit | Origin::Tag => objects().into_iter().collect(),
             Origin::Content => match place.blob {
                 Some(blob) => vec![Source::Object(blob)],
-                None => self.roots.files(&place.path).into_iter().map(Source::File).collect(),
+                None => self
+                    .roots
+                    .files(&place.path)
+                    .into_iter()
+                    .map(Source::File)
+                    .collect(),
             },
         }
     }
@@ -284,7 +300,11 @@ impl<'e> Reread<'e> {
             }
             Source::Refs => {
                 let mut names = BTreeSet::new();
-                for repo in self.repositories().iter().filter_map(|(repo, _)| repo.as_ref()) {
+                for repo in self
+                    .repositories()
+                    .iter()
+                    .filter_map(|(repo, _)| repo.as_ref())
+                {
                     if let Ok(refs) = refs(repo) {
                         let tips = refs.tips.into_iter().chain(refs.work_trees);
                         names.extend(tips.map(|tip| tip.name.into_bytes()));

@@ -10,8 +10,7 @@ use jiff::Timestamp;
 
 use keysweep::config::{self, At, Online, ValueFrom};
 use keysweep::model::{HostPattern, Secret};
-pub(crate) use keysweep::net::Client;
-use keysweep::net::{Clock, Settings};
+use keysweep::net::{Client, Clock, Settings};
 use keysweep::provider::Authority;
 
 use crate::cli::args::ConfigArgs;
@@ -210,9 +209,4 @@ impl Clock for RunClock {
     fn interrupted(&self) -> bool {
         progress::stopped()
     }
-}
-
-pub(crate) type NetworkArgs = OnlineArgs;
-pub(crate) fn client(args: &OnlineArgs, common: &crate::cli::args::CommonArgs) -> anyhow::Result<Client> {
-    Own::read(&common.config)?.client(args)
 }

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use keysweep::model::{
     Checked, Credential, Doubt, Finding, Observer, Secret, Stage, Summary, Tally, Verification,
 };
+use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{
     self, Redactor, Stored, printable, verification_text, verification_value, write_record,
@@ -18,7 +19,7 @@ use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, scan_bytes};
 use keysweep::verify::{Batch, THREADS, one};
 
 use super::reread::{Reread, Roots};
-use super::settings::{self, NetworkArgs};
+use super::settings::{OnlineArgs, Own};
 use crate::cli::args::{CommonArgs, ConfigArgs, FailOn, SelectionArgs, Shared, defaults};
 use crate::cli::exit::Exit;
 use crate::cli::finish::Results;
@@ -48,7 +49,7 @@ pub(crate) struct VerifyArgs {
     show_secrets: bool,
 
     #[command(flatten)]
-    network: NetworkArgs,
+    network: OnlineArgs,
     #[command(flatten)]
     selection: SelectionArgs,
     #[command(flatten)]
@@ -66,7 +67,7 @@ pub(crate) struct AskArgs {
     pub(crate) only_active: bool,
 
     #[command(flatten)]
-    pub(crate) network: NetworkArgs,
+    pub(crate) network: OnlineArgs,
 }
 
 impl CommonArgs {
@@ -81,7 +82,9 @@ impl CommonArgs {
 /// The providers of a run: rule files of the scanned tree have no say in where secrets are sent.
 pub(crate) fn registry(common: &CommonArgs) -> anyhow::Result<Registry> {
     // Those of the tree are not among them: they are rules of the project.
-    Ok(Registry::new(Blocks::load(&common.selection.rules)?))
+    let blocks = Blocks::load(&common.selection.rules)?;
+    let own = Own::read(&common.config)?;
+    Ok(Registry::new(blocks).knowing(own.online.known))
 }
 
 /// Runs the command.
@@ -113,7 +116,7 @@ fn of_report(
     if args.dry_run {
         return preview(&live, &stored, &engine, &registry, shared);
     }
-    let client = settings::client(&args.network, &common)?;
+    let client = Own::read(&common.config)?.client(&args.network)?;
     let mut live = live;
     ask(&client, &registry, &mut live, shared);
     for (finding, live) in stored.findings.iter_mut().zip(&live) {
@@ -174,17 +177,13 @@ pub(crate) fn redactor(
 }
 
 /// Asks for all findings at once; somebody at a terminal sees how far it is.
-pub(crate) fn ask(
-    client: &settings::Client,
-    registry: &Registry,
-    findings: &mut [Finding],
-    shared: &Shared,
-) {
+fn ask(client: &dyn Net, registry: &Registry, findings: &mut [Finding], shared: &Shared) {
     let visible = !shared.quiet
         && io::stderr().is_terminal()
         && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
     let bar = visible.then(|| {
-        let style = ProgressStyle::with_template("{spinner} verify  [{bar:20}] {pos}/{len}  {eta} left");
+        let style =
+            ProgressStyle::with_template("{spinner} verify  [{bar:20}] {pos}/{len}  {eta} left");
         let bar = ProgressBar::new(0);
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("#--"));
@@ -237,7 +236,7 @@ pub(crate) fn of_scan(
     results.counters.stage(Stage::Verify);
     heed_signals();
     let registry = registry(common)?;
-    let client = settings::client(&ask_args.network, common)?;
+    let client = Own::read(&common.config)?.client(&ask_args.network)?;
     let findings = &mut results.collected.findings;
     ask(&client, &registry, findings, shared);
     let (tally, out) = settle(findings, ask_args.only_active);
@@ -303,9 +302,19 @@ fn preview(
             Err(Doubt::NotThere)
         };
         asked += u64::from(requests.is_ok());
-        write_requests(&mut *out, &redactor, &finding.rule, &finding.credential, requests)?;
+        write_requests(
+            &mut *out,
+            &redactor,
+            &finding.rule,
+            &finding.credential,
+            requests,
+        )?;
     }
-    let credentials = if asked == 1 { "credential" } else { "credentials" };
+    let credentials = if asked == 1 {
+        "credential"
+    } else {
+        "credentials"
+    };
     writeln!(
         out,
         "dry run: nothing was sent; {asked} {credentials} would be, {unsupported} unsupported"
@@ -324,7 +333,9 @@ fn write_requests(
     let secret = credential.secret.redacted();
     writeln!(out, "{}  {}", printable(rule), printable(&secret))?;
     let requests = match requests {
-        Ok(requests) if requests.is_empty() => vec!["nothing is sent: it is judged by itself".to_owned()],
+        Ok(requests) if requests.is_empty() => {
+            vec!["nothing is sent: it is judged by itself".to_owned()]
+        }
         Ok(requests) => requests,
         Err(doubt) => vec![doubt.to_string()],
     };
@@ -351,7 +362,11 @@ fn of_rule(
     }
     let engine = scan::engine(&common)?;
     let registry = registry(&common)?;
-    let index = index_of(&engine, rule)?;
+    let Some(index) = engine.rules().index_of(rule) else {
+        let near = engine.rules().knows(rule).err().flatten();
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        bail!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)");
+    };
     let Some(provider) = registry.verifier(rule) else {
         bail!("no call is known that proves a credential of `{rule}`");
     };
@@ -366,7 +381,7 @@ fn of_rule(
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let client = settings::client(&args.network, &common)?;
+    let client = Own::read(&common.config)?.client(&args.network)?;
     let checked = one(&client, &registry, rule, &credential);
     write_one(&mut *out, &redactor, rule, &credential, &checked, &shared)?;
     out.flush()?;
@@ -376,15 +391,6 @@ fn of_rule(
         Exit::Interrupted
     } else {
         ended(&tally)
-    })
-}
-
-/// The rule with an id that the user typed.
-pub(crate) fn index_of(engine: &Engine, rule: &str) -> anyhow::Result<usize> {
-    engine.rules().index_of(rule).ok_or_else(|| {
-        let near = engine.rules().knows(rule).err().flatten();
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        anyhow::anyhow!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)")
     })
 }
 
@@ -436,7 +442,7 @@ fn redactor_of(engine: &Engine, rule: &str, credential: &Credential) -> Redactor
 
 /// The credential that the user types, or that comes through standard input: a text in which the rule finds it, or the
 /// secret alone in the first line; further parts as lines `name=value`.
-pub(crate) fn credential(
+fn credential(
     engine: &Engine,
     rule: usize,
     missing: &dyn Fn(&Credential) -> Option<Doubt>,
@@ -479,8 +485,11 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         ..Options::default()
     };
     let outcome = scan_bytes(engine, bytes, b"", &options, &mut Scratch::default());
-    let mut matches: Vec<BlobMatch> =
-        outcome.matches.into_iter().filter(|m| m.rule == rule).collect();
+    let mut matches: Vec<BlobMatch> = outcome
+        .matches
+        .into_iter()
+        .filter(|m| m.rule == rule)
+        .collect();
     matches.sort_by_key(|m| std::cmp::Reverse(m.parts.len()));
     matches.dedup_by(|b, a| a.secret.expose() == b.secret.expose());
     let text = String::from_utf8_lossy(bytes);
@@ -508,7 +517,8 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         let is_name = |name: &str| {
             let mut bytes = name.bytes();
             bytes.next().is_some_and(|b| b.is_ascii_lowercase())
-                && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+                && bytes
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
         };
         match name_and_value {
             Some((name, value)) if is_name(name.trim()) => {

@@ -510,7 +510,8 @@
     const list = el('ol', { class: 'events' });
     if (item.first) {
       const again = history.introductions > 1 ? ` (the first of ${number(history.introductions)} times)` : '';
-      list.append(el('li', { class: 'begin' }, dated(item.first), ' ', el('strong', {}, `Introduced${again}`), el('div', {}, ...commitLine(item.first).flat())));
+      const came = history.or_earlier ? 'Introduced here, where the shallow clone ends, or earlier' : 'Introduced';
+      list.append(el('li', { class: 'begin' }, dated(item.first), ' ', el('strong', {}, `${came}${again}`), el('div', {}, ...commitLine(item.first).flat())));
     }
     if (item.last && !item.isThere && item.head !== 'unknown' && item.last !== item.first) {
       list.append(el('li', {}, dated(item.last), ' ', el('strong', {}, 'Last held'), el('div', {}, ...commitLine(item.last).flat())));

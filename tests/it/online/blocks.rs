@@ -13,7 +13,7 @@ use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
 
-use super::{Playground, confirmed};
+use super::playground::{Playground, active, confirmed};
 use crate::support::http::{Answer, Server};
 use crate::support::{found, repository_file};
 
@@ -38,16 +38,25 @@ fn files() -> Vec<File> {
             let text = fs::read_to_string(&path).unwrap();
             let parsed = rule::parse(&path.display().to_string(), &text).unwrap();
             let blocks = rule::blocks(&stem, &parsed);
-            File { stem, parsed, blocks }
+            File {
+                stem,
+                parsed,
+                blocks,
+            }
         })
         .collect()
 }
 
 /// What a rule's first example holds.
 fn example_of(file: &File, rule: &str) -> Finding {
-    let raw = file.parsed.rules.iter().find(|r| r.id.get_ref() == rule).unwrap();
+    let raw = file
+        .parsed
+        .rules
+        .iter()
+        .find(|r| r.id.get_ref() == rule)
+        .unwrap();
     let text = raw.examples[0].replace("{-}", "");
-    let mut all = found(raw.paths.only.first().map_or("x", |_| "x"), text.as_bytes(), &Options::default());
+    let mut all = found("x", text.as_bytes(), &Options::default());
     let at = all.iter().position(|f| f.rule == rule);
     let at = at.unwrap_or_else(|| panic!("{rule}: its first example is not found by it alone"));
     all.remove(at)
@@ -77,13 +86,21 @@ fn hosts(shown: &str) -> Vec<String> {
     shown
         .split("https://")
         .skip(1)
-        .map(|rest| rest.split(['/', '?', '\n', ' ', '"']).next().unwrap().to_owned())
+        .map(|rest| {
+            rest.split(['/', '?', '\n', ' ', '"'])
+                .next()
+                .unwrap()
+                .to_owned()
+        })
         .collect()
 }
 
 fn answer(documented: &Documented, status: u16) -> Answer {
     let mut answer = Answer::status(status);
-    let has_type = documented.example_headers.keys().any(|k| k.eq_ignore_ascii_case("content-type"));
+    let has_type = documented
+        .example_headers
+        .keys()
+        .any(|k| k.eq_ignore_ascii_case("content-type"));
     for (name, value) in &documented.example_headers {
         answer = answer.with_header(name, value);
     }
@@ -95,10 +112,17 @@ fn answer(documented: &Documented, status: u16) -> Answer {
     }
 }
 
-fn verify_with(file: &File, finding: &Finding, answer: Answer, limit: Duration) -> (Verification, usize) {
+fn verify_with(
+    file: &File,
+    finding: &Finding,
+    answer: Answer,
+    limit: Duration,
+) -> (Verification, usize) {
     let registry = registry(file);
     let provider = registry.verifier(&finding.rule).unwrap();
-    let shown = provider.preview(&finding.credential).unwrap_or_else(|d| panic!("{}: {d}", finding.rule));
+    let shown = provider
+        .preview(&finding.credential)
+        .unwrap_or_else(|d| panic!("{}: {d}", finding.rule));
     let server = Server::of([answer]);
     let net = Playground::new(&server, &hosts(&shown.join("\n")), limit);
     let verification = provider.verify(&net.client, &finding.credential);
@@ -137,13 +161,25 @@ fn documented_answers_are_understood() {
         for documented in &block.answers {
             for status in &documented.status {
                 let what = format!("{rule}: {status} {}", documented.example);
-                let (verification, asked) = verify_with(&file, &finding, answer(documented, *status), Duration::from_secs(10));
+                let (verification, asked) = verify_with(
+                    &file,
+                    &finding,
+                    answer(documented, *status),
+                    Duration::from_secs(10),
+                );
                 assert!(asked >= 1, "{what}: nothing was asked");
-                assert_eq!(verification.word(), documented.means, "{what}: {verification:?}");
+                assert_eq!(
+                    verification.word(),
+                    documented.means,
+                    "{what}: {verification:?}"
+                );
                 if let Verification::Active(identity) = &verification
                     && *status < 300
                 {
-                    assert!(*identity != Identity::default(), "{what}: whose it is, is not read");
+                    assert!(
+                        *identity != Identity::default(),
+                        "{what}: whose it is, is not read"
+                    );
                 }
             }
         }
@@ -158,7 +194,9 @@ fn every_answer_has_the_example_that_the_provider_documents() {
         for (key, answers) in verify.chain(revoke) {
             for answer in answers {
                 assert!(
-                    answer.when.is_empty() || !answer.example.is_empty() || !answer.example_headers.is_empty(),
+                    answer.when.is_empty()
+                        || !answer.example.is_empty()
+                        || !answer.example_headers.is_empty(),
                     "{key}: an answer with tests has no example"
                 );
             }
@@ -172,11 +210,23 @@ const PORTAL: &str = "<!DOCTYPE html><html><head><title>Sign in to the network</
 fn trouble(status: u16) -> Vec<(&'static str, Answer)> {
     vec![
         ("no body", Answer::status(status)),
-        ("a portal's page", Answer::status(status).with_body("text/html", PORTAL)),
-        ("an empty object", Answer::status(status).with_json(&json!({}))),
-        ("an empty list", Answer::status(status).with_json(&json!([]))),
+        (
+            "a portal's page",
+            Answer::status(status).with_body("text/html", PORTAL),
+        ),
+        (
+            "an empty object",
+            Answer::status(status).with_json(&json!({})),
+        ),
+        (
+            "an empty list",
+            Answer::status(status).with_json(&json!([])),
+        ),
         ("null", Answer::status(status).with_json(&Value::Null)),
-        ("JSON cut off", Answer::status(status).with_body("application/json", "{\"error\": {\"co")),
+        (
+            "JSON cut off",
+            Answer::status(status).with_body("application/json", "{\"error\": {\"co"),
+        ),
     ]
 }
 
@@ -194,22 +244,41 @@ fn nothing_that_goes_wrong_is_a_dead_key() {
                 all.push((format!("{status} with {what}"), answer));
             }
         }
-        all.push(("a redirect to a login page".into(), Answer::status(302).with_header("Location", "https://login.example.net/sso?next=x")));
-        all.push(("a moved page".into(), Answer::status(301).with_header("Location", "https://example.net/")));
+        all.push((
+            "a redirect to a login page".into(),
+            Answer::status(302).with_header("Location", "https://login.example.net/sso?next=x"),
+        ));
+        all.push((
+            "a moved page".into(),
+            Answer::status(301).with_header("Location", "https://example.net/"),
+        ));
         all.push(("a cut connection".into(), Answer::cut()));
-        all.push(("half an answer".into(), Answer::status(401).with_json(&json!({"message": "Bad credentials"})).half()));
+        all.push((
+            "half an answer".into(),
+            Answer::status(401)
+                .with_json(&json!({"message": "Bad credentials"}))
+                .half(),
+        ));
         all.push(("no HTTP".into(), Answer::raw("SSH-2.0-OpenSSH_9.2\r\n")));
         for (what, answer) in all {
             let (verification, _) = verify_with(&file, &finding, answer, Duration::from_secs(10));
             assert!(
-                !matches!(verification, Verification::Inactive(_) | Verification::Active(_)),
+                !matches!(
+                    verification,
+                    Verification::Inactive(_) | Verification::Active(_)
+                ),
                 "{rule}: {what} was taken for {verification:?}"
             );
         }
         // A limit is a limit, whatever stands in it, unless the provider documents what else it means.
         for documented in block.answers.iter().filter(|a| a.means == "inactive") {
             for status in [429, 500, 503] {
-                let (verification, _) = verify_with(&file, &finding, answer(documented, status), Duration::from_secs(10));
+                let (verification, _) = verify_with(
+                    &file,
+                    &finding,
+                    answer(documented, status),
+                    Duration::from_secs(10),
+                );
                 assert!(
                     matches!(verification, Verification::Unknown(_)),
                     "{rule}: {status} was taken for {verification:?}"
@@ -224,11 +293,19 @@ fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
     // One block a call is enough for what the client does for all; the slow answer costs its time limit.
     for (file, rule, _) in verified().into_iter().step_by(7) {
         let finding = example_of(&file, &rule);
-        let endless = Answer::status(401).with_body("application/json", "{\"message\":\"Bad credentials\"} ").endless();
-        let late = Answer::status(401).with_json(&json!({"message": "Bad credentials"})).after(Duration::from_secs(3));
+        let endless = Answer::status(401)
+            .with_body("application/json", "{\"message\":\"Bad credentials\"} ")
+            .endless();
+        let late = Answer::status(401)
+            .with_json(&json!({"message": "Bad credentials"}))
+            .after(Duration::from_secs(3));
         for answer in [endless, late] {
-            let (verification, _) = verify_with(&file, &finding, answer, Duration::from_millis(500));
-            assert!(matches!(verification, Verification::Unknown(_)), "{rule}: {verification:?}");
+            let (verification, _) =
+                verify_with(&file, &finding, answer, Duration::from_millis(500));
+            assert!(
+                matches!(verification, Verification::Unknown(_)),
+                "{rule}: {verification:?}"
+            );
         }
     }
 }
@@ -256,12 +333,20 @@ fn authority(block: &Revoke) -> Authority {
         parts: block
             .needs
             .iter()
-            .map(|part| (part.clone(), Secret::new(format!("own-{part}").as_bytes(), "")))
+            .map(|part| {
+                (
+                    part.clone(),
+                    Secret::new(format!("own-{part}").as_bytes(), ""),
+                )
+            })
             .collect(),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a synthetic secret, compared with what a server on loopback was sent")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a synthetic secret, compared with what a server on loopback was sent"
+)]
 fn clear(credential: &Credential) -> String {
     String::from_utf8(credential.secret.expose().to_vec()).unwrap()
 }
@@ -286,7 +371,11 @@ fn set(value: &mut Value, pointer: &str, to: Value) {
         if !at.is_object() {
             *at = json!({});
         }
-        at = at.as_object_mut().unwrap().entry(name.to_owned()).or_insert(Value::Null);
+        at = at
+            .as_object_mut()
+            .unwrap()
+            .entry(name.to_owned())
+            .or_insert(Value::Null);
     }
     *at = to;
 }
@@ -317,13 +406,23 @@ struct Case {
 
 impl Case {
     /// Runs look-up and call against a server that lists these ids and secrets, and answers the call.
-    fn run(&self, rows: Vec<Value>, answer: Answer, authority: &Authority) -> (Result<(), Failure>, Server) {
+    fn run(
+        &self,
+        rows: Vec<Value>,
+        answer: Answer,
+        authority: &Authority,
+    ) -> (Result<(), Failure>, Server) {
         let registry = registry(&self.file);
         let revoke = registry.revoker(&self.finding.rule).unwrap();
-        let shown = revoke.preview(&self.finding.credential, authority, 0).unwrap();
+        let shown = revoke
+            .preview(&self.finding.credential, authority, 0)
+            .unwrap();
         let find = self.block.find.clone();
         let server = Server::start(move |seen| {
-            let is_find = find.as_ref().is_some_and(|f| f.request.method == seen.method) && seen.method == "GET";
+            let is_find = find
+                .as_ref()
+                .is_some_and(|f| f.request.method == seen.method)
+                && seen.method == "GET";
             if !is_find {
                 return answer.clone();
             }
@@ -366,7 +465,7 @@ fn cases() -> Vec<Case> {
         .into_iter()
         .map(|(file, rule, block)| Case {
             finding: Finding {
-                verification: Some(super::active()),
+                verification: Some(active()),
                 ..example_of(&file, &rule)
             },
             file,
@@ -376,7 +475,11 @@ fn cases() -> Vec<Case> {
 }
 
 fn changes(server: &Server) -> Vec<crate::support::http::Seen> {
-    server.seen().into_iter().filter(|seen| seen.method != "GET").collect()
+    server
+        .seen()
+        .into_iter()
+        .filter(|seen| seen.method != "GET")
+        .collect()
 }
 
 #[test]
@@ -393,14 +496,27 @@ fn documented_answers_to_a_revocation_are_understood_and_the_neighbour_survives(
                 let what = format!("{rule}: {status} {}", documented.means);
                 match documented.means.as_str() {
                     "done" | "gone" => assert_eq!(result, Ok(()), "{what}"),
-                    "refused" => assert!(matches!(result, Err(Failure::Refused(_))), "{what}: {result:?}"),
-                    _ => assert!(matches!(result, Err(Failure::Unknown(_))), "{what}: {result:?}"),
+                    "refused" => assert!(
+                        matches!(result, Err(Failure::Refused(_))),
+                        "{what}: {result:?}"
+                    ),
+                    _ => assert!(
+                        matches!(result, Err(Failure::Unknown(_))),
+                        "{what}: {result:?}"
+                    ),
                 }
                 let sent = changes(&server);
                 assert_eq!(sent.len(), 1, "{what}: one call, sent once");
-                assert!(!sent[0].holds("id-of-a-neighbour") && !sent[0].holds(&other), "{what}: the neighbour's key was named");
+                assert!(
+                    !sent[0].holds("id-of-a-neighbour") && !sent[0].holds(&other),
+                    "{what}: the neighbour's key was named"
+                );
                 if case.block.find.is_some() {
-                    assert!(sent[0].holds("id-of-the-leak"), "{what}: {}", sent[0].target);
+                    assert!(
+                        sent[0].holds("id-of-the-leak"),
+                        "{what}: {}",
+                        sent[0].target
+                    );
                 }
             }
         }
@@ -410,7 +526,9 @@ fn documented_answers_to_a_revocation_are_understood_and_the_neighbour_survives(
 #[test]
 fn a_revocation_that_finds_no_row_or_two_does_nothing() {
     for case in cases() {
-        let Some(find) = case.block.find.clone().filter(|f| f.list.is_some()) else { continue };
+        let Some(find) = case.block.find.clone().filter(|f| f.list.is_some()) else {
+            continue;
+        };
         let rule = &case.finding.rule;
         let authority = authority(&case.block);
         let secret = clear(&case.finding.credential);
@@ -420,7 +538,10 @@ fn a_revocation_that_finds_no_row_or_two_does_nothing() {
         let stranger = row(&find.row, "id-3", &find.id, &other);
         for rows in [vec![], vec![stranger], vec![mine, twin]] {
             let (result, server) = case.run(rows, Answer::status(204), &authority);
-            assert!(matches!(result, Err(Failure::Object(_))), "{rule}: {result:?}");
+            assert!(
+                matches!(result, Err(Failure::Object(_))),
+                "{rule}: {result:?}"
+            );
             assert_eq!(changes(&server).len(), 0, "{rule}");
         }
     }
@@ -430,11 +551,18 @@ fn a_revocation_that_finds_no_row_or_two_does_nothing() {
 fn a_revocation_without_its_authority_does_nothing() {
     for case in cases().into_iter().filter(|c| !c.block.needs.is_empty()) {
         let registry = registry(&case.file);
-        let terms = registry.revoker(&case.finding.rule).unwrap().terms(&case.finding.credential);
+        let terms = registry
+            .revoker(&case.finding.rule)
+            .unwrap()
+            .terms(&case.finding.credential);
         assert!(matches!(terms.needed, Needed::Owner { .. }));
         let (rows, _) = case.rows();
         let (result, server) = case.run(rows, Answer::status(204), &Authority::default());
-        assert!(matches!(result, Err(Failure::Authority(_))), "{}: {result:?}", case.finding.rule);
+        assert!(
+            matches!(result, Err(Failure::Authority(_))),
+            "{}: {result:?}",
+            case.finding.rule
+        );
         assert_eq!(changes(&server).len(), 0);
     }
 }
@@ -454,11 +582,17 @@ fn a_revocation_that_goes_wrong_is_never_done() {
             .collect();
         let mut all: Vec<(String, Answer)> = vec![
             ("a cut connection".into(), Answer::cut()),
-            ("a redirect".into(), Answer::status(302).with_header("Location", "https://login.example.net/")),
+            (
+                "a redirect".into(),
+                Answer::status(302).with_header("Location", "https://login.example.net/"),
+            ),
         ];
         for status in [200, 400, 401, 403, 404, 409, 429, 500, 502, 503] {
             if !bare.contains(&status) {
-                all.push((format!("{status} and a page"), Answer::status(status).with_body("text/html", PORTAL)));
+                all.push((
+                    format!("{status} and a page"),
+                    Answer::status(status).with_body("text/html", PORTAL),
+                ));
                 all.push((format!("{status} without a body"), Answer::status(status)));
             }
         }
@@ -466,7 +600,11 @@ fn a_revocation_that_goes_wrong_is_never_done() {
             let (rows, _) = case.rows();
             let (result, server) = case.run(rows, answer, &authority);
             assert!(result.is_err(), "{rule}: {what} was taken for done");
-            assert_eq!(changes(&server).len(), 1, "{rule}: {what}: a change is sent once");
+            assert_eq!(
+                changes(&server).len(),
+                1,
+                "{rule}: {what}: a change is sent once"
+            );
         }
     }
 }

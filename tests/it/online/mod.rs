@@ -1,6 +1,14 @@
-//! What asks and ends: loopback servers and real ones.
+//! What asks and ends: loopback servers that play providers, and real ones.
 
+mod aws;
+mod azure_storage;
+mod blocks;
+mod database;
 mod ledger;
 mod net;
+mod playground;
+mod postgres;
+mod redis;
 mod respond;
+mod table;
 mod verify;

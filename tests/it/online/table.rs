@@ -19,30 +19,48 @@ credential of yours, from `[authority.NAME]`), `person` (no call exists: `respon
 fn table(blocks: &Blocks) -> String {
     let mut out = HEAD.to_owned();
     let verified = blocks.rules.values().filter(|u| u.verify.is_some()).count();
-    let by_call = |key: &String| blocks.revoke.get(key).is_some_and(|r| r.authority != "person");
-    let revoked = blocks.rules.values().filter(|u| u.revoke.as_ref().is_some_and(by_call)).count();
+    let by_call = |key: &String| {
+        blocks
+            .revoke
+            .get(key)
+            .is_some_and(|r| r.authority != "person")
+    };
+    let revoked = blocks
+        .rules
+        .values()
+        .filter(|u| u.revoke.as_ref().is_some_and(by_call))
+        .count();
     let by_hand = blocks.rules.values().filter(|u| u.revoke.is_some()).count() - revoked;
-    let _ = writeln!(out, "{verified} kinds are verified, {revoked} are revoked by a call, for {by_hand} the steps for a person are printed.\n");
+    let _ = writeln!(
+        out,
+        "{verified} kinds are verified, {revoked} are revoked by a call, for {by_hand} the steps for a person are printed.\n"
+    );
     out.push_str("| kind | verified by | revoked by | authority | reversible | tested against |\n| --- | --- | --- | --- | --- | --- |\n");
     for (rule, uses) in &blocks.rules {
         let verify = uses.verify.as_ref().and_then(|key| blocks.verify.get(key));
         let revoke = uses.revoke.as_ref().and_then(|key| blocks.revoke.get(key));
-        let asked = verify.map_or_else(|| "—".to_owned(), |v| {
-            let what = match (&v.request, &v.builtin) {
-                (Some(request), _) => format!("`{} {}`", request.method, address(&request.url)),
-                (None, Some(builtin)) => format!("`{builtin}`, in code"),
-                (None, None) => unreachable!("checked when built"),
-            };
-            format!("[{what}]({})", v.source)
-        });
-        let ended = revoke.map_or_else(|| "—".to_owned(), |r| {
-            let what = match (&r.request, &r.builtin) {
-                (Some(request), _) => format!("`{} {}`", request.method, address(&request.url)),
-                (None, Some(builtin)) => format!("`{builtin}`, in code"),
-                (None, None) => "a person".to_owned(),
-            };
-            format!("[{what}]({})", r.source)
-        });
+        let asked = verify.map_or_else(
+            || "—".to_owned(),
+            |v| {
+                let what = match (&v.request, &v.builtin) {
+                    (Some(request), _) => format!("`{} {}`", request.method, address(&request.url)),
+                    (None, Some(builtin)) => format!("`{builtin}`, in code"),
+                    (None, None) => unreachable!("checked when built"),
+                };
+                format!("[{what}]({})", v.source)
+            },
+        );
+        let ended = revoke.map_or_else(
+            || "—".to_owned(),
+            |r| {
+                let what = match (&r.request, &r.builtin) {
+                    (Some(request), _) => format!("`{} {}`", request.method, address(&request.url)),
+                    (None, Some(builtin)) => format!("`{builtin}`, in code"),
+                    (None, None) => "a person".to_owned(),
+                };
+                format!("[{what}]({})", r.source)
+            },
+        );
         let (authority, reversible) = revoke.map_or(("—", "—"), |r| {
             let reversible = match (r.authority.as_str(), r.reversible) {
                 ("person", _) => "—",
@@ -51,19 +69,31 @@ fn table(blocks: &Blocks) -> String {
             };
             (r.authority.as_str(), reversible)
         });
-        let tested = match (verify.map(|v| v.tested.as_str()), revoke.filter(|r| r.authority != "person").map(|r| r.tested.as_str())) {
+        let tested = match (
+            verify.map(|v| v.tested.as_str()),
+            revoke
+                .filter(|r| r.authority != "person")
+                .map(|r| r.tested.as_str()),
+        ) {
             (Some(v), Some(r)) if v != r => format!("{v}, revocation {r}"),
             (Some(one), _) | (None, Some(one)) => one.to_owned(),
             (None, None) => "—".to_owned(),
         };
-        let _ = writeln!(out, "| {} (`{rule}`) | {asked} | {ended} | {authority} | {reversible} | {tested} |", uses.name.replace('|', "\\|"));
+        let _ = writeln!(
+            out,
+            "| {} (`{rule}`) | {asked} | {ended} | {authority} | {reversible} | {tested} |",
+            uses.name.replace('|', "\\|")
+        );
     }
     out
 }
 
 /// An address without scheme and query.
 fn address(url: &str) -> &str {
-    url.trim_start_matches("https://").split('?').next().unwrap_or_default()
+    url.trim_start_matches("https://")
+        .split('?')
+        .next()
+        .unwrap_or_default()
 }
 
 #[test]
@@ -75,20 +105,39 @@ fn the_table_of_kinds_is_what_the_rules_say() {
         fs::write(&path, &now).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == now, "docs/kinds.md is not what the rules say: run this test with KEYSWEEP_WRITE_DOCS=1");
+    assert!(
+        written == now,
+        "docs/kinds.md is not what the rules say: run this test with KEYSWEEP_WRITE_DOCS=1"
+    );
 }
 
 #[test]
 fn fifty_kinds_are_verified_and_twenty_revoked() {
     let blocks = Blocks::load(&[]).unwrap();
     let verified = blocks.verify.len();
-    let revoked = blocks.revoke.values().filter(|r| r.authority != "person").count();
+    let revoked = blocks
+        .revoke
+        .values()
+        .filter(|r| r.authority != "person")
+        .count();
     assert!(verified >= 50, "{verified}");
     assert!(revoked >= 20, "{revoked}");
     for (key, _) in &blocks.verify {
-        assert!(blocks.rules.values().any(|u| u.verify.as_ref() == Some(key)), "{key}: no rule uses it");
+        assert!(
+            blocks
+                .rules
+                .values()
+                .any(|u| u.verify.as_ref() == Some(key)),
+            "{key}: no rule uses it"
+        );
     }
     for (key, _) in &blocks.revoke {
-        assert!(blocks.rules.values().any(|u| u.revoke.as_ref() == Some(key)), "{key}: no rule uses it");
+        assert!(
+            blocks
+                .rules
+                .values()
+                .any(|u| u.revoke.as_ref() == Some(key)),
+            "{key}: no rule uses it"
+        );
     }
 }

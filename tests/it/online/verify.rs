@@ -80,15 +80,23 @@ when = [{ at = "/ok", equals = ["false"] }]
 
 /// What is active has `L` behind its prefix, what is not has `D`, of the rest the provider does not speak.
 fn token(sort: char, seed: u64) -> String {
-    let rest = Rng::new(seed).text("0123456789abcdefghijkmnpqrstuvwxyzABCEFGHJKMNPQRSTUVWXYZ", 23);
+    let rest = Rng::new(seed).text(
+        "0123456789abcdefghijkmnpqrstuvwxyzABCEFGHJKMNPQRSTUVWXYZ",
+        23,
+    );
     format!("acme_{sort}{rest}")
 }
 
 fn provider(seen: &Seen) -> Answer {
     let bearer = seen.header("Authorization").unwrap_or_default();
-    match bearer.strip_prefix("Bearer acme_").and_then(|t| t.chars().next()) {
-        Some('L') => Answer::json(&json!({"login": "jane\u{1b}[2J", "team": format!("team of {bearer}")}))
-            .with_header("X-Scopes", "repo, read:org"),
+    match bearer
+        .strip_prefix("Bearer acme_")
+        .and_then(|t| t.chars().next())
+    {
+        Some('L') => {
+            Answer::json(&json!({"login": "jane\u{1b}[2J", "team": format!("team of {bearer}")}))
+                .with_header("X-Scopes", "repo, read:org")
+        }
         Some('D') => Answer::status(401).with_json(&json!({"message": "Bad credentials"})),
         _ => Answer::status(503),
     }
@@ -103,7 +111,10 @@ struct World {
 impl World {
     fn new(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         let server = Server::start(script);
-        let config = format!("[endpoints]\n\"api.acme.example.com\" = \"{}\"\n", server.url());
+        let config = format!(
+            "[endpoints]\n\"api.acme.example.com\" = \"{}\"\n",
+            server.url()
+        );
         let files = Tree::new().with("acme.toml", RULE).with("own.toml", config);
         Self { files, server }
     }
@@ -113,11 +124,22 @@ impl World {
     }
 
     fn own(&self) -> [String; 4] {
-        ["--rules", &self.file("acme.toml"), "--config", &self.file("own.toml")].map(str::to_owned)
+        [
+            "--rules",
+            &self.file("acme.toml"),
+            "--config",
+            &self.file("own.toml"),
+        ]
+        .map(str::to_owned)
     }
 
     fn run_in(&self, folder: &std::path::Path, arguments: &[&str]) -> Run {
-        Run::of(program().current_dir(folder).args(arguments).args(self.own()))
+        Run::of(
+            program()
+                .current_dir(folder)
+                .args(arguments)
+                .args(self.own()),
+        )
     }
 
     /// Runs a command, and keeps its report under this name.
@@ -142,14 +164,21 @@ fn statuses(run: &Run) -> Vec<(String, String)> {
     let mut all: Vec<_> = run
         .findings()
         .iter()
-        .map(|f| (text(&f["verification"]["status"]), text(&f["verification"]["reason"])))
+        .map(|f| {
+            (
+                text(&f["verification"]["status"]),
+                text(&f["verification"]["reason"]),
+            )
+        })
         .collect();
     all.sort();
     all
 }
 
 fn pairs<'t>(all: &[(&'t str, &'t str)]) -> Vec<(String, String)> {
-    all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    all.iter()
+        .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -163,30 +192,57 @@ fn a_scan_verifies_each_secret_once_and_says_whose_it_is() {
     let run = world.run_in(tree.path(), &["scan", "--verify", "--format", "jsonl"]);
     for secret in [&live, &dead, &other] {
         run.hides(secret);
-        let asked = world.server.seen().iter().filter(|s| s.holds(secret)).count();
+        let asked = world
+            .server
+            .seen()
+            .iter()
+            .filter(|s| s.holds(secret))
+            .count();
         // Where nothing was said it is asked again, within limits.
         assert!(asked == 1 || *secret == other, "{asked}");
     }
     let found = run.findings();
     let of = |status: &str| {
-        let mut all = found.iter().filter(|f| f["verification"]["status"] == status);
-        all.next().map(|f| f["verification"].clone()).unwrap_or_default()
+        let mut all = found
+            .iter()
+            .filter(|f| f["verification"]["status"] == status);
+        all.next()
+            .map(|f| f["verification"].clone())
+            .unwrap_or_default()
     };
     let active = of("active");
     assert_eq!(active["identity"]["owner"], "jane\u{1b}[2J");
-    assert_eq!(active["identity"]["account"], "team of Bearer acme_… (29 bytes)");
+    assert_eq!(
+        active["identity"]["account"],
+        "team of Bearer acme_… (29 bytes)"
+    );
     assert_eq!(active["identity"]["scopes"], json!(["repo", "read:org"]));
     assert_eq!(active["identity"]["level"], "write");
-    assert!(active["checked_at"].as_str().is_some_and(|t| t.len() == 20), "{active}");
+    assert!(
+        active["checked_at"].as_str().is_some_and(|t| t.len() == 20),
+        "{active}"
+    );
     assert_eq!(of("inactive")["reason"], "the token was revoked");
     assert_eq!(of("unknown")["cause"], "status");
     let verified = run.summary()["verified"].clone();
-    assert_eq!((&verified["active"], &verified["inactive"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&verified["active"], &verified["inactive"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(verified["causes"], json!({"status": 1}));
     assert_eq!(run.code, 1);
     let text = world.run_in(tree.path(), &["scan", "--verify"]);
-    assert!(text.out.contains("(confidence high, active)"), "{}", text.out);
-    assert!(text.out.contains("verified: 1 active, 1 inactive, 1 unknown (1 status)"), "{}", text.out);
+    assert!(
+        text.out.contains("(confidence high, active)"),
+        "{}",
+        text.out
+    );
+    assert!(
+        text.out
+            .contains("verified: 1 active, 1 inactive, 1 unknown (1 status)"),
+        "{}",
+        text.out
+    );
     assert!(!text.out.contains('\u{1b}'));
 }
 
@@ -194,19 +250,30 @@ fn a_scan_verifies_each_secret_once_and_says_whose_it_is() {
 fn a_redacted_report_is_verified_where_its_secrets_stand() {
     let world = World::new(provider);
     let (live, dead) = (token('L', 1), token('D', 2));
-    let tree = Tree::new().with("a.env", format!("A={live}\n")).with("b/c.env", format!("B={dead}\n"));
+    let tree = Tree::new()
+        .with("a.env", format!("A={live}\n"))
+        .with("b/c.env", format!("B={dead}\n"));
     for format in ["json", "jsonl", "sarif"] {
         let before = world.server.seen().len();
         let report = world.report(tree.path(), "report", &["scan", "--format", format]);
         assert!(!fs::read_to_string(&report).unwrap().contains(&live));
         let run = world.verify(tree.path(), &report, &[]).ends_with(1);
-        assert_eq!(statuses(&run), pairs(&[("active", ""), ("inactive", "the token was revoked")]));
+        assert_eq!(
+            statuses(&run),
+            pairs(&[("active", ""), ("inactive", "the token was revoked")])
+        );
         assert_eq!(world.server.seen().len() - before, 2, "{format}");
         run.hides(&live);
         run.hides(&dead);
         // What was verified is a report again.
         world.files.write("verified", &run.out);
-        let again = Tree::new().run(&["report", "convert", "--format", "jsonl", &world.file("verified")]);
+        let again = Tree::new().run(&[
+            "report",
+            "convert",
+            "--format",
+            "jsonl",
+            &world.file("verified"),
+        ]);
         assert_eq!(statuses(&again), statuses(&run));
         assert_eq!(again.summary()["verified"], run.summary()["verified"]);
     }
@@ -214,7 +281,9 @@ fn a_redacted_report_is_verified_where_its_secrets_stand() {
     let report = world.report(tree.path(), "report", &["scan", "--format", "json"]);
     let root = tree.path().display().to_string();
     let elsewhere = Tree::new();
-    world.verify(elsewhere.path(), &report, &["--root", &root]).ends_with(1);
+    world
+        .verify(elsewhere.path(), &report, &["--root", &root])
+        .ends_with(1);
     // Only dead ones: nothing to do.
     tree.write("a.env", "");
     let report = world.report(tree.path(), "report", &["scan", "--format", "json"]);
@@ -226,7 +295,11 @@ fn a_report_with_secrets_needs_no_place() {
     let world = World::new(provider);
     let live = token('L', 1);
     let tree = Tree::new().with("a.env", format!("A={live}\n"));
-    let report = world.report(tree.path(), "report", &["scan", "--format", "json", "--show-secrets"]);
+    let report = world.report(
+        tree.path(),
+        "report",
+        &["scan", "--format", "json", "--show-secrets"],
+    );
     let elsewhere = Tree::new();
     let run = world.verify(elsewhere.path(), &report, &[]).ends_with(1);
     run.hides(&live);
@@ -249,12 +322,20 @@ fn everything_that_a_history_holds_is_read_again() {
         let run = world.verify(&repo.path(), report, &[]).ends_with(1);
         let all = statuses(&run);
         assert_eq!(all.len(), 5, "{}", run.out);
-        assert!(all.iter().all(|(status, _)| status == "active"), "{}", run.out);
+        assert!(
+            all.iter().all(|(status, _)| status == "active"),
+            "{}",
+            run.out
+        );
         for key in &keys {
             run.hides(key);
         }
     };
-    let report = world.report(&repo.path(), "loose", &["git", "--format", "json", "--no-cache"]);
+    let report = world.report(
+        &repo.path(),
+        "loose",
+        &["git", "--format", "json", "--no-cache"],
+    );
     check(&report);
     repo.repack();
     check(&report);
@@ -269,24 +350,45 @@ fn encoded_secrets_pairs_and_salts_are_met_again() {
         _ => provider(seen),
     });
     let live = token('L', 1);
-    let secret = format!("acmesecret-{}", Rng::new(7).text("0123456789abcdefghijkmnpqrstuvwxyz", 24));
+    let secret = format!(
+        "acmesecret-{}",
+        Rng::new(7).text("0123456789abcdefghijkmnpqrstuvwxyz", 24)
+    );
     let encoded = base64::engine::general_purpose::STANDARD.encode(format!("key={live} end"));
-    let wide: Vec<u8> = format!("B={}\n", token('L', 2)).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = format!("B={}\n", token('L', 2))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let tree = Tree::new()
-        .with("keysweep.toml", "fingerprint_salt = \"00112233445566778899aabbccddeeff\"\n")
+        .with(
+            "keysweep.toml",
+            "fingerprint_salt = \"00112233445566778899aabbccddeeff\"\n",
+        )
         .with("a.yml", format!("data: {encoded}\n"))
         .with("wide.txt", [&[0xFF, 0xFE][..], &wide].concat())
-        .with("pair.env", format!("ID=acmeid-{}\nS={secret}\n", 12_345_678));
+        .with(
+            "pair.env",
+            format!("ID=acmeid-{}\nS={secret}\n", 12_345_678),
+        );
     let report = world.report(tree.path(), "report", &["scan", "--format", "json"]);
     let run = world.verify(tree.path(), &report, &[]);
-    let all: Vec<_> = statuses(&run).into_iter().map(|(status, _)| status).collect();
+    let all: Vec<_> = statuses(&run)
+        .into_iter()
+        .map(|(status, _)| status)
+        .collect();
     assert_eq!(all, ["active"; 3], "{}", run.out);
     // The half of a pair that is gone is told; nothing is sent.
     tree.write("pair.env", format!("S={secret}\n"));
     let before = world.server.count("GET", "/pair");
     let run = world.verify(tree.path(), &report, &[]);
     let told = statuses(&run);
-    assert!(told.contains(&("unknown".to_owned(), "not asked: its id was not found beside it".to_owned())), "{told:?}");
+    assert!(
+        told.contains(&(
+            "unknown".to_owned(),
+            "not asked: its id was not found beside it".to_owned()
+        )),
+        "{told:?}"
+    );
     assert_eq!(world.server.count("GET", "/pair"), before);
 }
 
@@ -298,14 +400,24 @@ fn what_is_gone_is_told_and_not_asked() {
     let report = world.report(tree.path(), "report", &["scan", "--format", "json"]);
     tree.write("a.env", format!("A={}\n", token('L', 2)));
     let run = world.verify(tree.path(), &report, &[]).ends_with(2);
-    assert_eq!(statuses(&run), pairs(&[("unknown", "not asked: no longer at any of its places")]));
+    assert_eq!(
+        statuses(&run),
+        pairs(&[("unknown", "not asked: no longer at any of its places")])
+    );
     assert_eq!(world.server.connections(), 0);
     // A root that is not here, and an address.
-    for (root, word) in [("/nowhere/at/all", "--root"), ("https://git.example.com/x.git", "clone it")] {
-        let text = fs::read_to_string(&report).unwrap().replace("\"root\":\".\"", &format!("\"root\":\"{root}\""));
+    for (root, word) in [
+        ("/nowhere/at/all", "--root"),
+        ("https://git.example.com/x.git", "clone it"),
+    ] {
+        let text = fs::read_to_string(&report)
+            .unwrap()
+            .replace("\"root\":\".\"", &format!("\"root\":\"{root}\""));
         assert!(text.contains(root));
         world.files.write("moved", text);
-        let run = world.verify(tree.path(), &world.files.path().join("moved"), &[]).ends_with(2);
+        let run = world
+            .verify(tree.path(), &world.files.path().join("moved"), &[])
+            .ends_with(2);
         assert!(run.err.contains(word), "{}", run.err);
     }
 }
@@ -322,10 +434,22 @@ fn no_path_of_a_report_leads_out_of_the_root() {
     let inner = outside.path().join("inner");
     std::os::unix::fs::symlink(outside.path(), inner.join("folder")).unwrap();
     std::os::unix::fs::symlink(outside.path().join("secret.env"), inner.join("link.env")).unwrap();
-    let report = world.report(outside.path(), "report", &["scan", "secret.env", "--format", "json"]);
+    let report = world.report(
+        outside.path(),
+        "report",
+        &["scan", "secret.env", "--format", "json"],
+    );
     let text = fs::read_to_string(report).unwrap();
     let absolute = outside.path().join("secret.env").display().to_string();
-    for path in ["../secret.env", "deep/../../secret.env", &absolute, "folder/secret.env", "link.env", "folder", ""] {
+    for path in [
+        "../secret.env",
+        "deep/../../secret.env",
+        &absolute,
+        "folder/secret.env",
+        "link.env",
+        "folder",
+        "",
+    ] {
         let hostile = text
             .replace("\"path\":\"secret.env\"", &format!("\"path\":\"{path}\""))
             .replace("\"root\":\"secret.env\"", "\"root\":\".\"");
@@ -333,7 +457,11 @@ fn no_path_of_a_report_leads_out_of_the_root() {
         world.files.write("hostile", hostile);
         let run = world.verify(&inner, &world.files.path().join("hostile"), &[]);
         assert_eq!(run.code, 2, "{path}: {}{}", run.out, run.err);
-        assert_eq!(statuses(&run)[0].1, "not asked: no longer at any of its places", "{path}");
+        assert_eq!(
+            statuses(&run)[0].1,
+            "not asked: no longer at any of its places",
+            "{path}"
+        );
     }
     assert_eq!(world.server.connections(), 0);
 }
@@ -341,8 +469,19 @@ fn no_path_of_a_report_leads_out_of_the_root() {
 #[test]
 fn only_what_works_is_shown_and_fails_on_request() {
     let world = World::new(provider);
-    let tree = Tree::new().with("a.env", format!("A={}\nB={}\n", token('L', 1), token('D', 2)));
-    let all = ["scan", "--verify", "--only-active", "--fail-on", "active", "--format", "jsonl"];
+    let tree = Tree::new().with(
+        "a.env",
+        format!("A={}\nB={}\n", token('L', 1), token('D', 2)),
+    );
+    let all = [
+        "scan",
+        "--verify",
+        "--only-active",
+        "--fail-on",
+        "active",
+        "--format",
+        "jsonl",
+    ];
     let run = world.run_in(tree.path(), &all).ends_with(1);
     assert_eq!(statuses(&run), pairs(&[("active", "")]));
     assert_eq!(run.summary()["verified"]["hidden"], 1);
@@ -350,9 +489,17 @@ fn only_what_works_is_shown_and_fails_on_request() {
     let run = world.run_in(tree.path(), &all).ends_with(0);
     assert_eq!(run.findings().len(), 0);
     // A leak that does not work any more is a leak all the same.
-    world.run_in(tree.path(), &["scan", "--verify"]).ends_with(1);
-    world.run_in(tree.path(), &["scan", "--verify", "--fail-on", "active"]).ends_with(0);
-    for wrong in [&["scan", "--only-active"][..], &["scan", "--fail-on", "active"], &["git", "--fail-on", "active"]] {
+    world
+        .run_in(tree.path(), &["scan", "--verify"])
+        .ends_with(1);
+    world
+        .run_in(tree.path(), &["scan", "--verify", "--fail-on", "active"])
+        .ends_with(0);
+    for wrong in [
+        &["scan", "--only-active"][..],
+        &["scan", "--fail-on", "active"],
+        &["git", "--fail-on", "active"],
+    ] {
         let run = world.run_in(tree.path(), wrong).ends_with(2);
         assert!(run.err.contains("--verify"), "{}", run.err);
     }
@@ -374,7 +521,11 @@ fn one_credential_is_asked_for_by_its_kind_and_never_stands_in_an_argument() {
     let here = Tree::new();
     let ask = |rule: &str, input: &str, more: &[&str]| {
         let mut command = program();
-        command.current_dir(here.path()).args(["verify", "--rule", rule]).args(more).args(world.own());
+        command
+            .current_dir(here.path())
+            .args(["verify", "--rule", rule])
+            .args(more)
+            .args(world.own());
         Run::of(command.write_stdin(input.to_owned()))
     };
     let (live, dead) = (token('L', 1), token('D', 2));
@@ -385,20 +536,47 @@ fn one_credential_is_asked_for_by_its_kind_and_never_stands_in_an_argument() {
     );
     ask("acme-token", &format!("  {dead}  \n"), &[]).ends_with(0);
     ask("acme-token", &token('x', 3), &[]).ends_with(2);
-    let run = ask("acme-token", &format!("export TOKEN={live}\n"), &["--format", "json"]).ends_with(1);
+    let run = ask(
+        "acme-token",
+        &format!("export TOKEN={live}\n"),
+        &["--format", "json"],
+    )
+    .ends_with(1);
     let record: Value = serde_json::from_str(&run.out).unwrap();
-    assert_eq!((&record["kind"], &record["verification"]["status"]), (&json!("verification"), &json!("active")));
+    assert_eq!(
+        (&record["kind"], &record["verification"]["status"]),
+        (&json!("verification"), &json!("active"))
+    );
     run.hides(&live);
     // Its further parts, a line each; one that is missing is told.
-    let secret = format!("acmesecret-{}", Rng::new(7).text("0123456789abcdefghijkmnpqrstuvwxyz", 24));
+    let secret = format!(
+        "acmesecret-{}",
+        Rng::new(7).text("0123456789abcdefghijkmnpqrstuvwxyz", 24)
+    );
     let run = ask("acme-secret", &secret, &[]).ends_with(2);
-    assert!(run.out.contains("its id was not found beside it"), "{}", run.out);
+    assert!(
+        run.out.contains("its id was not found beside it"),
+        "{}",
+        run.out
+    );
     ask("acme-secret", &format!("{secret}\nid=acmeid-7\n"), &[]).ends_with(1);
     let sent = world.server.seen().pop().unwrap();
-    assert!(sent.header("Authorization").is_some_and(|basic| basic.starts_with("Basic ")));
+    assert!(
+        sent.header("Authorization")
+            .is_some_and(|basic| basic.starts_with("Basic "))
+    );
     let before = world.server.seen().len();
-    let run = ask("acme-secret", &format!("{secret}\nid=acmeid-7\n"), &["--dry-run"]).ends_with(0);
-    assert!(run.out.contains("GET https://api.acme.example.com/pair\n"), "{}", run.out);
+    let run = ask(
+        "acme-secret",
+        &format!("{secret}\nid=acmeid-7\n"),
+        &["--dry-run"],
+    )
+    .ends_with(0);
+    assert!(
+        run.out.contains("GET https://api.acme.example.com/pair\n"),
+        "{}",
+        run.out
+    );
     run.hides(&secret);
     for (rule, input, word) in [
         ("acme-tokne", "x", "did you mean `acme-token`?"),
@@ -420,7 +598,9 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
         .with("a.env", format!("A={live}\n"))
         .with("p.env", format!("PASSWORD = \"{}\"\n", fake::password(3)));
     let report = world.report(tree.path(), "report", &["scan", "--format", "json"]);
-    let run = world.verify(tree.path(), &report, &["--dry-run"]).ends_with(0);
+    let run = world
+        .verify(tree.path(), &report, &["--dry-run"])
+        .ends_with(0);
     assert!(
         run.out.starts_with(
             "acme-token  acme_… (29 bytes)\n  GET https://api.acme.example.com/user\n  Authorization: Bearer …\n\n"
@@ -428,7 +608,12 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
         "{}",
         run.out
     );
-    assert!(run.out.ends_with("dry run: nothing was sent; 1 credential would be, 1 unsupported\n"), "{}", run.out);
+    assert!(
+        run.out
+            .ends_with("dry run: nothing was sent; 1 credential would be, 1 unsupported\n"),
+        "{}",
+        run.out
+    );
     run.hides(&live);
     assert_eq!(world.server.connections(), 0);
 }
@@ -437,7 +622,9 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
 fn a_scanned_tree_says_nothing_of_where_secrets_go() {
     let world = World::new(provider);
     let live = token('L', 1);
-    let block = RULE.replace("api.acme.example.com", "evil.example.com").replace("acme-", "tree-");
+    let block = RULE
+        .replace("api.acme.example.com", "evil.example.com")
+        .replace("acme-", "tree-");
     let tree = Tree::new()
         .with("a.env", format!("A={live}\n"))
         .with("block.toml", block)
@@ -448,7 +635,11 @@ fn a_scanned_tree_says_nothing_of_where_secrets_go() {
                 world.server.url()
             ),
         );
-    let run = Run::of(program().current_dir(tree.path()).args(["scan", "--verify", "--format", "jsonl"]));
+    let run = Run::of(
+        program()
+            .current_dir(tree.path())
+            .args(["scan", "--verify", "--format", "jsonl"]),
+    );
     assert_eq!(run.rules(), ["tree-token"], "{}", run.err);
     assert_eq!(statuses(&run), pairs(&[("unsupported", "")]));
     assert_eq!(world.server.connections(), 0);
@@ -461,7 +652,9 @@ fn a_scan_that_does_not_verify_opens_no_socket() {
     repo.write("a.env", format!("A={}\n", token('L', 1)));
     repo.commit("one");
     for command in ["scan", "git"] {
-        let run = world.run_in(&repo.path(), &[command, "--format", "jsonl"]).ends_with(1);
+        let run = world
+            .run_in(&repo.path(), &[command, "--format", "jsonl"])
+            .ends_with(1);
         assert!(run.findings()[0].get("verification").is_none());
         let trace = world.files.path().join("trace");
         let traced = System::new("strace")
@@ -476,7 +669,10 @@ fn a_scan_that_does_not_verify_opens_no_socket() {
         // Where there is no strace, the server's own count is what is left.
         if traced.is_ok_and(|out| out.status.code() == Some(1)) {
             let calls = fs::read_to_string(&trace).unwrap();
-            let calls: Vec<&str> = calls.lines().filter(|line| line.contains("socket") || line.contains("connect")).collect();
+            let calls: Vec<&str> = calls
+                .lines()
+                .filter(|line| line.contains("socket") || line.contains("connect"))
+                .collect();
             assert!(calls.is_empty(), "{calls:?}");
         }
     }
@@ -503,16 +699,24 @@ fn a_thousand_findings_of_forty_kinds_take_seconds() {
              headers = {{ Authorization = \"Bearer {{secret}}\" }}\n[[verify.v{kind}.answer]]\nstatus = [200]\nmeans = \"active\"\n\
              when = [{{ at = \"/login\", present = true }}]\n[[verify.v{kind}.answer]]\nstatus = [401]\nmeans = \"inactive\"\nwhen = [{{ at = \"/message\", present = true }}]\n"
         ));
-        endpoints.push_str(&format!("\"api{kind}.many.example.com\" = \"{}\"\n", server.url()));
+        endpoints.push_str(&format!(
+            "\"api{kind}.many.example.com\" = \"{}\"\n",
+            server.url()
+        ));
     }
-    let files = Tree::new().with("rules.toml", rules).with("own.toml", endpoints);
+    let files = Tree::new()
+        .with("rules.toml", rules)
+        .with("own.toml", endpoints);
     let tree = Tree::new();
     let mut rng = Rng::new(5);
     let mut secrets = Vec::new();
     for kind in 0..40 {
         let mut text = String::new();
         for _ in 0..25 {
-            let rest = rng.text("0123456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ", 24);
+            let rest = rng.text(
+                "0123456789abcdefghijkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ",
+                24,
+            );
             secrets.push(format!("many{kind:02}_{rest}"));
             text.push_str(&format!("K={}\n", secrets[secrets.len() - 1]));
         }
@@ -523,10 +727,24 @@ fn a_thousand_findings_of_forty_kinds_take_seconds() {
     let (rules, config) = (own("rules.toml"), own("own.toml"));
     let started = Instant::now();
     let run = Run::of(program().current_dir(tree.path()).args([
-        "scan", "--verify", "--format", "jsonl", "--no-builtin-rules", "--rules", &rules, "--config", &config,
+        "scan",
+        "--verify",
+        "--format",
+        "jsonl",
+        "--no-builtin-rules",
+        "--rules",
+        &rules,
+        "--config",
+        &config,
     ]));
     let took = started.elapsed();
-    assert_eq!(run.summary()["verified"]["active"], 1000, "{}{}", run.summary(), run.err);
+    assert_eq!(
+        run.summary()["verified"]["active"],
+        1000,
+        "{}{}",
+        run.summary(),
+        run.err
+    );
     let mut asked: Vec<String> = server
         .seen()
         .iter()
@@ -544,10 +762,16 @@ fn no_format_shows_a_secret_or_obeys_a_provider() {
     let live = token('L', 1);
     let tree = Tree::new().with("a.env", format!("A={live}\n"));
     for format in keysweep::report::FORMATS {
-        let run = world.run_in(tree.path(), &["scan", "--verify", "--format", format]).ends_with(1);
+        let run = world
+            .run_in(tree.path(), &["scan", "--verify", "--format", format])
+            .ends_with(1);
         run.hides(&live);
         assert!(!run.out.contains('\u{1b}'), "{format}");
         assert!(run.out.contains("active"), "{format}: {}", run.out);
-        assert!(run.out.contains("team of Bearer acme_… (29 bytes)"), "{format}: {}", run.out);
+        assert!(
+            run.out.contains("team of Bearer acme_… (29 bytes)"),
+            "{format}: {}",
+            run.out
+        );
     }
 }

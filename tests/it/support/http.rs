@@ -131,6 +131,12 @@ impl Answer {
         self.with_header("Content-Type", content_type)
     }
 
+    /// The same with a body whose type a header field says already.
+    pub fn with_raw_body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+
     /// The same with a body of JSON.
     pub fn with_json(self, body: &Value) -> Self {
         self.with_body("application/json", body.to_string())
@@ -165,14 +171,15 @@ impl Answer {
             }
             End::Whole | End::Half | End::Endless => {}
         }
-        let mut head = format!("HTTP/1.1 {} Test\r\n", self.status);
+        let mut head = Vec::new();
+        write!(head, "HTTP/1.1 {} Test\r\n", self.status)?;
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n")?;
         }
         let bare = matches!(self.status, 204 | 304);
         if matches!(self.end, End::Endless) {
-            head.push_str("Transfer-Encoding: chunked\r\n\r\n");
-            out.write_all(head.as_bytes())?;
+            head.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            out.write_all(&head)?;
             let chunk = self.body.repeat((4096 / self.body.len().max(1)).max(1));
             loop {
                 write!(out, "{:x}\r\n", chunk.len())?;
@@ -181,10 +188,10 @@ impl Answer {
             }
         }
         if !bare {
-            head.push_str(&format!("Content-Length: {}\r\n", self.body.len()));
+            write!(head, "Content-Length: {}\r\n", self.body.len())?;
         }
-        head.push_str("\r\n");
-        out.write_all(head.as_bytes())?;
+        head.extend_from_slice(b"\r\n");
+        out.write_all(&head)?;
         let length = match self.end {
             End::Half => self.body.len() / 2,
             _ => self.body.len(),

@@ -1,0 +1,149 @@
+//! Azure Storage account keys: a list of containers, signed with the key.
+//!
+//! <https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key>,
+//! <https://learn.microsoft.com/rest/api/storageservices/list-containers2>. Ending a key means making a new one in its place, which
+//! a person does.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use super::Provider;
+use super::answer::unclear;
+use super::template::printable;
+use super::xml;
+use crate::model::{Credential, Doubt, Identity, Level, Secret, Verification};
+use crate::net::{Net, Piece, Reply, Request, Text};
+
+const VERSION: &str = "2021-08-06";
+
+/// `builtin = "azure-storage"`.
+pub struct AzureStorage;
+
+/// Half of an account's key pair.
+struct Key<'a> {
+    account: &'a str,
+    secret: &'a Secret,
+}
+
+impl<'a> Key<'a> {
+    fn found(key: &'a Credential) -> Result<Self, Doubt> {
+        let mut parts = key.parts.iter();
+        let (_, account) = parts
+            .find(|(name, _)| name == "account")
+            .ok_or_else(|| Doubt::Missing("account name".to_owned()))?;
+        // A label of the host, so nothing else may pass.
+        let is_name = (3..=24).contains(&account.len())
+            && account
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if !is_name {
+            return Err(Doubt::Refused(
+                "its account name is not 3 to 24 lower-case letters and digits".to_owned(),
+            ));
+        }
+        Ok(Self {
+            account,
+            secret: &key.secret,
+        })
+    }
+
+    fn host(&self) -> String {
+        format!("{}.blob.core.windows.net", self.account)
+    }
+
+    fn request(&self) -> Request {
+        let url = format!("https://{}/?comp=list&maxresults=1", self.host());
+        Request::new("GET", Text::public(url)).with_header("x-ms-version", Text::public(VERSION))
+    }
+
+    fn signed(&self, now: Timestamp) -> Result<Request, Doubt> {
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        // Eleven standard header fields are empty, then those of the service and the resource.
+        let to_sign = format!(
+            "GET{}x-ms-date:{date}\nx-ms-version:{VERSION}\n/{}/\ncomp:list\nmaxresults:1",
+            "\n".repeat(12),
+            self.account
+        );
+        let mut value = Text::public(format!("SharedKey {}:", self.account));
+        value.push(Piece::Secret(self.signature(&to_sign)?));
+        Ok(self
+            .request()
+            .with_header("Host", Text::public(self.host()))
+            .with_header("x-ms-date", Text::public(date))
+            .with_header("Authorization", value))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "signs a request")]
+    fn signature(&self, to_sign: &str) -> Result<String, Doubt> {
+        let key = STANDARD
+            .decode(self.secret.expose())
+            .map(Zeroizing::new)
+            .map_err(|_| Doubt::Refused("it is no base64".to_owned()))?;
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), to_sign.as_bytes());
+        Ok(STANDARD.encode(tag.as_ref()))
+    }
+
+    fn judge(&self, reply: &Reply) -> Verification {
+        let Some(root) = xml::parse(&reply.text()) else {
+            return Verification::Unknown(unclear(reply));
+        };
+        if reply.status == 200 && root.name == "EnumerationResults" {
+            return Verification::Active(Identity {
+                account: Some(self.account.to_owned()),
+                // An account key opens everything in its account.
+                level: Some(Level::Admin),
+                ..Identity::default()
+            });
+        }
+        let code = root.text_at(&["Code"]).filter(|_| root.name == "Error");
+        let detail = root
+            .text_at(&["AuthenticationErrorDetail"])
+            .unwrap_or_default();
+        match (reply.status, code) {
+            // The same code where the request's time is off, so the detail counts.
+            (403, Some("AuthenticationFailed")) if detail.contains("MAC signature") => {
+                Verification::Inactive(
+                    "the account does not accept the key: it was renewed".to_owned(),
+                )
+            }
+            (403, Some("KeyBasedAuthenticationNotPermitted")) => {
+                Verification::Unknown(Doubt::Answer(
+                    "the account accepts no keys at present, so whether this is one of its keys is not known"
+                        .to_owned(),
+                ))
+            }
+            (400..=499, Some(code)) => Verification::Unknown(Doubt::Answer(format!(
+                "{} {}",
+                reply.status,
+                printable(code)
+            ))),
+            _ => Verification::Unknown(unclear(reply)),
+        }
+    }
+}
+
+impl Provider for AzureStorage {
+    fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
+        let key = Key::found(key)?;
+        let request = key.request().with_header(
+            "Authorization",
+            Text::public(format!("SharedKey {}:…", key.account)),
+        );
+        Ok(vec![request.shown()])
+    }
+
+    fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
+        let asked = Key::found(key).and_then(|key| {
+            let reply = net.send(&key.signed(net.now())?)?;
+            Ok(key.judge(&reply))
+        });
+        asked.unwrap_or_else(Verification::Unknown)
+    }
+}
+
+#[cfg(test)]
+#[path = "azure_storage_tests.rs"]
+mod tests;

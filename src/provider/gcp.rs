@@ -1,0 +1,464 @@
+//! Google Cloud service-account keys: a JWT signed with the private key is exchanged for an access token.
+//!
+//! Verify: <https://developers.google.com/identity/protocols/oauth2/service-account#error-codes>. The call mints a token with the
+//! smallest scope there is; it is dropped unread. Revoke: `keys:disable`, after a grace period `keys.delete`,
+//! <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys/disable>. Addresses that stand in the leaked
+//! JSON (`token_uri` and its like) are never asked.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::answer::{unanswered, unclear, unread};
+use super::sigv4::percent;
+use super::template::printable;
+use super::{
+    Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, StageTerms, Terms,
+};
+use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Secret, Verification};
+use crate::net::{Net, Piece, Reply, Request, Text};
+
+const TOKENS: &str = "https://oauth2.googleapis.com/token";
+const IAM: &str = "https://iam.googleapis.com/v1/projects/-/serviceAccounts";
+/// What the minted token may do: tell the account's address.
+const SCOPE: &str = "https://www.googleapis.com/auth/userinfo.email";
+/// Seconds that the signed JWT is good for.
+const LIFE: i64 = 300;
+/// Between disabling and deleting, unless the caller says otherwise.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Changes of IAM are seen within two minutes as a rule, and within seven or more at worst:
+/// <https://cloud.google.com/iam/docs/access-change-propagation>
+const DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// `builtin = "gcp"`.
+pub struct Gcp;
+
+/// A service account's key.
+struct Key<'a> {
+    id: &'a str,
+    account: &'a str,
+    secret: &'a Secret,
+}
+
+impl<'a> Key<'a> {
+    fn found(key: &'a Credential) -> Result<Self, Doubt> {
+        let part = |name: &str, title: &str| {
+            let mut parts = key.parts.iter();
+            parts
+                .find(|(n, value)| n == name && !value.is_empty())
+                .map(|(_, value)| value.as_str())
+                .ok_or_else(|| Doubt::Missing(title.to_owned()))
+        };
+        let id = part("id", "private_key_id")?;
+        let account = part("account", "client_email")?;
+        if id.len() != 40 || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Doubt::Refused(
+                "its private_key_id is not 40 hexadecimal digits".to_owned(),
+            ));
+        }
+        if !is_account(account) {
+            return Err(Doubt::Refused(
+                "its client_email is no address of a service account".to_owned(),
+            ));
+        }
+        Ok(Self {
+            id,
+            account,
+            secret: &key.secret,
+        })
+    }
+
+    /// The project, where the address tells it.
+    fn project(&self) -> Option<&'a str> {
+        let domain = self.account.split_once('@')?.1;
+        domain
+            .strip_suffix(".iam.gserviceaccount.com")
+            .filter(|project| !project.contains('.'))
+    }
+
+    fn url(&self, action: &str) -> String {
+        format!("{IAM}/{}/keys/{}{action}", percent(self.account), self.id)
+    }
+
+    /// The JWT that proves that its maker has the key.
+    fn assertion(&self, now: Timestamp) -> Result<Zeroizing<String>, Doubt> {
+        let key = private_key(self.secret).ok_or_else(|| {
+            Doubt::Refused(
+                "its private key is no RSA key of 2048 bits or more, as Google's are".to_owned(),
+            )
+        })?;
+        let now = now.as_second();
+        let head = json!({ "alg": "RS256", "typ": "JWT", "kid": self.id });
+        let claims = json!({
+            "iss": self.account, "scope": SCOPE, "aud": TOKENS, "iat": now, "exp": now + LIFE,
+        });
+        let mut text = Zeroizing::new(format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(head.to_string()),
+            URL_SAFE_NO_PAD.encode(claims.to_string())
+        ));
+        let mut signature = vec![0; key.public().modulus_len()];
+        let signed = key.sign(
+            &RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            text.as_bytes(),
+            &mut signature,
+        );
+        signed.map_err(|_| Doubt::Refused("its private key does not sign".to_owned()))?;
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(&signature, &mut text);
+        Ok(text)
+    }
+}
+
+/// The key in PEM whose line ends may be written as `\n`.
+#[expect(clippy::disallowed_methods, reason = "the private key signs")]
+fn private_key(secret: &Secret) -> Option<RsaKeyPair> {
+    let text = std::str::from_utf8(secret.expose()).ok()?;
+    let (before, rest) = text.split_once("PRIVATE KEY-----")?;
+    let (body, _) = rest.split_once("-----END")?;
+    let mut clean = Zeroizing::new(String::with_capacity(body.len()));
+    let mut is_escape = false;
+    for c in body.chars() {
+        match c {
+            '\\' => is_escape = true,
+            'n' | 'r' | 't' if is_escape => is_escape = false,
+            c if c.is_ascii_alphanumeric() || c == '+' || c == '/' => {
+                is_escape = false;
+                clean.push(c);
+            }
+            c if c.is_whitespace() || c == '=' => is_escape = false,
+            _ => return None,
+        }
+    }
+    let der = Zeroizing::new(STANDARD_NO_PAD.decode(clean.as_bytes()).ok()?);
+    if before.ends_with("RSA ") {
+        RsaKeyPair::from_der(&der).ok()
+    } else {
+        RsaKeyPair::from_pkcs8(&der).ok()
+    }
+}
+
+fn is_account(text: &str) -> bool {
+    let Some((name, domain)) = text.split_once('@') else {
+        return false;
+    };
+    let fits = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    };
+    fits(name) && fits(domain) && domain.ends_with("gserviceaccount.com") && text.len() <= 200
+}
+
+/// The exchange, with this JWT.
+fn exchange(assertion: Piece) -> Request {
+    let mut body =
+        Text::public("grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=");
+    body.push(assertion);
+    Request::new("POST", Text::public(TOKENS))
+        .with_body("application/x-www-form-urlencoded", body)
+        .reading()
+}
+
+fn judge(key: &Key<'_>, reply: &Reply) -> Verification {
+    let body = reply.json();
+    let field = |name: &str| {
+        let value = body.as_ref().and_then(|b| b.get(name));
+        value.and_then(Value::as_str).unwrap_or_default()
+    };
+    let (error, words) = (field("error"), field("error_description"));
+    match (reply.status, error) {
+        (200, "") if !field("access_token").is_empty() && field("token_type") == "Bearer" => {
+            Verification::Active(Identity {
+                account: key.project().map(str::to_owned),
+                owner: Some(key.account.to_owned()),
+                key: Some(key.id.to_owned()),
+                ..Identity::default()
+            })
+        }
+        (400, "invalid_grant") if words.starts_with("Invalid JWT Signature") => {
+            Verification::Inactive(
+                "Google does not accept the key for this account: it was deleted, disabled or has expired"
+                    .to_owned(),
+            )
+        }
+        (400 | 401, "disabled_client") => {
+            Verification::Inactive("Google says that the key is disabled".to_owned())
+        }
+        // Among them a wrong clock, and an account that is not found: one that was deleted can be restored for 30 days.
+        (400..=499, error) if !error.is_empty() => Verification::Unknown(Doubt::Answer(
+            printable(&format!("{error}: {words}")).trim_end_matches(": ").to_owned(),
+        )),
+        _ => Verification::Unknown(unclear(reply)),
+    }
+}
+
+impl Provider for Gcp {
+    fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
+        Key::found(key)?;
+        Ok(vec![exchange(Piece::Secret(String::new())).shown()])
+    }
+
+    fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
+        let asked = Key::found(key).and_then(|key| {
+            let assertion = key.assertion(net.now())?;
+            let reply = net.send(&exchange(Piece::Secret((*assertion).clone())))?;
+            Ok(judge(&key, &reply))
+        });
+        asked.unwrap_or_else(Verification::Unknown)
+    }
+}
+
+/// How IAM describes a key.
+enum Seen {
+    Live,
+    Disabled,
+    Gone,
+}
+
+/// Whether the answer is Google's, and which error it tells: `NOT_FOUND`.
+fn status_of(reply: &Reply) -> Option<String> {
+    let body = reply.json()?;
+    let error = body.get("error")?;
+    let is_same = error.get("code")?.as_u64()? == u64::from(reply.status);
+    let word = error.get("status")?.as_str()?;
+    is_same.then(|| printable(word))
+}
+
+fn refused(reply: &Reply, action: &str, is_read: bool) -> Failure {
+    let Some(word) = status_of(reply) else {
+        let doubt = format!("IAM: {}", unclear(reply));
+        return if is_read || matches!(reply.status, 429) {
+            Failure::NotSent(doubt)
+        } else {
+            Failure::Unknown(doubt)
+        };
+    };
+    match (reply.status, word.as_str()) {
+        (401, _) => Failure::Authority(
+            "Google does not accept the access token that is to do this: make a new one (gcloud auth print-access-token)".to_owned(),
+        ),
+        (403, _) => Failure::Authority(format!(
+            "Google answered {word}: the access token that is to do this needs {action} on the account"
+        )),
+        (429, _) => Failure::NotSent("Google asks to come again later".to_owned()),
+        (404, _) => Failure::Object("Google knows no such key: it is gone already".to_owned()),
+        (400..=499, _) => Failure::Refused(format!("Google answered {} {word}", reply.status)),
+        (status, _) if is_read => Failure::NotSent(format!("Google answered {status} {word}")),
+        (status, _) => Failure::Unknown(format!("Google answered {status} {word}")),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the caller's own token goes into a request"
+)]
+fn bearer(authority: &Authority) -> Result<Text, Failure> {
+    let token = authority
+        .parts
+        .get("access_token")
+        .filter(|t| !t.is_empty());
+    let token = token.ok_or_else(|| {
+        Failure::Authority(
+            "no access_token that may do this: give it in [authority.gcp] or as KEYSWEEP_GCP_ACCESS_TOKEN (gcloud auth print-access-token)".to_owned(),
+        )
+    })?;
+    match std::str::from_utf8(token.expose()) {
+        Ok(text) if text.bytes().all(|b| b.is_ascii_graphic()) => {
+            let mut value = Text::public("Bearer ");
+            value.push(Piece::Secret(text.to_owned()));
+            Ok(value)
+        }
+        _ => Err(Failure::Authority(
+            "the access_token that is to do this is no plain text".to_owned(),
+        )),
+    }
+}
+
+fn look(net: &dyn Net, key: &Key<'_>, authority: &Authority) -> Result<Seen, Failure> {
+    let request = Request::new("GET", Text::public(key.url("")))
+        .with_header("Authorization", bearer(authority)?);
+    let reply = net.send(&request).map_err(|e| unread(&e))?;
+    if reply.status == 404 && status_of(&reply).as_deref() == Some("NOT_FOUND") {
+        return Ok(Seen::Gone);
+    }
+    let body = reply.json().filter(|_| reply.status == 200);
+    let name = body.as_ref().and_then(|b| b.get("name")?.as_str());
+    let ends = format!("/keys/{}", key.id);
+    match (name, &body) {
+        (Some(name), Some(body)) if name.ends_with(&ends) => {
+            let is_disabled = body.get("disabled").and_then(Value::as_bool);
+            Ok(if is_disabled == Some(true) {
+                Seen::Disabled
+            } else {
+                Seen::Live
+            })
+        }
+        _ => Err(refused(&reply, "iam.serviceAccountKeys.get", true)),
+    }
+}
+
+fn change(key: &Key<'_>, stage: usize) -> Option<(Request, &'static str)> {
+    match stage {
+        0 => Some((
+            Request::new("POST", Text::public(key.url(":disable")))
+                .with_body("application/json", Text::public("{}")),
+            "iam.serviceAccountKeys.disable",
+        )),
+        1 => Some((
+            Request::new("DELETE", Text::public(key.url(""))),
+            "iam.serviceAccountKeys.delete",
+        )),
+        _ => None,
+    }
+}
+
+fn not_found(doubt: Doubt) -> Failure {
+    Failure::NotSent(doubt.to_string())
+}
+
+impl Revoke for Gcp {
+    fn terms(&self, key: &Credential) -> Terms {
+        let object = match Key::found(key) {
+            Ok(key) => format!("the key {} of the service account {}", key.id, key.account),
+            Err(_) => "the service account's key".to_owned(),
+        };
+        Terms {
+            needed: Needed::Owner {
+                name: "gcp".to_owned(),
+                parts: vec!["access_token".to_owned()],
+            },
+            stages: vec![
+                StageTerms {
+                    what: format!("disable {object}"),
+                    reversible: true,
+                    undo: "enable the key again (gcloud iam service-accounts keys enable)"
+                        .to_owned(),
+                    repeatable: true,
+                    after: Duration::ZERO,
+                    kills: true,
+                },
+                StageTerms {
+                    what: format!("delete {object}"),
+                    reversible: false,
+                    undo: String::new(),
+                    repeatable: true,
+                    after: GRACE,
+                    kills: false,
+                },
+            ],
+            object,
+            effect: "access tokens that were minted with the key live on for up to an hour, unless the account itself is disabled".to_owned(),
+            deadline: DEADLINE,
+            steps: vec![
+                "Open IAM & Admin > Service Accounts in the key's project, the account, Keys.".to_owned(),
+                "Find the key with exactly this id, and choose Disable.".to_owned(),
+                "When nothing that is needed has stopped for a day: Delete.".to_owned(),
+                "If it was used by others: disable the account itself for an hour, which also ends the tokens that were minted.".to_owned(),
+            ],
+            console: "https://console.cloud.google.com/iam-admin/serviceaccounts".to_owned(),
+            source: "https://cloud.google.com/iam/docs/keys-disable-enable".to_owned(),
+        }
+    }
+
+    fn find(
+        &self,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+    ) -> Result<Object, Failure> {
+        let key = Key::found(leak.credential()).map_err(not_found)?;
+        match look(net, &key, authority)? {
+            Seen::Live | Seen::Disabled => Ok(Object {
+                id: key.id.to_owned(),
+                title: format!("the key {} of the service account {}", key.id, key.account),
+                facts: [("account".to_owned(), key.account.to_owned())].into(),
+            }),
+            Seen::Gone => Err(Failure::Object(format!(
+                "the service account {} has no key {}: it is gone already",
+                key.account, key.id
+            ))),
+        }
+    }
+
+    fn effect(
+        &self,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+        _object: &Object,
+        stage: usize,
+    ) -> Effect {
+        let seen = Key::found(leak.credential())
+            .map_err(not_found)
+            .and_then(|key| look(net, &key, authority));
+        match (seen, stage) {
+            (Ok(Seen::Gone), _) | (Ok(Seen::Disabled), 0) => Effect::There,
+            (Ok(_), _) => Effect::NotThere,
+            (Err(failure), _) => Effect::Unknown(failure.to_string()),
+        }
+    }
+
+    fn run(
+        &self,
+        net: &dyn Net,
+        leak: &ConfirmedLeak<'_>,
+        authority: &Authority,
+        object: &Object,
+        stage: usize,
+    ) -> Result<Done, Failure> {
+        let key = Key::found(leak.credential()).map_err(not_found)?;
+        if object.id != key.id {
+            return Err(Failure::Object(format!(
+                "the plan names the key {}, but the leak is {}",
+                printable(&object.id),
+                key.id
+            )));
+        }
+        let Some((request, action)) = change(&key, stage) else {
+            return Err(Failure::NotSent(format!("there is no stage {stage}")));
+        };
+        let request = request.with_header("Authorization", bearer(authority)?);
+        let reply = net.send(&request).map_err(|e| unanswered(&e))?;
+        // Both answer an empty JSON object.
+        if reply.status == 200 && reply.json().is_some_and(|body| body == json!({})) {
+            return Ok(Done {
+                answer: reply.status.to_string(),
+                was_gone: false,
+            });
+        }
+        if reply.status == 404 && status_of(&reply).as_deref() == Some("NOT_FOUND") {
+            return Ok(Done {
+                answer: "404 NOT_FOUND".to_owned(),
+                was_gone: true,
+            });
+        }
+        Err(refused(&reply, action, false))
+    }
+
+    fn preview(
+        &self,
+        key: &Credential,
+        _authority: &Authority,
+        stage: usize,
+    ) -> Result<String, Doubt> {
+        let key = Key::found(key)?;
+        let (request, _) = change(&key, stage)
+            .ok_or_else(|| Doubt::Refused("no call exists: a person does it".to_owned()))?;
+        Ok(request
+            .with_header("Authorization", Text::public("Bearer …"))
+            .shown())
+    }
+}
+
+#[cfg(test)]
+#[path = "gcp_tests.rs"]
+mod tests;

@@ -1,0 +1,63 @@
+//! A client for tests of single providers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use keysweep::model::{Checked, ConfirmedLeak, Finding, Identity, Verification};
+use keysweep::net::{Client, Clock, Settings};
+
+use crate::support::http::Server;
+
+/// A clock that runs so fast that waits between tries take no time.
+struct Hurried(Instant);
+
+impl Clock for Hurried {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() * 10_000
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// A client whose requests to some hosts go to a server on loopback.
+pub(super) struct Playground {
+    pub(super) client: Client,
+}
+
+impl Playground {
+    /// Hosts whose requests go to the server; `timeout` is for one answer.
+    pub(super) fn new(server: &Server, hosts: &[String], timeout: Duration) -> Self {
+        let mut settings = Settings::new(Arc::new(Hurried(Instant::now())));
+        for host in hosts {
+            settings
+                .endpoints
+                .push((host.parse().unwrap(), server.url().parse().unwrap()));
+            settings.hosts.push(host.parse().unwrap());
+        }
+        settings.timeout = timeout;
+        settings.budget = Duration::MAX;
+        Self {
+            client: Client::new(settings).unwrap(),
+        }
+    }
+}
+
+/// A provider's word that a credential works.
+pub(super) fn active() -> Checked {
+    Checked {
+        verification: Verification::Active(Identity::default()),
+        at: Timestamp::UNIX_EPOCH,
+        took: Duration::ZERO,
+    }
+}
+
+pub(super) fn confirmed(finding: &Finding) -> ConfirmedLeak<'_> {
+    ConfirmedLeak::new(finding).expect("it is active and known")
+}
