@@ -99,31 +99,30 @@ fn count(columns: &str) -> usize {
     columns.split(',').count()
 }
 
-/// The last row, as the chain and as `meta` have it; an error where they differ.
+/// The last row, as the chain has it.
+fn end(conn: &Connection) -> rusqlite::Result<Head> {
+    let head = conn
+        .prepare_cached("SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| {
+            Ok(Head {
+                seq: row.get(0)?,
+                mac: row.get(1)?,
+            })
+        })
+        .optional()?;
+    Ok(head.unwrap_or(Head {
+        seq: 0,
+        mac: vec![0; 32],
+    }))
+}
+
+/// The same, where `meta` has it too; an error where they differ.
 fn last(conn: &Connection, path: &Path) -> Result<Head, Error> {
     let db = |error: rusqlite::Error| Error::of(path, &error);
-    let head = conn
-        .query_row(
-            "SELECT seq, mac FROM audit ORDER BY seq DESC LIMIT 1",
-            [],
-            |row| {
-                Ok(Head {
-                    seq: row.get(0)?,
-                    mac: row.get(1)?,
-                })
-            },
-        )
-        .optional()
-        .map_err(db)?
-        .unwrap_or(Head {
-            seq: 0,
-            mac: vec![0; 32],
-        });
+    let head = end(conn).map_err(db)?;
     let kept: Option<String> = conn
-        .query_row("SELECT value FROM meta WHERE name = 'head'", [], |row| {
-            row.get(0)
-        })
-        .optional()
+        .prepare_cached("SELECT value FROM meta WHERE name = 'head'")
+        .and_then(|mut query| query.query_row([], |row| row.get(0)).optional())
         .map_err(db)?;
     match kept {
         None if head.seq == 0 => Ok(head),
@@ -143,7 +142,10 @@ fn last(conn: &Connection, path: &Path) -> Result<Head, Error> {
 
 /// The last row, as records print it.
 pub(super) fn head(conn: &Connection, path: &Path) -> Result<String, Error> {
-    Ok(last(conn, path)?.shown())
+    match end(conn) {
+        Ok(head) => Ok(head.shown()),
+        Err(error) => Err(Error::of(path, &error)),
+    }
 }
 
 /// Adds a row; called in the transaction that wrote what it says.

@@ -53,7 +53,7 @@ pub enum Error {
     },
     /// The disk or the quota is full.
     #[error(
-        "{path}: no room left on the disk: the step is not on record, and nothing was done after it; make room, then go on with `keysweep respond --resume`"
+        "{path}: no room left on the disk, or it cannot be written: the step is not on record, and nothing was done after it; make room, then go on with `keysweep respond --resume`"
     )]
     Full {
         /// The ledger.
@@ -130,7 +130,10 @@ impl Error {
             },
             _ => Self::Io {
                 path,
-                why: format!("the ledger cannot be read or written: {error}"),
+                why: format!(
+                    "the ledger cannot be read or written: {error} (SQLite's code {})",
+                    code.extended_code
+                ),
             },
         }
     }
@@ -148,10 +151,11 @@ impl Error {
     }
 }
 
-/// `SQLITE_IOERR_WRITE`, `SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_TRUNCATE`, `SQLITE_IOERR_SHMSIZE`.
-const FULL: [i32; 4] = [
+/// What is left of `ENOSPC`, `EDQUOT` and `EFBIG` when SQLite tells of them.
+const FULL: [i32; 5] = [
     rusqlite::ffi::SQLITE_IOERR_WRITE,
     rusqlite::ffi::SQLITE_IOERR_FSYNC,
     rusqlite::ffi::SQLITE_IOERR_TRUNCATE,
+    rusqlite::ffi::SQLITE_IOERR_SHMOPEN,
     rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
 ];

@@ -147,7 +147,7 @@ impl Record {
         let resume = |what: String| Todo::new(what).by("keysweep respond --resume");
         let ends = |step: &&Step| step.plan.kind == StepKind::Revoke;
         for step in self.steps.iter().filter(ends) {
-            let what = printable(&step.plan.what);
+            let what = spanned(&step.plan.what);
             match (step.state, step.plan.due) {
                 (StepState::Done | StepState::Skipped, _) => {}
                 (StepState::Started | StepState::Unknown, _) => all.push(resume(format!(
@@ -228,12 +228,13 @@ impl Record {
         let mut out = String::new();
         let mut level = "#";
         for section in self.sections() {
-            let _ = write!(
-                out,
-                "{level} {}\n\n",
-                joined(&section.title, Piece::markdown)
-            );
-            level = "\n##";
+            // A block ends with an empty line.
+            if !out.is_empty() && !out.ends_with("\n\n") {
+                out.push('\n');
+            }
+            let title = joined(&section.title, Piece::markdown);
+            let _ = write!(out, "{level} {title}\n\n");
+            level = "##";
             for line in &section.lines {
                 match line {
                     Line::Item(depth, pieces) => {
@@ -482,7 +483,8 @@ impl Record {
                 ],
             ));
             let mut sub = |label: &str, pieces: Vec<Piece>| {
-                let mut all = vec![ours(format!("{label} "))];
+                let space = if pieces.is_empty() { "" } else { " " };
+                let mut all = vec![ours(format!("{label}{space}"))];
                 all.extend(pieces);
                 lines.push(Line::Item(1, all));
             };
