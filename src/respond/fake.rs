@@ -354,6 +354,7 @@ pub(super) fn finding(path: &str, before: &str, value: &str) -> Finding {
             text: Secret::new(line.as_bytes(), ""),
             secret: (before.len(), line.len()),
             encoded: None,
+            matched: (before.len(), line.len()),
             told: None,
         },
         decoded_from: Vec::new(),
@@ -363,6 +364,7 @@ pub(super) fn finding(path: &str, before: &str, value: &str) -> Finding {
         blob: None,
         commit: None,
         lapsed: None,
+        covered: None,
     };
     Finding {
         rule: "example-token".to_owned(),

@@ -65,13 +65,12 @@ pub fn prove(
         match said {
             Verification::Inactive(answer) => return Proof::Refused { answer, after },
             Verification::Active(_) if is_over => return Proof::Alive { after },
-            Verification::Active(_) => {}
             Verification::Unknown(Doubt::Interrupted) => return Proof::Interrupted,
             Verification::Unknown(doubt) if is_over || !may_pass(&doubt) => {
                 let why = doubt.to_string();
                 return Proof::Unknown { why, after };
             }
-            Verification::Unknown(_) => {}
+            Verification::Active(_) | Verification::Unknown(_) => {}
             Verification::Unsupported => {
                 let why = "no call is known that would use the key again".to_owned();
                 return Proof::Unknown { why, after };

@@ -359,69 +359,55 @@ fn is_word(bytes: &[u8], range: std::ops::Range<usize>) -> bool {
 fn sort(path: &str) -> Option<&'static str> {
     let lower = path.to_ascii_lowercase();
     let name = lower.rsplit('/').next().unwrap_or_default();
-    let is_yaml = name.ends_with(".yml") || name.ends_with(".yaml");
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let is_yaml = matches!(ending, "yml" | "yaml");
     let within = |folder: &str| lower.starts_with(folder) || lower.contains(&format!("/{folder}"));
-    let is_ci = is_yaml
-        && [
-            ".github/",
-            ".gitea/",
-            ".forgejo/",
-            ".circleci/",
-            ".buildkite/",
-            ".woodpecker/",
-        ]
-        .into_iter()
-        .any(within)
-        || [
-            ".gitlab-ci.yml",
-            "azure-pipelines.yml",
-            "bitbucket-pipelines.yml",
-            ".travis.yml",
-            ".drone.yml",
-            "appveyor.yml",
-            "cloudbuild.yaml",
-        ]
-        .contains(&name)
-        || name.starts_with("jenkinsfile");
-    if is_ci {
+    let is_ci_folder = CI_FOLDERS.into_iter().any(within);
+    if is_yaml && is_ci_folder || CI_FILES.contains(&name) || name.starts_with("jenkinsfile") {
         return Some("CI workflow");
     }
     if is_yaml && (name.starts_with("docker-compose") || name.starts_with("compose")) {
         return Some("compose file");
     }
-    if [".tf", ".tfvars", ".tf.json", ".hcl"]
-        .iter()
-        .any(|end| name.ends_with(end))
-    {
+    if matches!(ending, "tf" | "tfvars" | "hcl") || name.ends_with(".tf.json") {
         return Some("Terraform");
     }
-    if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") || name == ".envrc" {
+    if name.starts_with(".env") || ending == "env" {
         return Some("environment file");
     }
-    if is_yaml
-        && (name.starts_with("values")
-            || name == "chart.yaml"
-            || within("charts/")
-            || within("templates/"))
-    {
+    let is_chart = name.starts_with("values") || within("charts/") || within("templates/");
+    if is_yaml && is_chart {
         return Some("Helm chart");
     }
-    if name.starts_with("dockerfile")
-        || name.ends_with(".dockerfile")
-        || name.starts_with("containerfile")
-    {
+    let is_container = ["dockerfile", "containerfile"];
+    if ending == "dockerfile" || is_container.iter().any(|start| name.starts_with(start)) {
         return Some("container file");
     }
-    let is_settings = is_yaml
-        || [".toml", ".ini", ".cfg", ".conf", ".properties", ".service"]
-            .iter()
-            .any(|end| name.ends_with(end))
-        || [
-            "procfile", "makefile", "app.json", ".npmrc", ".pypirc", ".netrc",
-        ]
-        .contains(&name);
+    let is_settings = is_yaml || SETTINGS.contains(&ending) || SETTINGS_FILES.contains(&name);
     is_settings.then_some("configuration")
 }
+
+const CI_FOLDERS: [&str; 6] = [
+    ".github/",
+    ".gitea/",
+    ".forgejo/",
+    ".circleci/",
+    ".buildkite/",
+    ".woodpecker/",
+];
+const CI_FILES: [&str; 7] = [
+    ".gitlab-ci.yml",
+    "azure-pipelines.yml",
+    "bitbucket-pipelines.yml",
+    ".travis.yml",
+    ".drone.yml",
+    "appveyor.yml",
+    "cloudbuild.yaml",
+];
+const SETTINGS: [&str; 6] = ["toml", "ini", "cfg", "conf", "properties", "service"];
+const SETTINGS_FILES: [&str; 6] = [
+    "procfile", "makefile", "app.json", ".npmrc", ".pypirc", ".netrc",
+];
 
 #[cfg(test)]
 mod tests {
