@@ -5,6 +5,7 @@
 //! provider has refused the key. No clock, terminal or environment here: who calls brings questions and answers.
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod fake;
 mod incident;
 mod plan;

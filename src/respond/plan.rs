@@ -386,6 +386,7 @@ mod tests {
     use crate::model::{Doubt, Secret};
     use crate::respond::fake::{Fake, active, finding, inactive, unknown};
 
+    #[expect(clippy::unnecessary_wraps, reason = "what gives authority can fail")]
     fn held(name: &str, _: &[String]) -> Result<Authority, String> {
         let mut authority = Authority::default();
         if name == "there" {

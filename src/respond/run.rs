@@ -896,4 +896,5 @@ fn plus(now: Timestamp, span: Duration) -> Timestamp {
 
 #[cfg(test)]
 #[path = "run_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod tests;

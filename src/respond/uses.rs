@@ -410,6 +410,7 @@ const SETTINGS_FILES: [&str; 6] = [
 ];
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod tests {
     use super::*;
     use crate::respond::fake::finding;

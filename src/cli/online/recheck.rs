@@ -1,5 +1,6 @@
 //! `keysweep recheck`: keys that were ended are used again, to see that they are dead.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use keysweep::ledger::{IncidentState, StepKind};
@@ -117,9 +118,10 @@ fn counted(results: &Results, unfinished: usize) -> String {
         text.push_str(&words.join(", "));
     }
     if unfinished > 0 {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "; {unfinished} not at the end yet: keysweep respond --resume"
-        ));
+        );
     }
     text
 }

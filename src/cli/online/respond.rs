@@ -24,7 +24,6 @@ use crate::cli::progress::{heed_signals, stopped};
 use crate::cli::{console, input};
 
 /// Arguments of `respond`.
-#[expect(clippy::struct_excessive_bools, reason = "flags of the command line")]
 #[derive(Debug, clap::Args)]
 pub(crate) struct RespondArgs {
     /// A report in json, jsonl or sarif, or `-` for standard input
@@ -320,16 +319,13 @@ fn resume(
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
     // Secrets that the ledger does not keep come from the report.
-    let (live, common, shared) = match report {
-        Some(path) => {
-            let stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
-            let (live, common, shared, _) = verify::live(&stored, &args.root, common, shared)?;
-            (live, common, shared)
-        }
-        None => {
-            let (common, shared) = keep::here(common, shared)?;
-            (Vec::new(), common, shared)
-        }
+    let (live, common, shared) = if let Some(path) = report {
+        let stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
+        let (live, common, shared, _) = verify::live(&stored, &args.root, common, shared)?;
+        (live, common, shared)
+    } else {
+        let (common, shared) = keep::here(common, shared)?;
+        (Vec::new(), common, shared)
     };
     let shared = &shared;
     let credential = |incident: &Incident| -> Option<Credential> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -657,7 +658,6 @@ fn the_callers_configuration_says_by_whose_authority_and_whether_the_key_is_kept
     let run = scene.respond(&["--apply", "--yes"]).ends_with(2);
     assert!(run.out.contains("chmod 600"), "{}{}", run.out, run.err);
     assert_eq!(scene.deletes(), 0);
-    use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(scene.file("admin"), fs::Permissions::from_mode(0o600)).unwrap();
     let run = scene.respond(&[]).ends_with(0);
     assert!(
