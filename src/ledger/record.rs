@@ -647,11 +647,14 @@ fn in_history(leak: &NewIncident) -> Option<Todo> {
         ]);
         "Rewrite the history, if it may not stay there: a dead key need not be hidden. Tell everybody to clone anew, and ask the forge to drop cached views, forks and refs of pull requests. With `git-filter-repo`:"
     } else {
-        let paths: String = whole
+        let paths: Vec<String> = whole
             .iter()
-            .map(|path| format!(" --path={}", quoted(path)))
+            .map(|path| format!("--path={}", quoted(path)))
             .collect();
-        commands.push(format!("git filter-repo --invert-paths{paths}"));
+        commands.push(format!(
+            "git filter-repo --invert-paths {}",
+            paths.join(" ")
+        ));
         "Rewrite the history, if it may not stay there: a dead key need not be hidden. The secret spans lines, so this removes its files from all commits. Tell everybody to clone anew, and ask the forge to drop cached views, forks and refs of pull requests. With `git-filter-repo`:"
     };
     commands.extend([

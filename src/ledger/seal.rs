@@ -260,7 +260,7 @@ impl Keys {
     /// Opens what was sealed for the incident; `None` where it is something else.
     pub(super) fn open(&self, id: IncidentId, sealed: &Sealed) -> Option<Credential> {
         let key = unlock(&self.wrap, &bound(id, "key"), &sealed.key)?;
-        let plain = unlock(&gcm(&*key).ok()?, &bound(id, "secret"), &sealed.body)?;
+        let plain = unlock(&gcm(&key).ok()?, &bound(id, "secret"), &sealed.body)?;
         unpacked(&plain)
     }
 }

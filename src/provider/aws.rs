@@ -597,7 +597,7 @@ impl<'a> Owner<'a> {
             }
             let field = |name: &str| result.and_then(|r| r.text_at(&[name]));
             match field("Marker").filter(|_| field("IsTruncated") == Some("true")) {
-                Some(next) if !next.is_empty() => marker = next.to_owned(),
+                Some(next) if !next.is_empty() => next.clone_into(&mut marker),
                 _ => return Ok(Status::Absent),
             }
         }
@@ -1020,5 +1020,6 @@ fn session_terms(id: &str) -> Terms {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 #[path = "aws_tests.rs"]
 mod tests;

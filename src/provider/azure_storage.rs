@@ -145,5 +145,6 @@ impl Provider for AzureStorage {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 #[path = "azure_storage_tests.rs"]
 mod tests;

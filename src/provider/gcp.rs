@@ -321,7 +321,7 @@ fn change(key: &Key<'_>, stage: usize) -> Option<(Request, &'static str)> {
     }
 }
 
-fn not_found(doubt: Doubt) -> Failure {
+fn not_found(doubt: &Doubt) -> Failure {
     Failure::NotSent(doubt.to_string())
 }
 
@@ -375,7 +375,7 @@ impl Revoke for Gcp {
         leak: &ConfirmedLeak<'_>,
         authority: &Authority,
     ) -> Result<Object, Failure> {
-        let key = Key::found(leak.credential()).map_err(not_found)?;
+        let key = Key::found(leak.credential()).map_err(|d| not_found(&d))?;
         match look(net, &key, authority)? {
             Seen::Live | Seen::Disabled => Ok(Object {
                 id: key.id.to_owned(),
@@ -398,7 +398,7 @@ impl Revoke for Gcp {
         stage: usize,
     ) -> Effect {
         let seen = Key::found(leak.credential())
-            .map_err(not_found)
+            .map_err(|d| not_found(&d))
             .and_then(|key| look(net, &key, authority));
         match (seen, stage) {
             (Ok(Seen::Gone), _) | (Ok(Seen::Disabled), 0) => Effect::There,
@@ -415,7 +415,7 @@ impl Revoke for Gcp {
         object: &Object,
         stage: usize,
     ) -> Result<Done, Failure> {
-        let key = Key::found(leak.credential()).map_err(not_found)?;
+        let key = Key::found(leak.credential()).map_err(|d| not_found(&d))?;
         if object.id != key.id {
             return Err(Failure::Object(format!(
                 "the plan names the key {}, but the leak is {}",
@@ -460,5 +460,6 @@ impl Revoke for Gcp {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 #[path = "gcp_tests.rs"]
 mod tests;

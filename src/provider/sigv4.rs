@@ -67,7 +67,7 @@ impl Signer<'_> {
             "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
             sha256(canonical.as_bytes())
         );
-        let signature = hex(self.key(&day), to_sign.as_bytes());
+        let signature = hex(&self.key(&day), to_sign.as_bytes());
         let mut authorization = Text::public(format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature=",
             self.id
@@ -107,8 +107,8 @@ impl Signer<'_> {
     }
 }
 
-fn hex(key: hmac::Key, data: &[u8]) -> String {
-    digits(hmac::sign(&key, data).as_ref())
+fn hex(key: &hmac::Key, data: &[u8]) -> String {
+    digits(hmac::sign(key, data).as_ref())
 }
 
 fn sha256(data: &[u8]) -> String {

@@ -1,6 +1,7 @@
 //! `keysweep incidents`: what was done about leaks, from the ledger.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Subcommand;
@@ -11,7 +12,8 @@ use keysweep::ledger::{Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
 use keysweep::report::printable;
 
 use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
-use crate::cli::args::Shared;
+use super::settings::Own;
+use crate::cli::args::{ConfigArgs, Shared};
 use crate::cli::console;
 use crate::cli::exit::Exit;
 
@@ -24,7 +26,7 @@ pub(crate) enum IncidentsCommand {
         #[arg(long)]
         open: bool,
         #[command(flatten)]
-        ledger: LedgerArgs,
+        at: At,
     },
     /// Show the record of an incident (text, markdown or json)
     Show(One),
@@ -40,10 +42,20 @@ pub(crate) enum IncidentsCommand {
         #[arg(long, value_name = "ROW:HMAC")]
         head: Option<String>,
         #[command(flatten)]
-        ledger: LedgerArgs,
+        at: At,
     },
     /// Print the JSON Schema of a record in json
     Schema,
+}
+
+/// Where the ledger is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct At {
+    #[command(flatten)]
+    ledger: LedgerArgs,
+    /// A configuration file of yours, whose [ledger] counts; the user's own without it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 /// An incident, and where it is.
@@ -53,16 +65,16 @@ pub(crate) struct One {
     #[arg(value_name = "ID")]
     id: IncidentId,
     #[command(flatten)]
-    ledger: LedgerArgs,
+    at: At,
 }
 
 /// Runs a command about incidents.
 pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result<Exit> {
     match command {
-        IncidentsCommand::List { open, ledger } => list(&place(ledger)?, *open, shared),
+        IncidentsCommand::List { open, at } => list(&place(at)?, *open, shared),
         IncidentsCommand::Show(one) => {
             // What it says is shown first, and then whether that is so.
-            let ledger = place(&one.ledger)?.look()?;
+            let ledger = place(&one.at)?.look()?;
             let sound = ledger.verify();
             let record = match record(&ledger, one.id) {
                 Ok(record) => record,
@@ -73,7 +85,7 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
             Ok(Exit::Clean)
         }
         IncidentsCommand::Export(one) => {
-            let ledger = place(&one.ledger)?.look()?;
+            let ledger = place(&one.at)?.look()?;
             ledger.verify()?;
             let format = match &*shared.format {
                 "text" if !shared.given.format => "markdown",
@@ -86,9 +98,7 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
             Ok(Exit::Clean)
         }
         IncidentsCommand::Forget(one) => forget(one, shared),
-        IncidentsCommand::Verify { head, ledger } => {
-            verify(&place(ledger)?, head.as_deref(), shared)
-        }
+        IncidentsCommand::Verify { head, at } => verify(&place(at)?, head.as_deref(), shared),
         IncidentsCommand::Schema => {
             let mut out = console::report_writer(shared)?;
             out.write_all(RECORD_SCHEMA.as_bytes())?;
@@ -98,8 +108,12 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
     }
 }
 
-fn place(args: &LedgerArgs) -> anyhow::Result<LedgerPlace> {
-    LedgerPlace::of(args, &LedgerConfig::default())
+fn place(at: &At) -> anyhow::Result<LedgerPlace> {
+    let own = Own::read(&ConfigArgs {
+        config: at.config.clone(),
+        ..ConfigArgs::default()
+    })?;
+    LedgerPlace::of(&at.ledger, &LedgerConfig::of(&own))
 }
 
 fn record(ledger: &Ledger, id: IncidentId) -> Result<Record, keysweep::ledger::Error> {
@@ -249,7 +263,7 @@ fn table(rows: &[Row<'_>]) -> String {
 }
 
 fn forget(one: &One, shared: &Shared) -> anyhow::Result<Exit> {
-    let place = place(&one.ledger)?;
+    let place = place(&one.at)?;
     // One that is not there is not made for this.
     place.look()?.incident(one.id)?;
     let now = Timestamp::now();

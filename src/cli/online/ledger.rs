@@ -7,7 +7,10 @@ use anyhow::Context;
 use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
 
+use keysweep::config::ValueFrom;
 use keysweep::ledger::{Error, Kek, Ledger};
+
+use super::settings::Own;
 
 /// The variable that holds the key where no `[ledger] key` says otherwise.
 pub(crate) const KEY: &str = "KEYSWEEP_LEDGER_KEY";
@@ -34,6 +37,20 @@ pub(crate) enum KeySource {
 pub(crate) struct LedgerConfig {
     pub(crate) path: Option<PathBuf>,
     pub(crate) key: Option<KeySource>,
+}
+
+impl LedgerConfig {
+    /// Paths are relative to the file that names them.
+    pub(crate) fn of(own: &Own) -> Self {
+        let keys = &own.online.ledger;
+        Self {
+            path: keys.path.as_ref().map(|path| own.path(&path.value)),
+            key: keys.key.as_ref().map(|from| match &from.value {
+                ValueFrom::Env(name) => KeySource::Env(name.clone()),
+                ValueFrom::File(file) => KeySource::File(own.path(file)),
+            }),
+        }
+    }
 }
 
 /// A ledger and its key, not opened yet.

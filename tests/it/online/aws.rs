@@ -176,7 +176,7 @@ fn a_session_token_becomes_a_part_of_the_secret_beside_it() {
 }
 
 #[test]
-fn an_id_that_the_pattern_took_is_not_replaced_by_a_nearer_one() {
+fn of_two_ids_that_in_front_of_the_secret_is_its() {
     let (mine, other) = (fake::aws_key_id(11), fake::aws_key_id(12));
     for text in [
         format!(

@@ -318,6 +318,28 @@ fn where_the_ledger_and_its_key_are() {
     let named = home.path();
     let named = named.to_str().unwrap();
     home.run(&["list", "--ledger", named]).ends_with(0);
+    // The caller's configuration does too, with paths relative to it, and so does the user's own file.
+    let config =
+        "[ledger]\npath = \"data/keysweep/ledger.sqlite\"\nkey = { file = \"kept.key\" }\n";
+    fs::rename(&key, home.folder.path().join("kept.key")).unwrap();
+    fs::write(home.folder.path().join("own.toml"), config).unwrap();
+    let configured = home.run(&["list", "--config", "own.toml"]).ends_with(0);
+    assert!(configured.out.contains("KS-20260131-1"));
+    // A tree's is not heard.
+    fs::write(home.folder.path().join("keysweep.toml"), config).unwrap();
+    home.run(&["list"]).ends_with(2);
+    let user = home.folder.path().join(".config/keysweep/keysweep.toml");
+    fs::create_dir_all(user.parent().unwrap()).unwrap();
+    fs::write(
+        &user,
+        config
+            .replace("data/", "../../data/")
+            .replace("kept", "../../kept"),
+    )
+    .unwrap();
+    home.run(&["list"]).ends_with(0);
+    fs::remove_file(user).unwrap();
+    fs::rename(home.folder.path().join("kept.key"), &key).unwrap();
     // The environment's key goes before the file beside it.
     fs::remove_file(&key).unwrap();
     let gone = home.run(&["list"]).ends_with(2);
