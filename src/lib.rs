@@ -18,6 +18,8 @@ pub mod place;
 #[cfg(feature = "online")]
 pub mod provider;
 pub mod report;
+#[cfg(feature = "online")]
+pub mod respond;
 pub mod rule;
 pub mod scan;
 pub mod source;

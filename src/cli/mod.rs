@@ -123,6 +123,12 @@ fn perform(args: Args) -> anyhow::Result<Exit> {
         Some(Command::Report(command)) => report::run(&command, &shared),
         #[cfg(feature = "online")]
         Some(Command::Verify(verify)) => online::verify::run(&verify, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Respond(respond)) => online::respond::run(&respond, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Revoke(revoke)) => online::revoke::run(&revoke, &shared),
+        #[cfg(feature = "online")]
+        Some(Command::Recheck(recheck)) => online::recheck::run(&recheck, &shared),
         Some(Command::Completions { shell }) => pages::completions(shell, &shared),
         Some(Command::Man { command, all }) => {
             pages::man(command.as_deref(), all.as_deref(), &shared)

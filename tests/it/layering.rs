@@ -31,7 +31,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("provider", &["model", "rule", "net"]),
     ("verify", &["model", "net", "provider"]),
     ("ledger", &["model", "report"]),
-    ("respond", &["model", "net", "provider", "verify", "ledger"]),
+    (
+        "respond",
+        &["model", "source", "net", "provider", "verify", "ledger"],
+    ),
     ("cli", &["keysweep"]),
     ("main", &["cli"]),
     (

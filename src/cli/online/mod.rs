@@ -1,11 +1,13 @@
-//! What asks providers and ends keys: only on request, only with the feature `online`.
+//! What asks providers and ends keys, and what is on record of it: only on request, only with the feature `online`.
 
+pub(crate) mod act;
 pub(crate) mod incidents;
+pub(crate) mod keep;
 pub(crate) mod ledger;
+pub(crate) mod plan;
+pub(crate) mod recheck;
 pub(crate) mod reread;
-#[allow(
-    dead_code,
-    reason = "the commands that use it come with changes of their own"
-)]
+pub(crate) mod respond;
+pub(crate) mod revoke;
 pub(crate) mod settings;
 pub(crate) mod verify;

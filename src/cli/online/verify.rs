@@ -177,7 +177,7 @@ pub(crate) fn redactor(
 }
 
 /// Asks for all findings at once; somebody at a terminal sees how far it is.
-fn ask(client: &dyn Net, registry: &Registry, findings: &mut [Finding], shared: &Shared) {
+pub(crate) fn ask(client: &dyn Net, registry: &Registry, findings: &mut [Finding], shared: &Shared) {
     let visible = !shared.quiet
         && io::stderr().is_terminal()
         && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
@@ -362,11 +362,7 @@ fn of_rule(
     }
     let engine = scan::engine(&common)?;
     let registry = registry(&common)?;
-    let Some(index) = engine.rules().index_of(rule) else {
-        let near = engine.rules().knows(rule).err().flatten();
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        bail!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)");
-    };
+    let index = index_of(&engine, rule)?;
     let Some(provider) = registry.verifier(rule) else {
         bail!("no call is known that proves a credential of `{rule}`");
     };
@@ -391,6 +387,15 @@ fn of_rule(
         Exit::Interrupted
     } else {
         ended(&tally)
+    })
+}
+
+/// The rule with an id that the user typed.
+pub(crate) fn index_of(engine: &Engine, rule: &str) -> anyhow::Result<usize> {
+    engine.rules().index_of(rule).ok_or_else(|| {
+        let near = engine.rules().knows(rule).err().flatten();
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        anyhow::anyhow!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)")
     })
 }
 
@@ -442,7 +447,7 @@ fn redactor_of(engine: &Engine, rule: &str, credential: &Credential) -> Redactor
 
 /// The credential that the user types, or that comes through standard input: a text in which the rule finds it, or the
 /// secret alone in the first line; further parts as lines `name=value`.
-fn credential(
+pub(crate) fn credential(
     engine: &Engine,
     rule: usize,
     missing: &dyn Fn(&Credential) -> Option<Doubt>,

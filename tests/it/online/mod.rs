@@ -9,5 +9,6 @@ mod net;
 mod playground;
 mod postgres;
 mod redis;
+mod respond;
 mod table;
 mod verify;

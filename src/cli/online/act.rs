@@ -1,0 +1,275 @@
+//! What the commands that end keys have in common: the run, the person who is asked, and what is printed in the end.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use keysweep::ledger::{self, Incident, IncidentId, Ledger};
+use keysweep::model::Finding;
+use keysweep::net::Net;
+use keysweep::provider::Registry;
+use keysweep::report::{Redactor, printable};
+use keysweep::respond::{Answer, Ended, Error, Held, Outcome, Point, Policy, Question, Run, Why};
+
+use super::plan;
+use crate::cli::args::Shared;
+use crate::cli::console;
+use crate::cli::exit::Exit;
+use crate::cli::input::Patient;
+use crate::cli::progress::stopped;
+
+/// Who is asked, and what they have agreed to beforehand.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct AgreeArgs {
+    /// Agree to steps that cannot be undone, and ask nothing
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+}
+
+/// The person at the terminal.
+pub(crate) struct Person {
+    yes: bool,
+    send_again: bool,
+    /// Opened with the first question: until then, what is typed is for others.
+    terminal: RefCell<Option<BufReader<Patient>>>,
+}
+
+impl Person {
+    /// With what was agreed to on the command line.
+    pub(crate) fn new(agree: AgreeArgs, send_again: bool) -> Self {
+        Self {
+            yes: agree.yes,
+            send_again,
+            terminal: RefCell::default(),
+        }
+    }
+
+    /// Whether nobody can be asked, and nothing was agreed to.
+    pub(crate) fn is_absent(&self) -> bool {
+        !self.yes && device().is_none()
+    }
+
+    fn ask(&self, question: &Question) -> Answer {
+        let (agreed, why) = match &question.why {
+            Why::Irreversible(effect) if effect.is_empty() => {
+                (self.yes, "this cannot be undone".to_owned())
+            }
+            Why::Irreversible(effect) => {
+                (self.yes, format!("this cannot be undone; also: {effect}"))
+            }
+            Why::SentBefore(known) => (
+                self.send_again,
+                format!("it was sent before and its answer was lost; {known}: send it again?"),
+            ),
+        };
+        if agreed {
+            return Answer::Yes;
+        }
+        let mut terminal = self.terminal.borrow_mut();
+        if terminal.is_none() {
+            *terminal = device().and_then(Device::open);
+        }
+        let Some(reader) = terminal.as_mut() else {
+            return Answer::Nobody;
+        };
+        let object = if question.what.contains(&question.object) {
+            String::new()
+        } else {
+            format!(" ({})", question.object)
+        };
+        let text = format!("{}: {}{object}: {why}", question.incident, question.what);
+        let mut err = io::stderr();
+        let _ = write!(err, "{} [y/N] ", printable(&text));
+        let _ = err.flush();
+        let mut line = String::new();
+        match reader.read_line(&mut line) {
+            Ok(0) | Err(_) => {
+                let _ = writeln!(err);
+                Answer::Nobody
+            }
+            Ok(_) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => {
+                Answer::Yes
+            }
+            Ok(_) => Answer::No,
+        }
+    }
+}
+
+/// Where a person answers.
+enum Device {
+    /// Standard input.
+    Stdin,
+    /// The terminal behind it, where that holds a report or a secret.
+    Terminal(&'static Path),
+}
+
+fn device() -> Option<Device> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    if io::stdin().is_terminal() {
+        return Some(Device::Stdin);
+    }
+    let path = Path::new("/dev/tty");
+    // A process without a terminal cannot open it.
+    let is_there = std::fs::File::open(path).is_ok_and(|file| file.is_terminal());
+    is_there.then_some(Device::Terminal(path))
+}
+
+impl Device {
+    fn open(self) -> Option<BufReader<Patient>> {
+        let patient = match self {
+            Self::Stdin => Patient::stdin(),
+            Self::Terminal(path) => Patient::pipe(path),
+        };
+        patient.ok().map(BufReader::new)
+    }
+}
+
+/// What is needed to work on incidents.
+pub(crate) struct Desk<'d> {
+    pub(crate) net: &'d dyn Net,
+    pub(crate) registry: &'d Registry,
+    pub(crate) ledger: &'d Ledger,
+    pub(crate) held: &'d Held<'d>,
+    pub(crate) policy: Policy,
+    pub(crate) person: &'d Person,
+    pub(crate) shared: &'d Shared,
+}
+
+impl Desk<'_> {
+    /// Runs something over incidents.
+    pub(crate) fn run<T>(&self, work: impl FnOnce(&Run<'_>) -> T) -> T {
+        let tell = |text: &str| console::say(self.shared, &printable(text));
+        let clean =
+            |finding: &Finding, text: &str| Redactor::new([finding], false).redact(text.as_bytes());
+        let ask = |question: &Question| self.person.ask(question);
+        let run = Run {
+            net: self.net,
+            kinds: self.registry,
+            ledger: self.ledger,
+            held: self.held,
+            policy: self.policy,
+            owner: format!("process {}", std::process::id()),
+            ask: &ask,
+            tell: &tell,
+            clean: &clean,
+            at: &|point| crash(point),
+        };
+        work(&run)
+    }
+
+    /// The incident with an id that the user typed.
+    pub(crate) fn incident(&self, id: &str) -> anyhow::Result<Incident> {
+        let id: IncidentId = id.parse().with_context(|| format!("`{id}`"))?;
+        Ok(self.ledger.incident(id)?)
+    }
+}
+
+/// Ends the program at a moment that a test names, as a crash would: only in builds for tests.
+#[cfg(debug_assertions)]
+fn crash(_: Point) {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    let now = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
+    let at = std::env::var("KEYSWEEP_CRASH_AT").ok();
+    if at.and_then(|at| at.parse().ok()) == Some(now) {
+        std::process::abort();
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn crash(_: Point) {}
+
+/// What became of incidents.
+#[derive(Default)]
+pub(crate) struct Results {
+    pub(crate) ended: Vec<Ended>,
+    /// Incidents that could not be worked on, and why.
+    failed: Vec<String>,
+}
+
+impl Results {
+    /// Takes the outcome of an incident; gives whether to go on with the next one.
+    ///
+    /// # Errors
+    /// Where the ledger fails in a way that also stops the next.
+    pub(crate) fn take(&mut self, ended: Result<Ended, Error>, shared: &Shared) -> bool {
+        match ended {
+            Ok(ended) => {
+                let interrupted = ended.outcome == Outcome::Interrupted;
+                self.ended.push(ended);
+                !interrupted && !stopped()
+            }
+            Err(error) => {
+                let one = matches!(error, Error::Ledger(ledger::Error::Busy { .. }));
+                let text = error.to_string();
+                console::say(shared, &printable(&text));
+                self.failed.push(text);
+                one && !stopped()
+            }
+        }
+    }
+
+    /// Prints what became of all, and says how the command ends.
+    pub(crate) fn write(
+        &self,
+        out: &mut dyn Write,
+        plan: Option<Value>,
+        shared: &Shared,
+    ) -> io::Result<()> {
+        if shared.format == "text" {
+            return self
+                .ended
+                .iter()
+                .try_for_each(|ended| plan::write_ended(out, ended));
+        }
+        let all: Vec<Value> = self.ended.iter().map(plan::ended_value).collect();
+        let mut value = json!({ "schema": 1, "kind": "response", "incidents": all });
+        if let Some(fields) = value.as_object_mut() {
+            if let Some(plan) = plan {
+                fields.insert("plan".to_owned(), plan);
+            }
+            if !self.failed.is_empty() {
+                fields.insert("failed".to_owned(), json!(self.failed));
+            }
+        }
+        writeln!(out, "{value:#}")
+    }
+
+    /// The exit code of commands that end keys: all are proven dead, or it is trouble.
+    pub(crate) fn exit(&self) -> Exit {
+        let is_dead = |ended: &Ended| matches!(ended.outcome, Outcome::Dead(_));
+        if stopped() {
+            Exit::Interrupted
+        } else if self.failed.is_empty() && self.ended.iter().all(is_dead) {
+            Exit::Clean
+        } else {
+            Exit::Trouble
+        }
+    }
+
+    /// The exit code of `recheck`: 1 if a key works, 2 where it cannot be said.
+    pub(crate) fn rechecked(&self, is_named: bool) -> Exit {
+        let any = |test: fn(&Outcome) -> bool| self.ended.iter().any(|e| test(&e.outcome));
+        if stopped() || any(|o| *o == Outcome::Interrupted) {
+            return Exit::Interrupted;
+        }
+        let unclear = any(|o| {
+            matches!(
+                o,
+                Outcome::Unclear(_) | Outcome::NotProven(_) | Outcome::Stopped { .. }
+            )
+        });
+        if !self.failed.is_empty() || unclear || is_named && any(|o| *o == Outcome::NotKept) {
+            return Exit::Trouble;
+        }
+        if any(|o| *o == Outcome::Lives) {
+            return Exit::Findings(1);
+        }
+        Exit::Clean
+    }
+}

@@ -1,0 +1,273 @@
+//! A plan and what became of it, as text and as JSON.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use keysweep::report::{Redactor, printable};
+use keysweep::respond::{Authorised, Ended, LeftOut, Outcome, Plan, Planned};
+
+/// Formats of plans and of what became of them.
+pub(crate) const FORMATS: [&str; 2] = ["text", "json"];
+
+/// Complains of a format that is none of [`FORMATS`].
+pub(crate) fn check_format(format: &str) -> anyhow::Result<()> {
+    if FORMATS.contains(&format) {
+        return Ok(());
+    }
+    anyhow::bail!("this command writes text and json, not {format}");
+}
+
+/// The plan as text.
+pub(crate) fn write_plan(out: &mut dyn Write, plan: &Plan, redactor: &Redactor) -> io::Result<()> {
+    let pen = Pen { redactor };
+    for leak in &plan.leaks {
+        pen.leak(out, leak)?;
+    }
+    if !plan.left_out.is_empty() {
+        writeln!(out, "left as they are:")?;
+        for left in &plan.left_out {
+            pen.left(out, left)?;
+        }
+        writeln!(out)?;
+    }
+    for gap in &plan.not_searched {
+        writeln!(out, "not searched for uses: {}", pen.clean(gap))?;
+    }
+    let by_hand = plan.leaks.iter().filter(|l| !l.is_automatic()).count();
+    let automatic = plan.leaks.len() - by_hand;
+    let count = |n: usize| match n {
+        0 => "nothing".to_owned(),
+        1 => "1 leak".to_owned(),
+        n => format!("{n} leaks"),
+    };
+    if by_hand > 0 {
+        let left = count(by_hand);
+        writeln!(
+            out,
+            "{} to end, {left} for a person to end",
+            count(automatic)
+        )
+    } else {
+        writeln!(out, "{} to end", count(automatic))
+    }
+}
+
+/// Writes what is foreign cleaned.
+struct Pen<'r> {
+    redactor: &'r Redactor,
+}
+
+impl Pen<'_> {
+    fn clean(&self, text: &str) -> String {
+        self.redactor.printable(text.as_bytes())
+    }
+
+    fn leak(&self, out: &mut dyn Write, leak: &Planned) -> io::Result<()> {
+        let (name, secret) = (self.clean(&leak.name), printable(&leak.secret));
+        writeln!(out, "{name}  {secret}  {}", leak.severity)?;
+        let mut row = |what: &str, text: &str| writeln!(out, "  {what:<12} {}", self.clean(text));
+        row("rule", &leak.rule)?;
+        row("fingerprint", &leak.fingerprint)?;
+        for place in &leak.places {
+            row("at", place)?;
+        }
+        if leak.more_places > 0 {
+            row("", &format!("and {} more", leak.more_places))?;
+        }
+        if leak.confirmed {
+            let identity = if leak.identity.is_empty() {
+                "yes".to_owned()
+            } else {
+                leak.identity.join(", ")
+            };
+            row("active", &identity)?;
+        } else {
+            row("active", "not proven; named with --unconfirmed")?;
+        }
+        if leak.is_automatic() {
+            row("dies", &leak.object)?;
+        }
+        row("authority", &leak.authority.words())?;
+        if let Authorised::Missing { mend, .. } = &leak.authority {
+            row("", mend)?;
+        }
+        for (at, stage) in leak.stages.iter().enumerate() {
+            let undo = match (stage.reversible, stage.undo.as_str()) {
+                (false, _) => "cannot be undone".to_owned(),
+                (true, "") => "can be undone".to_owned(),
+                (true, undo) => format!("can be undone: {undo}"),
+            };
+            let when = if stage.after == 0 {
+                String::new()
+            } else {
+                let after = std::time::Duration::from_secs(stage.after);
+                format!(" {} later", keysweep::respond::span(after))
+            };
+            row(
+                &format!("step {}", at + 1),
+                &format!("{}{when}; {undo}", stage.what),
+            )?;
+        }
+        if leak.is_automatic() {
+            let deadline = std::time::Duration::from_secs(leak.deadline);
+            let deadline = keysweep::respond::span(deadline);
+            row(
+                "proof",
+                &format!("the key is used again until it is refused, at most {deadline}"),
+            )?;
+        }
+        if !leak.effect.is_empty() {
+            row("also", &leak.effect)?;
+        }
+        for used in &leak.used_by {
+            let what = match &used.variable {
+                Some(name) => format!("uses {name}"),
+                None => "holds the value".to_owned(),
+            };
+            row(
+                "needed by",
+                &format!("{}:{}  {what} ({})", used.path, used.line, used.sort),
+            )?;
+        }
+        // Where a call exists, this is for when it is refused.
+        let by_hand = if leak.is_automatic() {
+            "or by hand"
+        } else {
+            "by hand"
+        };
+        for step in &leak.by_hand {
+            row(by_hand, step)?;
+        }
+        for (what, link) in [("console", &leak.console), ("see", &leak.source)] {
+            if !link.is_empty() {
+                row(what, link)?;
+            }
+        }
+        writeln!(out)
+    }
+
+    fn left(&self, out: &mut dyn Write, left: &LeftOut) -> io::Result<()> {
+        let name = self.clean(&left.name);
+        let (secret, why) = (printable(&left.secret), self.clean(&left.why));
+        writeln!(out, "  {name}  {secret}  {}: {why}", left.status)?;
+        if left.status != "inactive" {
+            writeln!(
+                out,
+                "    end it all the same: --unconfirmed {}",
+                left.fingerprint
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The plan as JSON, redacted.
+pub(crate) fn plan_value(plan: &Plan, redactor: &Redactor) -> Value {
+    let mut value = serde_json::to_value(plan).unwrap_or_default();
+    redact(&mut value, redactor);
+    value
+}
+
+/// Redacts each text of a value.
+fn redact(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::String(text) => *text = redactor.redact(text.as_bytes()),
+        Value::Array(all) => all.iter_mut().for_each(|one| redact(one, redactor)),
+        Value::Object(fields) => fields.values_mut().for_each(|one| redact(one, redactor)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The word of an outcome.
+pub(crate) fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Dead(_) => "dead",
+        Outcome::NotProven(_) => "not-proven",
+        Outcome::Lives => "lives",
+        Outcome::Unclear(_) => "unknown",
+        Outcome::ByHand(_) => "by-hand",
+        Outcome::Stopped { .. } => "stopped",
+        Outcome::Unasked { .. } => "unasked",
+        Outcome::Declined(_) => "declined",
+        Outcome::NotKept => "not-kept",
+        Outcome::Interrupted => "interrupted",
+    }
+}
+
+/// An outcome in words, and the command that goes on.
+fn told(ended: &Ended) -> (String, Option<String>) {
+    let id = &ended.incident;
+    let resume = || Some(format!("keysweep respond --resume {id}"));
+    match &ended.outcome {
+        Outcome::Dead(answer) => (format!("proven dead: {answer}"), None),
+        Outcome::NotProven(why) => (format!("NOT PROVEN dead: {why}"), resume()),
+        Outcome::Lives if ended.state == "reopened" => (
+            "the key WORKS AGAIN: the incident is open again".to_owned(),
+            resume(),
+        ),
+        Outcome::Lives => ("the key WORKS".to_owned(), resume()),
+        Outcome::Unclear(why) => (format!("not known: {why}"), None),
+        Outcome::ByHand(steps) => {
+            let steps = steps.join(" ");
+            (format!("a person ends it: {steps}"), resume())
+        }
+        Outcome::Stopped { why, command } => (format!("stopped: {why}"), Some(command.clone())),
+        Outcome::Unasked { what, command } => {
+            let text = format!("waits: {what} cannot be undone, and there is nobody to agree");
+            (text, Some(command.clone()))
+        }
+        Outcome::Declined(what) => (format!("left: {what} was not wanted"), resume()),
+        Outcome::NotKept => (
+            "its secret is not kept: it cannot be used again".to_owned(),
+            None,
+        ),
+        Outcome::Interrupted => ("interrupted".to_owned(), resume()),
+    }
+}
+
+/// What became of an incident, as text. What comes here was redacted when it was written down.
+pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> {
+    let (text, command) = told(ended);
+    let head = format!(
+        "{}  {}  {}  {}",
+        ended.incident, ended.name, ended.secret, ended.state
+    );
+    writeln!(out, "{}", printable(&head))?;
+    writeln!(out, "  {}", printable(&text))?;
+    for (what, due) in &ended.due {
+        writeln!(
+            out,
+            "  later: {}, from {due:.0} on (by `keysweep recheck`)",
+            printable(what)
+        )?;
+    }
+    if let Some(command) = command {
+        writeln!(out, "  go on: {}", printable(&command))?;
+    }
+    writeln!(out, "  record: keysweep incidents show {}", ended.incident)
+}
+
+/// The same as JSON.
+pub(crate) fn ended_value(ended: &Ended) -> Value {
+    let (text, command) = told(ended);
+    let due = ended.due.iter();
+    let due: Vec<Value> = due
+        .map(|(what, at)| json!({ "what": what, "due": format!("{at:.0}") }))
+        .collect();
+    let mut value = json!({
+        "incident": ended.incident,
+        "rule": ended.rule,
+        "name": ended.name,
+        "secret": ended.secret,
+        "fingerprint": ended.fingerprint,
+        "state": ended.state,
+        "outcome": word(&ended.outcome),
+        "told": text,
+        "due": due,
+    });
+    if let (Some(command), Some(fields)) = (command, value.as_object_mut()) {
+        fields.insert("go_on".to_owned(), Value::String(command));
+    }
+    value
+}

@@ -1,0 +1,127 @@
+//! `keysweep recheck`: keys that were ended are used again, to see that they are dead.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use keysweep::ledger::{IncidentState, StepKind};
+
+use super::act::{AgreeArgs, Desk, Person, Results};
+use super::keep;
+use super::plan;
+use super::settings::{OnlineArgs, Own};
+use super::verify;
+use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
+use crate::cli::console;
+use crate::cli::exit::Exit;
+use crate::cli::progress::heed_signals;
+
+/// Arguments of `recheck`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RecheckArgs {
+    /// Incidents; all without one
+    #[arg(value_name = "INCIDENT")]
+    incidents: Vec<String>,
+
+    #[command(flatten)]
+    agree: AgreeArgs,
+    #[command(flatten)]
+    keep: keep::KeepArgs,
+    #[command(flatten)]
+    network: OnlineArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    plan::check_format(&shared.format)?;
+    heed_signals();
+    let common = CommonArgs {
+        selection: args.selection.clone(),
+        config: args.config.clone(),
+        ..defaults()
+    };
+    let (common, shared) = keep::here(&common, shared)?;
+    let shared = &shared;
+    let registry = verify::registry(&common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
+    let policy = keep::policy(&args.keep, &own);
+    let client = own.client(&args.network)?;
+    let ledger = keep::ledger(&args.keep, &own)?;
+    let person = Person::new(args.agree, false);
+    let desk = Desk {
+        net: &client,
+        registry: &registry,
+        ledger: &ledger,
+        held: &held,
+        policy,
+        person: &person,
+        shared,
+    };
+    let mut unfinished = 0;
+    let mut incidents = Vec::new();
+    if args.incidents.is_empty() {
+        for incident in ledger.incidents()? {
+            // What is still being ended is not rechecked; what a person ends is looked at.
+            let steps = ledger.steps(incident.id)?;
+            let by_call = steps.iter().any(|step| step.plan.kind == StepKind::Find);
+            if incident.state == IncidentState::Open && by_call {
+                unfinished += 1;
+            } else {
+                incidents.push(incident);
+            }
+        }
+    } else {
+        for id in &args.incidents {
+            incidents.push(desk.incident(id)?);
+        }
+    }
+    let mut results = Results::default();
+    desk.run(|run| {
+        for incident in &incidents {
+            if !results.take(run.recheck(incident), shared) {
+                break;
+            }
+        }
+    });
+    let mut out = console::report_writer(shared)?;
+    results.write(&mut *out, None, shared)?;
+    if shared.format == "text" {
+        writeln!(out, "{}", counted(&results, unfinished))?;
+    }
+    out.flush()?;
+    Ok(results.rechecked(!args.incidents.is_empty()))
+}
+
+/// `3 incidents: 2 dead, 1 lives`.
+fn counted(results: &Results, unfinished: usize) -> String {
+    let mut words: Vec<(&str, usize)> = Vec::new();
+    for ended in &results.ended {
+        let word = plan::word(&ended.outcome);
+        match words.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => words.push((word, 1)),
+        }
+    }
+    let all = results.ended.len();
+    let incidents = if all == 1 { "incident" } else { "incidents" };
+    let words: Vec<String> = words
+        .iter()
+        .map(|(word, n)| format!("{n} {word}"))
+        .collect();
+    let mut text = format!("{all} {incidents} rechecked");
+    if !words.is_empty() {
+        text.push_str(": ");
+        text.push_str(&words.join(", "));
+    }
+    if unfinished > 0 {
+        let _ = write!(
+            text,
+            "; {unfinished} not at the end yet: keysweep respond --resume"
+        );
+    }
+    text
+}

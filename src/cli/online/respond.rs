@@ -1,0 +1,386 @@
+//! `keysweep respond`: a plan for the leaks of a report, and with `--apply` what it says.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde_json::json;
+
+use keysweep::ledger::{Incident, IncidentState};
+use keysweep::model::{ConfirmedLeak, Credential, Doubt, Finding, Fingerprint};
+use keysweep::provider::Registry;
+use keysweep::report::{Redactor, Stored, printable};
+use keysweep::respond::{Detected, Limits, Planned, opened, plan as make_plan, search};
+
+use super::act::{AgreeArgs, Desk, Person, Results};
+use super::keep;
+use super::plan;
+use super::reread::Roots;
+use super::settings::{OnlineArgs, Own};
+use super::verify;
+use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
+use crate::cli::exit::Exit;
+use crate::cli::progress::{heed_signals, stopped};
+use crate::cli::{console, input};
+
+/// Arguments of `respond`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RespondArgs {
+    /// A report in json, jsonl or sarif, or `-` for standard input
+    #[arg(value_name = "REPORT", required_unless_present = "resume")]
+    report: Option<PathBuf>,
+    /// Do what the plan says; without it, the plan is printed and nothing is done
+    #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
+    apply: bool,
+    /// Go on with incidents that are not at their end: this one, or all
+    #[arg(long, value_name = "INCIDENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "dry_run")]
+    resume: Option<String>,
+    /// With --resume: send calls again whose answer was lost, although that may not be harmless
+    #[arg(long, requires = "resume")]
+    send_again: bool,
+    /// End this leak although it is not proven active (repeatable)
+    #[arg(long, value_name = "FINGERPRINT", value_parser = fingerprint)]
+    unconfirmed: Vec<Fingerprint>,
+    /// Show the requests, redacted, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Where what was scanned lies now; without it, where the report says (repeatable)
+    #[arg(long, value_name = "FOLDER")]
+    root: Vec<PathBuf>,
+
+    #[command(flatten)]
+    agree: AgreeArgs,
+    #[command(flatten)]
+    keep: keep::KeepArgs,
+    #[command(flatten)]
+    network: OnlineArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text)
+        .ok_or_else(|| "a fingerprint is 32 hexadecimal digits, as reports have it".to_owned())
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &RespondArgs, shared: &Shared) -> anyhow::Result<Exit> {
+    plan::check_format(&shared.format)?;
+    heed_signals();
+    let common = CommonArgs {
+        selection: args.selection.clone(),
+        config: args.config.clone(),
+        ..defaults()
+    };
+    let (id, report) = match (&args.resume, &args.report) {
+        // The word behind --resume may be the report.
+        (Some(word), None) if !word.is_empty() && !word.starts_with("KS-") => {
+            (Some(""), Some(PathBuf::from(word)))
+        }
+        (id, report) => (id.as_deref(), report.clone()),
+    };
+    match (id, report) {
+        (Some(id), report) => resume(id, report.as_deref(), args, &common, shared),
+        (None, Some(report)) => of_report(&report, args, &common, shared),
+        (None, None) => bail!("name a report, or go on with --resume"),
+    }
+}
+
+fn of_report(
+    path: &Path,
+    args: &RespondArgs,
+    common: &CommonArgs,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
+    let person = Person::new(args.agree, args.send_again);
+    if args.apply && person.is_absent() {
+        bail!(
+            "nothing was done: there is no terminal to ask at before steps that cannot be undone; agree to them with --yes"
+        );
+    }
+    let stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
+    if let Some(print) = args
+        .unconfirmed
+        .iter()
+        .find(|print| stored.findings.iter().all(|f| f.fingerprint != **print))
+    {
+        bail!("--unconfirmed {print}: the report has no finding of this fingerprint");
+    }
+    let (mut live, common, shared, engine) = verify::live(&stored, &args.root, common, shared)?;
+    let shared = &shared;
+    let registry = verify::registry(&common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
+    let policy = keep::policy(&args.keep, &own);
+    if args.dry_run {
+        let redactor = verify::redactor(&engine, &stored, &live, false);
+        return dry_run(&live, &registry, &held, &redactor, shared);
+    }
+    let client = own.client(&args.network)?;
+    verify::ask(&client, &registry, &mut live, shared);
+    let redactor = verify::redactor(&engine, &stored, &live, false);
+    let mut made = make_plan(&live, &registry, &held, &policy, &args.unconfirmed);
+    let top = Roots::of(&args.root, &stored.root).ok();
+    if let Some(top) = top.as_ref().and_then(Roots::top) {
+        let uses = search(&top, &made.findings(&live), Limits::default());
+        made.depend(uses);
+    }
+    let tally = keysweep::model::Tally::of(&live).unwrap_or_default();
+    let in_vain = verify::is_vain(&tally);
+    let mut out = console::report_writer(shared)?;
+    if shared.format == "text" {
+        plan::write_plan(&mut *out, &made, &redactor)?;
+    }
+    if !args.apply {
+        if shared.format == "text" {
+            if made.leaks.iter().any(Planned::is_automatic) {
+                writeln!(
+                    out,
+                    "nothing was done; to do it: the same command with --apply"
+                )?;
+            }
+        } else {
+            let mut value = plan::plan_value(&made, &redactor);
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("schema".to_owned(), json!(1));
+                fields.insert("kind".to_owned(), json!("plan"));
+            }
+            writeln!(out, "{value:#}")?;
+        }
+        out.flush()?;
+        return Ok(if stopped() {
+            Exit::Interrupted
+        } else if in_vain {
+            Exit::Trouble
+        } else {
+            Exit::Clean
+        });
+    }
+    out.flush()?;
+    if stopped() {
+        return Ok(Exit::Interrupted);
+    }
+    let mut results = Results::default();
+    if !made.leaks.is_empty() {
+        let ledger = keep::ledger(&args.keep, &own)?;
+        let desk = Desk {
+            net: &client,
+            registry: &registry,
+            ledger: &ledger,
+            held: &held,
+            policy,
+            person: &person,
+            shared,
+        };
+        let detected = Detected {
+            at: stored.finished.unwrap_or_else(keep::now),
+            by: concat!("keysweep ", env!("CARGO_PKG_VERSION")).to_owned(),
+            command: format!("keysweep respond {} --apply", path.display()),
+            scanned: stored.root.clone(),
+        };
+        let clean = |text: &str| redactor.redact(text.as_bytes());
+        desk.run(|run| {
+            for planned in &made.leaks {
+                let Some(finding) = live.get(planned.index) else {
+                    continue;
+                };
+                let named = || ConfirmedLeak::named(finding, finding.fingerprint);
+                let Some(leak) = ConfirmedLeak::new(finding).or_else(named) else {
+                    continue;
+                };
+                let incident = opened(finding, planned, &detected, &clean);
+                if !results.take(run.apply(&leak, &incident), shared) {
+                    break;
+                }
+            }
+        });
+    }
+    let planned = (shared.format != "text").then(|| plan::plan_value(&made, &redactor));
+    results.write(&mut *out, planned, shared)?;
+    out.flush()?;
+    let exit = results.exit();
+    Ok(if exit == Exit::Clean && in_vain {
+        Exit::Trouble
+    } else {
+        exit
+    })
+}
+
+/// Prints the requests that would be sent for a report's findings.
+fn dry_run(
+    live: &[Finding],
+    registry: &Registry,
+    held: &keysweep::respond::Held<'_>,
+    redactor: &Redactor,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
+    let mut out = console::report_writer(shared)?;
+    let mut seen = std::collections::BTreeSet::new();
+    for finding in live {
+        if !seen.insert((&finding.rule, finding.fingerprint)) {
+            continue;
+        }
+        let key = &finding.credential;
+        let asks = if key.secret.is_known() {
+            requests(registry, finding, held)
+        } else {
+            vec![("not asked".to_owned(), Doubt::NotThere.to_string())]
+        };
+        write_requests(&mut *out, finding, &asks, redactor, shared)?;
+    }
+    if shared.format == "text" {
+        writeln!(out, "dry run: nothing was sent")?;
+    }
+    out.flush()?;
+    Ok(Exit::Clean)
+}
+
+/// The requests of a credential with what each is for.
+pub(crate) fn requests(
+    registry: &Registry,
+    finding: &Finding,
+    held: &keysweep::respond::Held<'_>,
+) -> Vec<(String, String)> {
+    let key = &finding.credential;
+    let mut all = Vec::new();
+    if let Some(provider) = registry.verifier(&finding.rule) {
+        match provider.preview(key) {
+            Ok(requests) => {
+                let requests = requests.into_iter();
+                all.extend(requests.map(|request| ("ask whether it works".to_owned(), request)));
+            }
+            Err(doubt) => all.push(("ask whether it works".to_owned(), doubt.to_string())),
+        }
+    }
+    if let Some(revoker) = registry.revoker(&finding.rule) {
+        let terms = revoker.terms(key);
+        let authority = match &terms.needed {
+            keysweep::provider::Needed::Owner { name, parts } => held(name, parts).ok(),
+            _ => None,
+        };
+        let authority = authority.unwrap_or_default();
+        for (at, stage) in terms.stages.iter().enumerate() {
+            let text = revoker.preview(key, &authority, at);
+            let text = text.unwrap_or_else(|doubt| doubt.to_string());
+            all.push((stage.what.clone(), text));
+        }
+        for step in &terms.steps {
+            all.push(("by hand".to_owned(), step.clone()));
+        }
+    }
+    all
+}
+
+/// Writes the requests of a credential.
+pub(crate) fn write_requests(
+    out: &mut dyn Write,
+    finding: &Finding,
+    requests: &[(String, String)],
+    redactor: &Redactor,
+    shared: &Shared,
+) -> io::Result<()> {
+    let secret = finding.credential.secret.redacted();
+    if shared.format != "text" {
+        let clean = |text: &str| redactor.redact(text.as_bytes());
+        let all: Vec<_> = requests
+            .iter()
+            .map(|(what, text)| json!({ "for": clean(what), "request": clean(text) }))
+            .collect();
+        let value = json!({
+            "schema": 1, "kind": "requests", "rule": finding.rule, "secret": secret,
+            "fingerprint": finding.fingerprint.to_string(), "requests": all,
+        });
+        return writeln!(out, "{value}");
+    }
+    writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
+    if requests.is_empty() {
+        writeln!(out, "  no call is known that proves or ends it")?;
+    }
+    for (what, text) in requests {
+        writeln!(out, "  {}:", redactor.printable(what.as_bytes()))?;
+        for line in text.lines() {
+            writeln!(
+                out,
+                "    {}",
+                redactor.printable(line.as_bytes()).trim_end()
+            )?;
+        }
+    }
+    writeln!(out)
+}
+
+fn resume(
+    id: &str,
+    report: Option<&Path>,
+    args: &RespondArgs,
+    common: &CommonArgs,
+    shared: &Shared,
+) -> anyhow::Result<Exit> {
+    // Secrets that the ledger does not keep come from the report.
+    let (live, common, shared) = if let Some(path) = report {
+        let stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
+        let (live, common, shared, _) = verify::live(&stored, &args.root, common, shared)?;
+        (live, common, shared)
+    } else {
+        let (common, shared) = keep::here(common, shared)?;
+        (Vec::new(), common, shared)
+    };
+    let shared = &shared;
+    let credential = |incident: &Incident| -> Option<Credential> {
+        let mut findings = live.iter();
+        let fits = |f: &&Finding| {
+            f.fingerprint == incident.leak.fingerprint && f.credential.secret.is_known()
+        };
+        findings.find(fits).map(|f| f.credential.clone())
+    };
+    let registry = verify::registry(&common)?;
+    let own = Own::read(&common.config)?;
+    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
+    let policy = keep::policy(&args.keep, &own);
+    let client = own.client(&args.network)?;
+    let ledger = keep::ledger(&args.keep, &own)?;
+    let person = Person::new(args.agree, args.send_again);
+    let desk = Desk {
+        net: &client,
+        registry: &registry,
+        ledger: &ledger,
+        held: &held,
+        policy,
+        person: &person,
+        shared,
+    };
+    let incidents = if id.is_empty() {
+        let now = keep::now();
+        let mut open = Vec::new();
+        for incident in ledger.incidents()? {
+            let is_due = ledger
+                .steps(incident.id)?
+                .iter()
+                .any(|step| !step.state.is_final() && step.plan.due.is_some_and(|due| due <= now));
+            if incident.state != IncidentState::Closed || is_due {
+                open.push(incident);
+            }
+        }
+        open
+    } else {
+        vec![desk.incident(id)?]
+    };
+    let mut results = Results::default();
+    desk.run(|run| {
+        for incident in &incidents {
+            let ended = run.resume(incident, credential(incident));
+            if !results.take(ended, shared) {
+                break;
+            }
+        }
+    });
+    let mut out = console::report_writer(shared)?;
+    results.write(&mut *out, None, shared)?;
+    if incidents.is_empty() && shared.format == "text" {
+        writeln!(out, "all incidents are at their end")?;
+    }
+    out.flush().context("the report cannot be written")?;
+    Ok(results.exit())
+}
