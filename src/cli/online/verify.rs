@@ -177,7 +177,12 @@ pub(crate) fn redactor(
 }
 
 /// Asks for all findings at once; somebody at a terminal sees how far it is.
-pub(crate) fn ask(client: &dyn Net, registry: &Registry, findings: &mut [Finding], shared: &Shared) {
+pub(crate) fn ask(
+    client: &dyn Net,
+    registry: &Registry,
+    findings: &mut [Finding],
+    shared: &Shared,
+) {
     let visible = !shared.quiet
         && io::stderr().is_terminal()
         && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
