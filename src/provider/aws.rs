@@ -336,6 +336,16 @@ impl Provider for Aws {
             .collect())
     }
 
+    /// The partition that knows the key: the others need not be asked again, and one that cannot be reached does not hide a death.
+    fn learned(&self, identity: &Identity) -> Vec<(String, String)> {
+        let arn = identity.owner.as_deref().and_then(Arn::read);
+        let partition = arn.and_then(|arn| Partition::named(arn.partition));
+        partition
+            .map(|p| ("region".to_owned(), p.region.to_owned()))
+            .into_iter()
+            .collect()
+    }
+
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
         let pair = match Pair::found(key) {
             Ok(pair) => pair,

@@ -21,7 +21,7 @@ mod xml;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{ConfirmedLeak, Credential, Doubt, Secret, Verification};
+use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
 use crate::net::{Error, Net};
 use crate::rule::block::Blocks;
 
@@ -35,6 +35,11 @@ pub trait Provider: Send + Sync {
 
     /// Asks the provider, with the cheapest call that changes nothing.
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification;
+
+    /// Parts that an active answer adds to the credential, so that the next question is a narrower one: `region`. Public.
+    fn learned(&self, _identity: &Identity) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 /// How credentials of a kind are ended. A revocation is one or more stages, each one call that changes something.
@@ -257,6 +262,23 @@ impl Registry {
             Some("gcp") => Some(Box::new(gcp::Gcp)),
             Some("jwt") => Some(Box::new(jwt::Jwt)),
             Some(_) => None,
+        }
+    }
+
+    /// Adds to a finding's credential what its active answer tells of it.
+    pub fn learn(&self, finding: &mut Finding) {
+        let said = finding.verification.as_ref().map(|c| &c.verification);
+        let (Some(Verification::Active(identity)), Some(provider)) =
+            (said, self.verifier(&finding.rule))
+        else {
+            return;
+        };
+        let parts = &mut finding.credential.parts;
+        for (name, value) in provider.learned(identity) {
+            if !parts.iter().any(|(known, _)| *known == name) {
+                parts.push((name, value));
+                parts.sort();
+            }
         }
     }
 

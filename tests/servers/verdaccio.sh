@@ -40,7 +40,6 @@ start() {
     cat >"$folder/config.yaml" <<'CONFIG'
 storage: ./storage
 auth: {htpasswd: {file: ./htpasswd}}
-security: {api: {jwt: {sign: {expiresIn: 7d}}}}
 uplinks: {}
 packages: {'**': {access: $all, publish: $authenticated}}
 log: {type: stdout, level: warn}

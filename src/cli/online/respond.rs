@@ -183,9 +183,11 @@ fn of_report(
         let clean = |text: &str| redactor.redact(text.as_bytes());
         desk.run(|run| {
             for planned in &made.leaks {
-                let Some(finding) = live.get(planned.index) else {
+                let Some(mut finding) = live.get(planned.index).cloned() else {
                     continue;
                 };
+                registry.learn(&mut finding);
+                let finding = &finding;
                 let named = || ConfirmedLeak::named(finding, finding.fingerprint);
                 let Some(leak) = ConfirmedLeak::new(finding).or_else(named) else {
                     continue;

@@ -175,6 +175,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
                 plan::write_plan(&mut *out, &made, &redactor)?;
                 out.flush()?;
             }
+            registry.learn(&mut finding);
             let named = || ConfirmedLeak::named(&finding, print);
             let leak = ConfirmedLeak::new(&finding).or_else(named);
             if let (Some(leak), Some(planned)) = (leak, made.leaks.first()) {

@@ -109,7 +109,7 @@ impl Drop for Running {
 }
 
 /// What AWS's partitions are reached by.
-const HOSTS: &[&str] = &[
+pub(super) const HOSTS: &[&str] = &[
     "sts.amazonaws.com",
     "sts.us-gov-west-1.amazonaws.com",
     "sts.cn-north-1.amazonaws.com.cn",

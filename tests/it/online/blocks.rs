@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
@@ -24,7 +25,12 @@ struct File {
     blocks: Blocks,
 }
 
-fn files() -> Vec<File> {
+fn files() -> &'static [File] {
+    static FILES: OnceLock<Vec<File>> = OnceLock::new();
+    FILES.get_or_init(read_files)
+}
+
+fn read_files() -> Vec<File> {
     let mut paths: Vec<_> = fs::read_dir(repository_file("patterns"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -130,7 +136,7 @@ fn verify_with(
 }
 
 /// Every rule with a declared block, once for each.
-fn verified() -> Vec<(File, String, Verify)> {
+fn verified() -> Vec<(&'static File, String, Verify)> {
     let mut all = Vec::new();
     for file in files() {
         let mut done = std::collections::BTreeSet::new();
@@ -145,8 +151,7 @@ fn verified() -> Vec<(File, String, Verify)> {
             if block.request.is_none() || !done.insert(key) {
                 continue;
             }
-            let again = files().into_iter().find(|f| f.stem == file.stem).unwrap();
-            all.push((again, rule, block));
+            all.push((file, rule, block));
         }
     }
     all
@@ -157,12 +162,12 @@ fn documented_answers_are_understood() {
     let blocks = verified();
     assert!(blocks.len() >= 50, "{}", blocks.len());
     for (file, rule, block) in blocks {
-        let finding = example_of(&file, &rule);
+        let finding = example_of(file, &rule);
         for documented in &block.answers {
             for status in &documented.status {
                 let what = format!("{rule}: {status} {}", documented.example);
                 let (verification, asked) = verify_with(
-                    &file,
+                    file,
                     &finding,
                     answer(documented, *status),
                     Duration::from_secs(10),
@@ -233,7 +238,7 @@ fn trouble(status: u16) -> Vec<(&'static str, Answer)> {
 #[test]
 fn nothing_that_goes_wrong_is_a_dead_key() {
     for (file, rule, block) in verified() {
-        let finding = example_of(&file, &rule);
+        let finding = example_of(file, &rule);
         let mut codes = vec![200, 401, 403, 404, 407, 418, 500, 502, 503, 504, 511];
         codes.extend(block.answers.iter().flat_map(|a| a.status.clone()));
         codes.sort_unstable();
@@ -261,7 +266,7 @@ fn nothing_that_goes_wrong_is_a_dead_key() {
         ));
         all.push(("no HTTP".into(), Answer::raw("SSH-2.0-OpenSSH_9.2\r\n")));
         for (what, answer) in all {
-            let (verification, _) = verify_with(&file, &finding, answer, Duration::from_secs(10));
+            let (verification, _) = verify_with(file, &finding, answer, Duration::from_secs(10));
             assert!(
                 !matches!(
                     verification,
@@ -274,7 +279,7 @@ fn nothing_that_goes_wrong_is_a_dead_key() {
         for documented in block.answers.iter().filter(|a| a.means == "inactive") {
             for status in [429, 500, 503] {
                 let (verification, _) = verify_with(
-                    &file,
+                    file,
                     &finding,
                     answer(documented, status),
                     Duration::from_secs(10),
@@ -292,7 +297,7 @@ fn nothing_that_goes_wrong_is_a_dead_key() {
 fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
     // One block a call is enough for what the client does for all; the slow answer costs its time limit.
     for (file, rule, _) in verified().into_iter().step_by(7) {
-        let finding = example_of(&file, &rule);
+        let finding = example_of(file, &rule);
         let endless = Answer::status(401)
             .with_body("application/json", "{\"message\":\"Bad credentials\"} ")
             .endless();
@@ -300,8 +305,7 @@ fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
             .with_json(&json!({"message": "Bad credentials"}))
             .after(Duration::from_secs(3));
         for answer in [endless, late] {
-            let (verification, _) =
-                verify_with(&file, &finding, answer, Duration::from_millis(500));
+            let (verification, _) = verify_with(file, &finding, answer, Duration::from_millis(500));
             assert!(
                 matches!(verification, Verification::Unknown(_)),
                 "{rule}: {verification:?}"
@@ -312,7 +316,7 @@ fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
 
 // --- ending ---
 
-fn ended() -> Vec<(File, String, Revoke)> {
+fn ended() -> Vec<(&'static File, String, Revoke)> {
     let mut all = Vec::new();
     for file in files() {
         let mut done = std::collections::BTreeSet::new();
@@ -320,8 +324,7 @@ fn ended() -> Vec<(File, String, Revoke)> {
             let Some(key) = &uses.revoke else { continue };
             let block = &file.blocks.revoke[key];
             if block.request.is_some() && done.insert(key.clone()) {
-                let again = files().into_iter().find(|f| f.stem == file.stem).unwrap();
-                all.push((again, rule.clone(), block.clone()));
+                all.push((file, rule.clone(), block.clone()));
             }
         }
     }
@@ -399,7 +402,7 @@ fn row(tests: &[Row], id: &str, at: &str, secret: &str) -> Value {
 }
 
 struct Case {
-    file: File,
+    file: &'static File,
     finding: Finding,
     block: Revoke,
 }
@@ -412,7 +415,7 @@ impl Case {
         answer: Answer,
         authority: &Authority,
     ) -> (Result<(), Failure>, Server) {
-        let registry = registry(&self.file);
+        let registry = registry(self.file);
         let revoke = registry.revoker(&self.finding.rule).unwrap();
         let shown = revoke
             .preview(&self.finding.credential, authority, 0)
@@ -466,7 +469,7 @@ fn cases() -> Vec<Case> {
         .map(|(file, rule, block)| Case {
             finding: Finding {
                 verification: Some(active()),
-                ..example_of(&file, &rule)
+                ..example_of(file, &rule)
             },
             file,
             block,
@@ -550,7 +553,7 @@ fn a_revocation_that_finds_no_row_or_two_does_nothing() {
 #[test]
 fn a_revocation_without_its_authority_does_nothing() {
     for case in cases().into_iter().filter(|c| !c.block.needs.is_empty()) {
-        let registry = registry(&case.file);
+        let registry = registry(case.file);
         let terms = registry
             .revoker(&case.finding.rule)
             .unwrap()

@@ -56,6 +56,11 @@ impl Server {
         out.trim_end().to_owned()
     }
 
+    /// A file of its folder.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// What it wrote about itself.
     pub(super) fn file(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(name)).unwrap()

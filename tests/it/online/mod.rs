@@ -4,6 +4,7 @@ mod aws;
 mod azure_storage;
 mod blocks;
 mod database;
+mod end_to_end;
 mod ledger;
 mod net;
 mod playground;

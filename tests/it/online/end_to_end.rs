@@ -1,0 +1,410 @@
+//! From finding to dead, by the built program alone, on real servers and emulators.
+
+use std::fs;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+use super::aws::{HOSTS, Running};
+use super::database::{Server, word};
+use crate::support::{Run, Tree, program};
+
+/// A tree that leaks, and a home with the caller's own file.
+struct Scene {
+    tree: Tree,
+    home: tempfile::TempDir,
+    secrets: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Scene {
+    fn new(tree: Tree, config: &str, secrets: &[&str]) -> Self {
+        let scene = Self {
+            tree,
+            home: tempfile::tempdir().unwrap(),
+            secrets: secrets.iter().map(|s| (*s).to_owned()).collect(),
+            environment: Vec::new(),
+        };
+        fs::write(scene.file("mine.toml"), config).unwrap();
+        scene
+    }
+
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command
+            .current_dir(self.tree.path())
+            .env("HOME", self.home.path())
+            .envs(self.environment.iter().map(|(n, v)| (n, v)))
+            .args(arguments)
+            .args(["--config".as_ref(), self.file("mine.toml").as_os_str()]);
+        command
+    }
+
+    /// Runs the program; nothing that it prints or keeps shows a secret.
+    fn run(&self, arguments: &[&str]) -> Run {
+        let run = Run::of(&mut self.command(arguments));
+        for secret in &self.secrets {
+            run.hides(secret);
+            for entry in fs::read_dir(self.home.path().join(".local/share/keysweep"))
+                .into_iter()
+                .flatten()
+            {
+                let kept = fs::read(entry.unwrap().path()).unwrap();
+                let needle = secret.as_bytes();
+                assert!(
+                    !kept.windows(needle.len()).any(|w| w == needle),
+                    "the ledger holds a secret"
+                );
+            }
+        }
+        run
+    }
+
+    fn incidents(&self) -> Vec<Value> {
+        let run = self
+            .run(&["incidents", "list", "--format", "json"])
+            .ends_with(0);
+        let all: Value = serde_json::from_str(&run.out).unwrap();
+        all["incidents"]
+            .as_array()
+            .or(all.as_array())
+            .unwrap()
+            .clone()
+    }
+
+    fn record(&self, id: &str, format: &str) -> String {
+        self.run(&["incidents", "export", id, "--format", format])
+            .ends_with(0)
+            .out
+    }
+}
+
+/// Commits everything in the tree.
+fn commit(tree: &Tree, message: &str) -> String {
+    let repository = git2::Repository::init(tree.path()).unwrap();
+    let mut index = repository.index().unwrap();
+    index
+        .add_all(["*"], git2::IndexAddOption::DEFAULT, None)
+        .unwrap();
+    index.update_all(["*"], None).unwrap();
+    index.write().unwrap();
+    let content = repository.find_tree(index.write_tree().unwrap()).unwrap();
+    let who =
+        git2::Signature::new("Jo", "jo@example.org", &git2::Time::new(1_767_225_600, 0)).unwrap();
+    let head = repository.head().ok().and_then(|h| h.peel_to_commit().ok());
+    let parents: Vec<&git2::Commit<'_>> = head.iter().collect();
+    let id = repository.commit(Some("HEAD"), &who, &who, message, &content, &parents);
+    id.unwrap().to_string()
+}
+
+fn id_of(incident: &Value) -> String {
+    incident["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs moto; run by ./test.sh"]
+fn an_aws_key_from_history_to_dead_and_back() {
+    let moto = Running::start("moto.sh");
+    let (id, secret) = (moto.fact("LEAK_ID"), moto.fact("LEAK_SECRET"));
+    let tree = Tree::new().with(
+        "deploy/.env",
+        format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n"),
+    );
+    let first = commit(&tree, "Deploy from here");
+    tree.write("deploy/.env", "AWS_ACCESS_KEY_ID=\n");
+    commit(&tree, "Keys do not belong here");
+    let url = moto.url();
+    let mut config = "[endpoints]\n".to_owned();
+    for host in HOSTS {
+        config.push_str(&format!("\"{host}\" = \"{url}\"\n"));
+    }
+    let scene = Scene::new(tree, &config, &[secret, moto.fact("ADMIN_SECRET")])
+        .with("KEYSWEEP_AWS_ACCESS_KEY_ID", moto.fact("ADMIN_ID"))
+        .with("KEYSWEEP_AWS_SECRET_ACCESS_KEY", moto.fact("ADMIN_SECRET"));
+
+    // Found, and verified with account and user.
+    let report = scene.file("report.json");
+    let report = report.to_str().unwrap();
+    scene
+        .run(&[
+            "git",
+            "--verify",
+            "--fail-on",
+            "active",
+            "--format",
+            "json",
+            "--output",
+            report,
+        ])
+        .ends_with(1);
+    let found: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let found = found.as_array().unwrap();
+    let key = found
+        .iter()
+        .find(|f| f["verification"]["status"] == "active")
+        .unwrap_or_else(|| panic!("{found:#?}"));
+    let identity = &key["verification"]["identity"];
+    assert_eq!(identity["account"], "123456789012", "{identity}");
+    assert!(
+        identity["owner"].as_str().unwrap().contains("deploy"),
+        "{identity}"
+    );
+
+    // Planned: nothing is done.
+    let run = scene.run(&["respond", report]).ends_with(0);
+    assert!(run.out.contains("deactivate"), "{}", run.out);
+    assert!(
+        moto.call("list", &[])
+            .lines()
+            .all(|l| l.ends_with("Active"))
+    );
+
+    // Deactivated, proven dead, recorded; the neighbour lives.
+    let run = scene
+        .run(&["respond", report, "--apply", "--yes"])
+        .ends_with(0);
+    assert!(run.out.contains("proven dead"), "{}", run.out);
+    let keys = moto.call("list", &[]);
+    assert!(keys.contains(&format!("{id} Inactive")), "{keys}");
+    assert!(
+        keys.contains(&format!("{} Active", moto.fact("NEIGHBOUR_ID"))),
+        "{keys}"
+    );
+    let incidents = scene.incidents();
+    assert_eq!(incidents.len(), 1);
+    let incident = id_of(&incidents[0]);
+    let record: Value = serde_json::from_str(&scene.record(&incident, "json")).unwrap();
+    assert_eq!(
+        record["incident"]["exposure"]["commit"], first,
+        "{record:#}"
+    );
+    let written = scene.record(&incident, "markdown");
+    for part in [&*incident, "jo@example.org", id, "2026-01-01"] {
+        assert!(written.contains(part), "{part}\n{written}");
+    }
+
+    // Rechecked: dead. Made active again by somebody: red, and open.
+    scene.run(&["recheck"]).ends_with(0);
+    moto.call("status", &[id, "Active"]);
+    let run = scene.run(&["recheck"]).ends_with(1);
+    assert!(run.out.contains("WORKS AGAIN"), "{}", run.out);
+    assert_eq!(scene.incidents()[0]["state"], "reopened");
+    let keys = moto.call("list", &[]);
+    assert!(
+        keys.contains(&format!("{} Active", moto.fact("NEIGHBOUR_ID"))),
+        "{keys}"
+    );
+}
+
+#[test]
+#[ignore = "needs Verdaccio; run by ./test.sh"]
+fn a_registry_that_keeps_deleted_tokens_alive_is_not_proven() {
+    let registry = Server::start("verdaccio", &[]);
+    let url = format!("http://127.0.0.1:{}", registry.file("port"));
+    let password = word(7);
+    let call = |method: &str, path: &str, token: &str, body: &str| -> Value {
+        let output = std::process::Command::new("curl")
+            .args(["-s", "-X", method, "-H", "content-type: application/json"])
+            .args(["-H", &format!("authorization: Bearer {token}"), "-d", body])
+            .arg(format!("{url}{path}"))
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    };
+    let user =
+        format!("{{\"name\":\"jo\",\"password\":\"{password}\",\"email\":\"jo@example.org\"}}");
+    let login = call("PUT", "/-/user/org.couchdb.user:jo", "", &user);
+    let login = login["token"].as_str().unwrap().to_owned();
+    let new = format!("{{\"password\":\"{password}\",\"readonly\":false,\"cidr_whitelist\":[]}}");
+    let leak = call("POST", "/-/npm/v1/tokens", &login, &new);
+    let leak = leak["token"].as_str().unwrap().to_owned();
+    let line = format!("//registry.npmjs.org/:_authToken={leak}\n");
+    let config = format!("[endpoints]\n\"registry.npmjs.org\" = \"{url}\"\n");
+    let scene = Scene::new(Tree::new().with(".npmrc", line), &config, &[&leak]);
+    let report = scene.file("report.json");
+    let report = report.to_str().unwrap();
+    scene
+        .run(&[
+            "scan",
+            "--format",
+            "json",
+            "--exit-zero",
+            "--output",
+            report,
+        ])
+        .ends_with(0);
+    let run = scene
+        .run(&["respond", report, "--apply", "--yes", "--timeout", "5"])
+        .ends_with(2);
+    assert!(run.out.contains("not proven"), "{}{}", run.out, run.err);
+    // The registry did delete the record, and says so.
+    let left = call("GET", "/-/npm/v1/tokens", &login, "{}");
+    assert_eq!(left["objects"].as_array().map(Vec::len), Some(0), "{left}");
+    assert_eq!(call("GET", "/-/whoami", &leak, "{}")["username"], "jo");
+    assert_eq!(scene.incidents()[0]["state"], "not-proven");
+    // A later look tells the same.
+    scene.run(&["recheck"]).ends_with(1);
+}
+
+#[test]
+#[ignore = "needs Prism; run by ./test.sh"]
+fn githubs_own_description_accepts_the_revocation() {
+    let github = Server::start("prism", &[]);
+    let config = format!(
+        "[endpoints]\n\"api.github.com\" = \"http://127.0.0.1:{}\"\n",
+        github.file("port")
+    );
+    let token = crate::support::fake::github_pat(77);
+    let scene = Scene::new(Tree::new(), &config, &[&token]);
+    let mut command = scene.command(&["revoke", "--rule", "github-pat-classic", "--yes"]);
+    let run = Run::of(command.write_stdin(format!("{token}\n")));
+    run.hides(&token);
+    // Prism keeps no state: `GET /user` goes on to answer, so the call is accepted and death is not proven.
+    assert!(run.out.contains("202"), "{}{}", run.out, run.err);
+    assert_eq!(run.code, 2, "{}{}", run.out, run.err);
+    assert!(run.out.contains("not proven"), "{}", run.out);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL; run by ./test.sh"]
+fn a_postgresql_role_is_ended_and_proven_dead() {
+    let server = Server::start("postgres", &[]);
+    let (password, keeper) = (word(21), word(22));
+    server.script(
+        "sql",
+        &[&format!(
+            "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD '{keeper}'"
+        )],
+    );
+    server.script(
+        "sql",
+        &[&format!("CREATE ROLE app LOGIN PASSWORD '{password}'")],
+    );
+    server.script(
+        "sql",
+        &[&format!("CREATE ROLE other LOGIN PASSWORD '{password}x'")],
+    );
+    let port = server.file("port");
+    let line = format!("DATABASE_URL=postgresql://app:{password}@localhost:{port}/postgres\n");
+    let config = format!(
+        "[network]\nhosts = [\"localhost\"]\nprivate = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"\n",
+        server.path("ca.pem").display()
+    );
+    let scene = Scene::new(
+        Tree::new().with("app.env", line),
+        &config,
+        &[&password, &keeper],
+    )
+    .with("KEYSWEEP_POSTGRES_USER", "keeper")
+    .with("KEYSWEEP_POSTGRES_PASSWORD", &keeper);
+    let report = scene.file("report.json");
+    let report = report.to_str().unwrap();
+    scene
+        .run(&[
+            "scan",
+            "--verify",
+            "--format",
+            "json",
+            "--exit-zero",
+            "--output",
+            report,
+        ])
+        .ends_with(0);
+    let run = scene.run(&["verify", report]).ends_with(1);
+    assert!(run.out.contains("app"), "{}", run.out);
+    let run = scene
+        .run(&["respond", report, "--apply", "--yes"])
+        .ends_with(0);
+    assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
+    assert_eq!(
+        server.script(
+            "sql",
+            &["SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'"]
+        ),
+        "f"
+    );
+    assert_eq!(
+        server.script(
+            "sql",
+            &["SELECT rolcanlogin FROM pg_roles WHERE rolname = 'other'"]
+        ),
+        "t"
+    );
+    scene.run(&["recheck"]).ends_with(0);
+    server.script("sql", &["ALTER ROLE app LOGIN"]);
+    scene.run(&["recheck"]).ends_with(1);
+}
+
+#[test]
+#[ignore = "needs Redis; run by ./test.sh"]
+fn a_redis_user_is_ended_and_proven_dead() {
+    let server = Server::start("redis", &[]);
+    let (password, keeper) = (word(31), word(32));
+    server.script(
+        "command",
+        &[
+            "ACL",
+            "SETUSER",
+            "boss",
+            "on",
+            &format!(">{keeper}"),
+            "~*",
+            "&*",
+            "+@all",
+        ],
+    );
+    server.script(
+        "command",
+        &[
+            "ACL",
+            "SETUSER",
+            "app",
+            "on",
+            &format!(">{password}"),
+            "~*",
+            "+@read",
+        ],
+    );
+    let port = server.file("port");
+    let line = format!("REDIS_URL=rediss://app:{password}@localhost:{port}/0\n");
+    let config = format!(
+        "[network]\nhosts = [\"localhost\"]\nprivate = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"\n",
+        server.path("ca.pem").display()
+    );
+    let scene = Scene::new(
+        Tree::new().with("app.env", line),
+        &config,
+        &[&password, &keeper],
+    )
+    .with("KEYSWEEP_REDIS_USER", "boss")
+    .with("KEYSWEEP_REDIS_PASSWORD", &keeper);
+    let report = scene.file("report.json");
+    let report = report.to_str().unwrap();
+    scene
+        .run(&[
+            "scan",
+            "--format",
+            "json",
+            "--exit-zero",
+            "--output",
+            report,
+        ])
+        .ends_with(0);
+    let run = scene
+        .run(&["respond", report, "--apply", "--yes"])
+        .ends_with(0);
+    assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
+    scene.run(&["recheck"]).ends_with(0);
+    server.script("command", &["ACL", "SETUSER", "app", "on"]);
+    scene.run(&["recheck"]).ends_with(1);
+}
