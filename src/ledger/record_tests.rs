@@ -1,3 +1,7 @@
+//! Records: what they say, and what text of others in them cannot do.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use super::*;
 use crate::ledger::{Exposure, NewStep, Site, StepId, Whose};
 use crate::model::{Fingerprint, Severity};

@@ -347,6 +347,7 @@ fn unpacked(mut plain: &[u8]) -> Option<Credential> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #[expect(
     clippy::disallowed_methods,
     reason = "what was sealed is compared with what comes out"

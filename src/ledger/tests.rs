@@ -1,3 +1,7 @@
+//! Ledgers in files of their own: written, claimed, tampered with, damaged, full.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::path::PathBuf;
 
