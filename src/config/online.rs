@@ -195,8 +195,14 @@ fn parsed<T: std::str::FromStr<Err = String>>(table: &Table<'_>, key: &str) -> V
 
 fn endpoints_of(table: &Table<'_>) -> Vec<(HostPattern, WebAddress)> {
     let mut endpoints = Vec::new();
-    for (key, _) in table.table {
+    for (key, value) in table.table {
         let name: &str = key.get_ref();
+        // Without quotes the dots of a host make tables of it.
+        if value.get_ref().as_table().is_some() {
+            let message = "[endpoints] a host has dots, so quote it, as in \"api.github.com\" = \"https://…\"";
+            table.source.fail(&key.span(), message.to_owned());
+            continue;
+        }
         let pattern = match name.parse::<HostPattern>() {
             Ok(pattern) => pattern,
             Err(why) => {

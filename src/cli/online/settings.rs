@@ -189,7 +189,8 @@ fn private(path: &Path) -> Result<(), String> {
         return Ok(());
     };
     let mode = meta.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    let others = mode & 0o077;
+    if others == 0 {
         return Ok(());
     }
     Err(format!(

@@ -297,7 +297,7 @@ fn what_a_scanned_tree_says_of_hosts_is_not_used_and_that_is_told() {
     }
     let text = tree.run(&["scan"]);
     assert!(
-        text.err.contains("counts only in your own"),
+        text.out.contains("counts only in your own"),
         "{}{}",
         text.out,
         text.err
