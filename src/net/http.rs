@@ -125,7 +125,7 @@ impl Client {
             proxied: proxy.as_ref().map(|proxy| agents(Some(proxy))),
             limits: Limits::default(),
             timeout: settings.timeout,
-            end: settings.clock.elapsed() + settings.budget,
+            end: settings.clock.elapsed().saturating_add(settings.budget),
             guard,
             lookup,
             clock: settings.clock,

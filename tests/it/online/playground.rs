@@ -42,7 +42,7 @@ impl Playground {
             settings.hosts.push(host.parse().unwrap());
         }
         settings.timeout = timeout;
-        settings.budget = Duration::MAX;
+        settings.budget = Duration::from_secs(1 << 40);
         Self {
             client: Client::new(settings).unwrap(),
         }
