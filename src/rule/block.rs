@@ -326,18 +326,21 @@ impl Verify {
         if !self.answers.iter().any(|a| a.means == "active") {
             return Err("no answer means `active`".to_owned());
         }
-        let proves_an_end = |a: &Answer| {
-            a.means == "inactive" || (a.means == "unknown" && !a.reason.is_empty())
-        };
+        let proves_an_end =
+            |a: &Answer| a.means == "inactive" || (a.means == "unknown" && !a.reason.is_empty());
         if !self.answers.iter().any(proves_an_end) {
             return Err("no answer means `inactive`, and no `unknown` one says by its `reason` why none can".to_owned());
         }
         for part in &self.elsewhere {
             if part == "default" && self.self_hosted.as_deref().is_none_or(str::is_empty) {
-                return Err("`elsewhere = [\"default\"]` goes with a host in `self_hosted`".to_owned());
+                return Err(
+                    "`elsewhere = [\"default\"]` goes with a host in `self_hosted`".to_owned(),
+                );
             }
             if part != "default" && !request.names(part) {
-                return Err(format!("`elsewhere` names `{part}`, which the request does not use"));
+                return Err(format!(
+                    "`elsewhere` names `{part}`, which the request does not use"
+                ));
             }
         }
         for answer in &self.answers {
