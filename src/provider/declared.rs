@@ -35,9 +35,9 @@ impl<'b> Declared<'b> {
         &self,
         key: &Credential,
         is_listed: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<Request>, Doubt> {
+    ) -> Result<(Vec<Request>, Option<String>), Doubt> {
         let Some(request) = &self.block.request else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         };
         let mut values = Values::new(key, &self.block.vars, None, self.known)?;
         values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
@@ -47,7 +47,30 @@ impl<'b> Declared<'b> {
             request.is_read = true;
             request.per_second = self.block.per_second;
         }
-        Ok(requests)
+        let told = values.told(&self.block.elsewhere);
+        Ok((requests, told))
+    }
+
+    /// What the provider says, and the part that was not found beside the key and without which a refusal proves nothing.
+    fn ask(&self, net: &dyn Net, key: &Credential) -> (Verification, Option<String>) {
+        let (requests, told) = match self.requests(key, &listed_by(net)) {
+            Ok((requests, _)) if requests.is_empty() => return (Verification::Unsupported, None),
+            Ok(asked) => asked,
+            Err(doubt) => return (Verification::Unknown(doubt), None),
+        };
+        let mut said = None;
+        for request in &requests {
+            let verification = match net.send(request) {
+                Ok(reply) => self.judge(&reply),
+                Err(error) => Verification::Unknown(error.into()),
+            };
+            said = Some(match (said, verification) {
+                (_, active @ Verification::Active(_)) => return (active, told),
+                (Some(doubt @ Verification::Unknown(_)), _) => doubt,
+                (_, other) => other,
+            });
+        }
+        (said.unwrap_or(Verification::Unsupported), told)
     }
 
     fn judge(&self, reply: &Reply) -> Verification {
@@ -85,30 +108,25 @@ impl Provider for Declared<'_> {
     fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
         Ok(self
             .requests(key, &|_| true)?
+            .0
             .iter()
             .map(Request::shown)
             .collect())
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let requests = match self.requests(key, &listed_by(net)) {
-            Ok(requests) if requests.is_empty() => return Verification::Unsupported,
-            Ok(requests) => requests,
-            Err(doubt) => return Verification::Unknown(doubt),
-        };
-        let mut said = None;
-        for request in &requests {
-            let verification = match net.send(request) {
-                Ok(reply) => self.judge(&reply),
-                Err(error) => Verification::Unknown(error.into()),
-            };
-            said = Some(match (said, verification) {
-                (_, active @ Verification::Active(_)) => return active,
-                (Some(doubt @ Verification::Unknown(_)), _) => doubt,
-                (_, other) => other,
-            });
+        match self.ask(net, key) {
+            (Verification::Inactive(_), Some(part)) => {
+                let of = match part.as_str() {
+                    "default" => "host",
+                    part => part,
+                };
+                Verification::Unknown(Doubt::Answer(format!(
+                    "it is not known there, but may be of another {of}: none stands beside it"
+                )))
+            }
+            (verification, _) => verification,
         }
-        said.unwrap_or(Verification::Unsupported)
     }
 }
 
@@ -253,7 +271,11 @@ impl Revoke for DeclaredRevoke<'_> {
         let Some(verify) = self.verify else {
             return Effect::Unknown("the kind cannot be verified".to_owned());
         };
-        match Declared::new(verify, self.known).verify(net, leak.credential()) {
+        // It was active there before, so that a refusal is its end.
+        match Declared::new(verify, self.known)
+            .ask(net, leak.credential())
+            .0
+        {
             Verification::Active(_) => Effect::NotThere,
             Verification::Inactive(_) => Effect::There,
             Verification::Unknown(doubt) => Effect::Unknown(doubt.to_string()),

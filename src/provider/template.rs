@@ -1,6 +1,6 @@
 //! Requests of blocks, filled in: each value escaped for its place, secrets marked as such.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +27,8 @@ enum Place {
 /// The values of variables.
 pub(super) struct Values<'a> {
     values: BTreeMap<String, (String, bool)>,
+    /// What was not found beside the secret: parts of the caller's configuration, and `default` for a block's own host.
+    told: BTreeSet<String>,
     authority: Option<&'a Authority>,
 }
 
@@ -55,9 +57,11 @@ impl<'a> Values<'a> {
             let public = PUBLIC_PARTS.contains(&name.as_str());
             values.insert(name.clone(), (value.clone(), public));
         }
+        let mut told = BTreeSet::new();
         for (name, value) in known {
             if name != "host" && !values.contains_key(name) {
                 values.insert(name.clone(), (value.clone(), true));
+                told.insert(name.clone());
             }
         }
         for (name, var) in vars {
@@ -73,7 +77,16 @@ impl<'a> Values<'a> {
             let value = from.0.get(span.range()).unwrap_or_default().to_owned();
             values.insert(name.clone(), (value, var.public));
         }
-        Ok(Self { values, authority })
+        Ok(Self {
+            values,
+            told,
+            authority,
+        })
+    }
+
+    /// The first of these parts that was not found beside the secret.
+    pub(super) fn told(&self, parts: &[String]) -> Option<String> {
+        parts.iter().find(|p| self.told.contains(*p)).cloned()
     }
 
     /// Adds a value that may be shown.
@@ -98,8 +111,8 @@ impl<'a> Values<'a> {
         };
         let own = known.get("host").map_or(default, String::as_str);
         let host = match self.values.get("host") {
-            Some((host, _)) if host != own && host != default => {
-                if !is_listed(host) {
+            Some((host, _)) if !host.is_empty() => {
+                if host != own && host != default && !is_listed(host) {
                     return Err(Doubt::Refused(format!(
                         "`{}` stands beside it and is not listed; if it is yours, --allow-host it",
                         printable(host)
@@ -107,7 +120,13 @@ impl<'a> Values<'a> {
                 }
                 host.clone()
             }
-            _ => own.to_owned(),
+            _ => {
+                self.told.insert("host".to_owned());
+                if !known.contains_key("host") {
+                    self.told.insert("default".to_owned());
+                }
+                own.to_owned()
+            }
         };
         if host.is_empty() {
             return Err(Doubt::Missing("host".to_owned()));

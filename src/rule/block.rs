@@ -180,6 +180,10 @@ pub struct Verify {
     /// caller's own configuration names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_hosted: Option<String>,
+    /// Parts that keys of the kind differ in: `account`, `host`, or `default` for the host of `self_hosted` alone. Where such a part
+    /// was not found beside the key, a refusal means nothing: another account may know the key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// Values taken out of parts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, Var>,
@@ -319,9 +323,24 @@ impl Verify {
             return Err("`builtin` and `request` exclude each other".to_owned());
         }
         request.check(self.self_hosted.is_some())?;
-        for must in ["active", "inactive"] {
-            if !self.answers.iter().any(|a| a.means == must) {
-                return Err(format!("no answer means `{must}`"));
+        if !self.answers.iter().any(|a| a.means == "active") {
+            return Err("no answer means `active`".to_owned());
+        }
+        let proves_an_end =
+            |a: &Answer| a.means == "inactive" || (a.means == "unknown" && !a.reason.is_empty());
+        if !self.answers.iter().any(proves_an_end) {
+            return Err("no answer means `inactive`, and no `unknown` one says by its `reason` why none can".to_owned());
+        }
+        for part in &self.elsewhere {
+            if part == "default" && self.self_hosted.as_deref().is_none_or(str::is_empty) {
+                return Err(
+                    "`elsewhere = [\"default\"]` goes with a host in `self_hosted`".to_owned(),
+                );
+            }
+            if part != "default" && !request.names(part) {
+                return Err(format!(
+                    "`elsewhere` names `{part}`, which the request does not use"
+                ));
             }
         }
         for answer in &self.answers {
@@ -403,6 +422,18 @@ impl Revoke {
 }
 
 impl Request {
+    /// Whether a variable stands in it.
+    fn names(&self, variable: &str) -> bool {
+        let written = format!("{{{variable}}}");
+        std::iter::once(&self.url)
+            .chain(&self.also)
+            .chain(self.headers.values())
+            .chain(self.basic.iter().flatten())
+            .chain(self.form.values())
+            .chain(&self.json)
+            .any(|template| template.contains(&written))
+    }
+
     fn check(&self, self_hosted: bool) -> Result<(), String> {
         if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&self.method.as_str()) {
             return Err(format!("unknown method `{}`", self.method));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
 use keysweep::net::Net;
-use keysweep::provider::{Authority, Failure, Needed, Registry};
+use keysweep::provider::{Authority, Effect, Failure, Needed, Object, Registry};
 use keysweep::rule::block::{Answer as Documented, Blocks, Revoke, Row, Verify};
 use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
@@ -81,6 +81,18 @@ fn known(stem: &str) -> BTreeMap<String, BTreeMap<String, String>> {
         parts.insert(name.to_owned(), value.to_owned());
     }
     BTreeMap::from([(stem.to_owned(), parts)])
+}
+
+/// With the parts beside it without which a refusal proves nothing.
+fn beside(file: &File, mut finding: Finding, block: &Verify) -> Finding {
+    for part in &block.elsewhere {
+        let parts = &mut finding.credential.parts;
+        if part != "default" && !parts.iter().any(|(name, _)| name == part) {
+            let value = known(&file.stem)[&file.stem][part].clone();
+            parts.push((part.clone(), value));
+        }
+    }
+    finding
 }
 
 fn registry(file: &File) -> Registry {
@@ -162,7 +174,7 @@ fn documented_answers_are_understood() {
     let blocks = verified();
     assert!(blocks.len() >= 50, "{}", blocks.len());
     for (file, rule, block) in blocks {
-        let finding = example_of(file, &rule);
+        let finding = beside(file, example_of(file, &rule), &block);
         for documented in &block.answers {
             for status in &documented.status {
                 let what = format!("{rule}: {status} {}", documented.example);
@@ -206,6 +218,102 @@ fn every_answer_has_the_example_that_the_provider_documents() {
                 );
             }
         }
+    }
+}
+
+/// A finding whose place was told, a registry that tells it, and the same without the host in the caller's configuration.
+fn refusals() -> Vec<(File, Finding, Answer, Registry)> {
+    let mut all = Vec::new();
+    for (file, rule, block) in verified() {
+        let mut finding = example_of(&file, &rule);
+        finding
+            .credential
+            .parts
+            .retain(|(name, _)| !block.elsewhere.contains(name));
+        let Some(refusal) = block.answers.iter().find(|a| a.means == "inactive") else {
+            continue;
+        };
+        if block.elsewhere.is_empty() {
+            continue;
+        }
+        let mut known = known(&file.stem);
+        if block.elsewhere.contains(&"default".to_owned()) {
+            known.get_mut(&file.stem).unwrap().remove("host");
+        }
+        let registry = Registry::new(file.blocks.clone()).knowing(known);
+        let refusal = answer(refusal, refusal.status[0]);
+        all.push((file, finding, refusal, registry));
+    }
+    all
+}
+
+#[test]
+fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_revocation() {
+    let all = refusals();
+    assert!(all.len() >= 5, "{}", all.len());
+    let mut ended = 0;
+    for (_, finding, refusal, registry) in all {
+        let rule = finding.rule.clone();
+        let provider = registry.verifier(&rule).unwrap();
+        let shown = provider.preview(&finding.credential).unwrap().join("\n");
+        let server = Server::of([refusal.clone(), refusal]);
+        let net = Playground::new(&server, &hosts(&shown), Duration::from_secs(10));
+        let verification = provider.verify(&net.client, &finding.credential);
+        let Verification::Unknown(doubt) = verification else {
+            panic!("{rule}: {verification:?}");
+        };
+        assert!(
+            doubt.to_string().contains("may be of another"),
+            "{rule}: {doubt}"
+        );
+        // Where it was active before, the same refusal is its end.
+        let Some(revoke) = registry.revoker(&rule) else {
+            continue;
+        };
+        let finding = Finding {
+            verification: Some(super::active()),
+            ..finding
+        };
+        let object = Object {
+            id: String::new(),
+            title: String::new(),
+            facts: BTreeMap::new(),
+        };
+        let leak = confirmed(&finding);
+        let effect = revoke.effect(&net.client, &leak, &Authority::default(), &object, 0);
+        assert_eq!(effect, Effect::There, "{rule}");
+        ended += 1;
+    }
+    assert!(ended >= 3, "{ended}");
+}
+
+#[test]
+fn a_host_beside_the_key_is_asked_before_the_one_of_the_configuration() {
+    let file = files().into_iter().find(|f| f.stem == "gitlab").unwrap();
+    let mut finding = example_of(&file, "gitlab-pat");
+    finding
+        .credential
+        .parts
+        .push(("host".to_owned(), "gitlab.com".to_owned()));
+    let registry = registry(&file);
+    let provider = registry.verifier("gitlab-pat").unwrap();
+    let shown = provider.preview(&finding.credential).unwrap().join("\n");
+    assert_eq!(hosts(&shown), ["gitlab.com"]);
+    finding.credential.parts.retain(|(name, _)| name != "host");
+    let shown = provider.preview(&finding.credential).unwrap().join("\n");
+    assert_eq!(hosts(&shown), ["service.example.org"]);
+}
+
+#[test]
+fn a_block_that_is_unsure_of_a_part_that_it_does_not_use_is_refused() {
+    let text = fs::read_to_string(repository_file("patterns/algolia.toml")).unwrap();
+    for (elsewhere, complaint) in [
+        ("[\"account\"]", "which the request does not use"),
+        ("[\"default\"]", "goes with a host in `self_hosted`"),
+    ] {
+        let text = text.replace("elsewhere = [\"id\"]", &format!("elsewhere = {elsewhere}"));
+        let error = rule::parse("x.toml", &text).unwrap_err().to_string();
+        assert!(error.contains(complaint), "{error}");
     }
 }
 
