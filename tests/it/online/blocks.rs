@@ -8,7 +8,7 @@ use std::time::Duration;
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
 use keysweep::net::Net;
 use keysweep::provider::{Authority, Failure, Needed, Registry};
-use keysweep::rule::block::{Answer as Documented, Blocks, Revoke, Row, Verify};
+use keysweep::rule::block::{Answer as Documented, Blocks, Find, Revoke, Var, Verify};
 use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
@@ -380,21 +380,33 @@ fn set(value: &mut Value, pointer: &str, to: Value) {
     *at = to;
 }
 
+/// A template of a row with the secret and the block's variables of it.
+fn filled(template: &str, vars: &BTreeMap<String, Var>, secret: &str) -> String {
+    let mut text = template.replace("{secret}", secret);
+    for (name, var) in vars.iter().filter(|(_, var)| var.from == "secret") {
+        let found = regex::Regex::new(&var.pattern).unwrap();
+        if let Some(found) = found.captures(secret) {
+            text = text.replace(&format!("{{{name}}}"), &found[1]);
+        }
+    }
+    text
+}
+
 /// A row of a provider's list that shows a key as the block expects it.
-fn row(tests: &[Row], id: &str, at: &str, secret: &str) -> Value {
+fn row(block: &Revoke, find: &Find, id: &str, secret: &str) -> Value {
     let mut row = json!({});
-    for test in tests {
+    for test in &find.row {
         let shown = match (&test.equals, &test.masked) {
-            (Some(template), _) => template.replace("{secret}", secret),
+            (Some(template), _) => filled(template, &block.vars, secret),
             (_, Some(template)) => {
-                let whole = template.replace("{secret}", secret);
+                let whole = filled(template, &block.vars, secret);
                 format!("{}...{}", &whole[..8], &whole[whole.len() - 4..])
             }
             _ => unreachable!("checked when built"),
         };
         set(&mut row, &test.at, Value::String(shown));
     }
-    set(&mut row, at, Value::String(id.to_owned()));
+    set(&mut row, &find.id, Value::String(id.to_owned()));
     row
 }
 
@@ -451,8 +463,8 @@ impl Case {
         let Some(find) = &self.block.find else {
             return (Vec::new(), other);
         };
-        let mine = row(&find.row, "id-of-the-leak", &find.id, &secret);
-        let others = row(&find.row, "id-of-a-neighbour", &find.id, &other);
+        let mine = row(&self.block, find, "id-of-the-leak", &secret);
+        let others = row(&self.block, find, "id-of-a-neighbour", &other);
         match find.list {
             None => (vec![mine], other),
             Some(_) => (vec![others, mine], other),
@@ -533,9 +545,9 @@ fn a_revocation_that_finds_no_row_or_two_does_nothing() {
         let authority = authority(&case.block);
         let secret = clear(&case.finding.credential);
         let other = neighbour(&secret);
-        let mine = row(&find.row, "id-1", &find.id, &secret);
-        let twin = row(&find.row, "id-2", &find.id, &secret);
-        let stranger = row(&find.row, "id-3", &find.id, &other);
+        let mine = row(&case.block, &find, "id-1", &secret);
+        let twin = row(&case.block, &find, "id-2", &secret);
+        let stranger = row(&case.block, &find, "id-3", &other);
         for rows in [vec![], vec![stranger], vec![mine, twin]] {
             let (result, server) = case.run(rows, Answer::status(204), &authority);
             assert!(
