@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
 use keysweep::net::Net;
 use keysweep::provider::{Authority, Effect, Failure, Needed, Object, Registry};
-use keysweep::rule::block::{Answer as Documented, Blocks, Revoke, Row, Verify};
+use keysweep::rule::block::{Answer as Documented, Blocks, Find, Revoke, Var, Verify};
 use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
@@ -130,21 +130,44 @@ fn answer(documented: &Documented, status: u16) -> Answer {
     }
 }
 
-fn verify_with(
-    file: &File,
-    finding: &Finding,
-    answer: Answer,
-    limit: Duration,
-) -> (Verification, usize) {
-    let registry = registry(file);
-    let provider = registry.verifier(&finding.rule).unwrap();
-    let shown = provider
-        .preview(&finding.credential)
-        .unwrap_or_else(|d| panic!("{}: {d}", finding.rule));
-    let server = Server::of([answer]);
-    let net = Playground::new(&server, &hosts(&shown.join("\n")), limit);
-    let verification = provider.verify(&net.client, &finding.credential);
-    (verification, server.seen().len())
+/// A rule's provider, with a server on loopback in place of all its hosts. One serves all answers: a client takes its time to make.
+struct Asked<'a> {
+    registry: Registry,
+    finding: &'a Finding,
+    answer: Arc<Mutex<Answer>>,
+    server: Server,
+    net: Playground,
+}
+
+impl<'a> Asked<'a> {
+    fn new(file: &File, finding: &'a Finding, limit: Duration) -> Self {
+        let registry = registry(file);
+        let provider = registry.verifier(&finding.rule).unwrap();
+        let shown = provider
+            .preview(&finding.credential)
+            .unwrap_or_else(|d| panic!("{}: {d}", finding.rule));
+        drop(provider);
+        let answer = Arc::new(Mutex::new(Answer::status(500)));
+        let shared = Arc::clone(&answer);
+        let server = Server::start(move |_| shared.lock().unwrap().clone());
+        let net = Playground::new(&server, &hosts(&shown.join("\n")), limit);
+        Self {
+            registry,
+            finding,
+            answer,
+            server,
+            net,
+        }
+    }
+
+    /// What the provider's answer is taken for, and how many requests it took.
+    fn told(&self, answer: Answer) -> (Verification, usize) {
+        *self.answer.lock().unwrap() = answer;
+        let before = self.server.seen().len();
+        let provider = self.registry.verifier(&self.finding.rule).unwrap();
+        let said = provider.verify(&self.net.client, &self.finding.credential);
+        (said, self.server.seen().len() - before)
+    }
 }
 
 /// Every rule with a declared block, once for each.
@@ -175,15 +198,11 @@ fn documented_answers_are_understood() {
     assert!(blocks.len() >= 50, "{}", blocks.len());
     for (file, rule, block) in blocks {
         let finding = beside(file, example_of(file, &rule), &block);
+        let asked_of = Asked::new(file, &finding, Duration::from_secs(10));
         for documented in &block.answers {
             for status in &documented.status {
                 let what = format!("{rule}: {status} {}", documented.example);
-                let (verification, asked) = verify_with(
-                    file,
-                    &finding,
-                    answer(documented, *status),
-                    Duration::from_secs(10),
-                );
+                let (verification, asked) = asked_of.told(answer(documented, *status));
                 assert!(asked >= 1, "{what}: nothing was asked");
                 assert_eq!(
                     verification.word(),
@@ -225,7 +244,7 @@ fn every_answer_has_the_example_that_the_provider_documents() {
 fn refusals() -> Vec<(File, Finding, Answer, Registry)> {
     let mut all = Vec::new();
     for (file, rule, block) in verified() {
-        let mut finding = example_of(&file, &rule);
+        let mut finding = example_of(file, &rule);
         finding
             .credential
             .parts
@@ -290,12 +309,12 @@ fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_re
 #[test]
 fn a_host_beside_the_key_is_asked_before_the_one_of_the_configuration() {
     let file = files().into_iter().find(|f| f.stem == "gitlab").unwrap();
-    let mut finding = example_of(&file, "gitlab-pat");
+    let mut finding = example_of(file, "gitlab-pat");
     finding
         .credential
         .parts
         .push(("host".to_owned(), "gitlab.com".to_owned()));
-    let registry = registry(&file);
+    let registry = registry(file);
     let provider = registry.verifier("gitlab-pat").unwrap();
     let shown = provider.preview(&finding.credential).unwrap().join("\n");
     assert_eq!(hosts(&shown), ["gitlab.com"]);
@@ -373,8 +392,9 @@ fn nothing_that_goes_wrong_is_a_dead_key() {
                 .half(),
         ));
         all.push(("no HTTP".into(), Answer::raw("SSH-2.0-OpenSSH_9.2\r\n")));
+        let asked_of = Asked::new(file, &finding, Duration::from_secs(10));
         for (what, answer) in all {
-            let (verification, _) = verify_with(file, &finding, answer, Duration::from_secs(10));
+            let (verification, _) = asked_of.told(answer);
             assert!(
                 !matches!(
                     verification,
@@ -386,12 +406,7 @@ fn nothing_that_goes_wrong_is_a_dead_key() {
         // A limit is a limit, whatever stands in it, unless the provider documents what else it means.
         for documented in block.answers.iter().filter(|a| a.means == "inactive") {
             for status in [429, 500, 503] {
-                let (verification, _) = verify_with(
-                    file,
-                    &finding,
-                    answer(documented, status),
-                    Duration::from_secs(10),
-                );
+                let (verification, _) = asked_of.told(answer(documented, status));
                 assert!(
                     matches!(verification, Verification::Unknown(_)),
                     "{rule}: {status} was taken for {verification:?}"
@@ -412,8 +427,9 @@ fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
         let late = Answer::status(401)
             .with_json(&json!({"message": "Bad credentials"}))
             .after(Duration::from_secs(3));
+        let asked_of = Asked::new(file, &finding, Duration::from_millis(500));
         for answer in [endless, late] {
-            let (verification, _) = verify_with(file, &finding, answer, Duration::from_millis(500));
+            let (verification, _) = asked_of.told(answer);
             assert!(
                 matches!(verification, Verification::Unknown(_)),
                 "{rule}: {verification:?}"
@@ -491,21 +507,33 @@ fn set(value: &mut Value, pointer: &str, to: Value) {
     *at = to;
 }
 
+/// A template of a row with the secret and the block's variables of it.
+fn filled(template: &str, vars: &BTreeMap<String, Var>, secret: &str) -> String {
+    let mut text = template.replace("{secret}", secret);
+    for (name, var) in vars.iter().filter(|(_, var)| var.from == "secret") {
+        let found = regex::Regex::new(&var.pattern).unwrap();
+        if let Some(found) = found.captures(secret) {
+            text = text.replace(&format!("{{{name}}}"), &found[1]);
+        }
+    }
+    text
+}
+
 /// A row of a provider's list that shows a key as the block expects it.
-fn row(tests: &[Row], id: &str, at: &str, secret: &str) -> Value {
+fn row(block: &Revoke, find: &Find, id: &str, secret: &str) -> Value {
     let mut row = json!({});
-    for test in tests {
+    for test in &find.row {
         let shown = match (&test.equals, &test.masked) {
-            (Some(template), _) => template.replace("{secret}", secret),
+            (Some(template), _) => filled(template, &block.vars, secret),
             (_, Some(template)) => {
-                let whole = template.replace("{secret}", secret);
+                let whole = filled(template, &block.vars, secret);
                 format!("{}...{}", &whole[..8], &whole[whole.len() - 4..])
             }
             _ => unreachable!("checked when built"),
         };
         set(&mut row, &test.at, Value::String(shown));
     }
-    set(&mut row, at, Value::String(id.to_owned()));
+    set(&mut row, &find.id, Value::String(id.to_owned()));
     row
 }
 
@@ -562,8 +590,8 @@ impl Case {
         let Some(find) = &self.block.find else {
             return (Vec::new(), other);
         };
-        let mine = row(&find.row, "id-of-the-leak", &find.id, &secret);
-        let others = row(&find.row, "id-of-a-neighbour", &find.id, &other);
+        let mine = row(&self.block, find, "id-of-the-leak", &secret);
+        let others = row(&self.block, find, "id-of-a-neighbour", &other);
         match find.list {
             None => (vec![mine], other),
             Some(_) => (vec![others, mine], other),
@@ -644,9 +672,9 @@ fn a_revocation_that_finds_no_row_or_two_does_nothing() {
         let authority = authority(&case.block);
         let secret = clear(&case.finding.credential);
         let other = neighbour(&secret);
-        let mine = row(&find.row, "id-1", &find.id, &secret);
-        let twin = row(&find.row, "id-2", &find.id, &secret);
-        let stranger = row(&find.row, "id-3", &find.id, &other);
+        let mine = row(&case.block, &find, "id-1", &secret);
+        let twin = row(&case.block, &find, "id-2", &secret);
+        let stranger = row(&case.block, &find, "id-3", &other);
         for rows in [vec![], vec![stranger], vec![mine, twin]] {
             let (result, server) = case.run(rows, Answer::status(204), &authority);
             assert!(
