@@ -241,7 +241,7 @@ fn every_answer_has_the_example_that_the_provider_documents() {
 }
 
 /// A finding whose place was told, a registry that tells it, and the same without the host in the caller's configuration.
-fn refusals() -> Vec<(File, Finding, Answer, Registry)> {
+fn refusals() -> Vec<(&'static File, Finding, Answer, Registry)> {
     let mut all = Vec::new();
     for (file, rule, block) in verified() {
         let mut finding = example_of(file, &rule);
@@ -290,7 +290,7 @@ fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_re
             continue;
         };
         let finding = Finding {
-            verification: Some(super::active()),
+            verification: Some(active()),
             ..finding
         };
         let object = Object {
