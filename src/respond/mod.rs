@@ -51,6 +51,8 @@ pub struct Policy {
     pub recheck: bool,
     /// The time between deactivating and deleting, in place of the provider's own.
     pub grace: Option<Duration>,
+    /// The time within which an ended key must be refused, in place of the provider's own.
+    pub deadline: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -58,6 +60,7 @@ impl Default for Policy {
         Self {
             recheck: true,
             grace: None,
+            deadline: None,
         }
     }
 }

@@ -275,7 +275,7 @@ fn planned(
         stages: stages.collect(),
         object: terms.object,
         authority: authorised,
-        deadline: terms.deadline.as_secs(),
+        deadline: policy.deadline.unwrap_or(terms.deadline).as_secs(),
         effect: terms.effect,
         by_hand: terms.steps,
         console: terms.console,

@@ -324,10 +324,11 @@ impl Run<'_> {
         let rule = &leak.finding().rule;
         let revoker = self.kinds.revoker(rule);
         let provider = self.kinds.verifier(rule);
-        let terms = revoker.as_ref().map_or_else(
+        let mut terms = revoker.as_ref().map_or_else(
             || by_hand(leak.finding()),
             |revoker| revoker.terms(leak.credential()),
         );
+        terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
         let (whose, authority) = authorised(&terms, self.held);
         let work = Work {
             id,

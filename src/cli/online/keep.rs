@@ -2,6 +2,7 @@
 //! credentials, the policy.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -23,6 +24,9 @@ pub(crate) struct KeepArgs {
     /// Do not keep the key, sealed, for `recheck`
     #[arg(long)]
     no_recheck: bool,
+    /// Seconds within which an ended key must be refused, in place of the provider's own time; then it is *not proven*
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    deadline: Option<u64>,
 }
 
 /// The time now.
@@ -57,6 +61,7 @@ pub(crate) fn policy(args: &KeepArgs, own: &Own) -> Policy {
     Policy {
         recheck: recheck && !args.no_recheck,
         grace: keys.grace.as_ref().map(|at| at.value),
+        deadline: args.deadline.map(Duration::from_secs),
     }
 }
 

@@ -244,9 +244,9 @@ fn a_registry_that_keeps_deleted_tokens_alive_is_not_proven() {
         ])
         .ends_with(0);
     let run = scene
-        .run(&["respond", report, "--apply", "--yes", "--timeout", "5"])
+        .run(&["respond", report, "--apply", "--yes", "--deadline", "4"])
         .ends_with(2);
-    assert!(run.out.contains("not proven"), "{}{}", run.out, run.err);
+    assert!(run.out.contains("NOT PROVEN"), "{}{}", run.out, run.err);
     // The registry did delete the record, and says so.
     let left = call("GET", "/-/npm/v1/tokens", &login, "{}");
     assert_eq!(left["objects"].as_array().map(Vec::len), Some(0), "{left}");
@@ -266,13 +266,20 @@ fn githubs_own_description_accepts_the_revocation() {
     );
     let token = crate::support::fake::github_pat(77);
     let scene = Scene::new(Tree::new(), &config, &[&token]);
-    let mut command = scene.command(&["revoke", "--rule", "github-pat-classic", "--yes"]);
+    let mut command = scene.command(&[
+        "revoke",
+        "--rule",
+        "github-pat-classic",
+        "--yes",
+        "--deadline",
+        "3",
+    ]);
     let run = Run::of(command.write_stdin(format!("{token}\n")));
     run.hides(&token);
     // Prism keeps no state: `GET /user` goes on to answer, so the call is accepted and death is not proven.
     assert!(run.out.contains("202"), "{}{}", run.out, run.err);
     assert_eq!(run.code, 2, "{}{}", run.out, run.err);
-    assert!(run.out.contains("not proven"), "{}", run.out);
+    assert!(run.out.contains("NOT PROVEN"), "{}", run.out);
 }
 
 #[test]
