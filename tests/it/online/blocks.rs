@@ -25,26 +25,26 @@ struct File {
 }
 
 fn files() -> Vec<File> {
-    let mut paths: Vec<_> = fs::read_dir(repository_file("patterns"))
+    let mut stems: Vec<_> = fs::read_dir(repository_file("patterns"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
-    paths.sort();
-    paths
-        .into_iter()
-        .map(|path| {
-            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-            let text = fs::read_to_string(&path).unwrap();
-            let parsed = rule::parse(&path.display().to_string(), &text).unwrap();
-            let blocks = rule::blocks(&stem, &parsed);
-            File {
-                stem,
-                parsed,
-                blocks,
-            }
-        })
-        .collect()
+    stems.sort();
+    stems.into_iter().map(|stem| file(&stem)).collect()
+}
+
+fn file(stem: &str) -> File {
+    let path = repository_file(&format!("patterns/{stem}.toml"));
+    let text = fs::read_to_string(&path).unwrap();
+    let parsed = rule::parse(&path.display().to_string(), &text).unwrap();
+    let blocks = rule::blocks(stem, &parsed);
+    File {
+        stem: stem.to_owned(),
+        parsed,
+        blocks,
+    }
 }
 
 /// What a rule's first example holds.
@@ -157,7 +157,7 @@ fn verified() -> Vec<(File, String, Verify)> {
             if block.request.is_none() || !done.insert(key) {
                 continue;
             }
-            let again = files().into_iter().find(|f| f.stem == file.stem).unwrap();
+            let again = self::file(&file.stem);
             all.push((again, rule, block));
         }
     }
@@ -284,7 +284,7 @@ fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_re
 
 #[test]
 fn a_host_beside_the_key_is_asked_before_the_one_of_the_configuration() {
-    let file = files().into_iter().find(|f| f.stem == "gitlab").unwrap();
+    let file = file("gitlab");
     let mut finding = example_of(&file, "gitlab-pat");
     finding
         .credential
@@ -428,7 +428,7 @@ fn ended() -> Vec<(File, String, Revoke)> {
             let Some(key) = &uses.revoke else { continue };
             let block = &file.blocks.revoke[key];
             if block.request.is_some() && done.insert(key.clone()) {
-                let again = files().into_iter().find(|f| f.stem == file.stem).unwrap();
+                let again = self::file(&file.stem);
                 all.push((again, rule.clone(), block.clone()));
             }
         }
