@@ -26,7 +26,7 @@ enum Place {
 
 /// The values of variables.
 pub(super) struct Values<'a> {
-    values: BTreeMap<String, (String, bool)>,
+    of: BTreeMap<String, (String, bool)>,
     /// What was not found beside the secret: parts of the caller's configuration, and `default` for a block's own host.
     told: BTreeSet<String>,
     authority: Option<&'a Authority>,
@@ -78,7 +78,7 @@ impl<'a> Values<'a> {
             values.insert(name.clone(), (value, var.public));
         }
         Ok(Self {
-            values,
+            of: values,
             told,
             authority,
         })
@@ -91,7 +91,7 @@ impl<'a> Values<'a> {
 
     /// Adds a value that may be shown.
     pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.values
+        self.of
             .insert(name.to_owned(), (value.to_owned(), true));
     }
 
@@ -110,7 +110,7 @@ impl<'a> Values<'a> {
             return Ok(());
         };
         let own = known.get("host").map_or(default, String::as_str);
-        let host = match self.values.get("host") {
+        let host = match self.of.get("host") {
             Some((host, _)) if !host.is_empty() => {
                 if host != own && host != default && !is_listed(host) {
                     return Err(Doubt::Refused(format!(
@@ -149,7 +149,7 @@ impl<'a> Values<'a> {
                 .map(|t| (t, false))
                 .map_err(|_| Doubt::Refused(format!("{name} is not text")));
         }
-        self.values
+        self.of
             .get(name)
             .cloned()
             .ok_or_else(|| Doubt::Missing(name.to_owned()))

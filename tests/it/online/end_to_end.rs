@@ -184,10 +184,7 @@ fn an_aws_key_from_history_to_dead_and_back() {
     assert_eq!(incidents.len(), 1);
     let incident = id_of(&incidents[0]);
     let record: Value = serde_json::from_str(&scene.record(&incident, "json")).unwrap();
-    assert_eq!(
-        record["incident"]["exposure"]["commit"], first,
-        "{record:#}"
-    );
+    assert_eq!(record["leak"]["exposure"]["commit"], first, "{record:#}");
     let written = scene.record(&incident, "markdown");
     for part in [&*incident, "jo@example.org", id, "2026-01-01"] {
         assert!(written.contains(part), "{part}\n{written}");
