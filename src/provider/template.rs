@@ -91,8 +91,7 @@ impl<'a> Values<'a> {
 
     /// Adds a value that may be shown.
     pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.of
-            .insert(name.to_owned(), (value.to_owned(), true));
+        self.of.insert(name.to_owned(), (value.to_owned(), true));
     }
 
     /// Takes the host of a self-hosted service: the one found beside the secret if the caller lists it, else the caller's own, else
