@@ -2,6 +2,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::format_collect,
+    clippy::format_push_string,
+    clippy::zombie_processes,
     clippy::naive_bytecount,
     clippy::missing_panics_doc,
     clippy::case_sensitive_file_extension_comparisons,

@@ -200,7 +200,7 @@ impl<'e> Reread<'e> {
                         continue;
                     }
                     for m in self.matches(&source, &place.path) {
-                        self.fit(m, &wanted, &mut found);
+                        self.fit(&m, &wanted, &mut found);
                     }
                 }
             }
@@ -219,7 +219,7 @@ impl<'e> Reread<'e> {
     )]
     fn fit(
         &self,
-        m: BlobMatch,
+        m: &BlobMatch,
         wanted: &HashMap<(String, Fingerprint), Vec<usize>>,
         found: &mut [Option<Credential>],
     ) {
@@ -296,7 +296,7 @@ impl<'e> Reread<'e> {
                     let files = files_below(db, &root, NAMES).into_iter();
                     names.extend(files.map(|file| file.path));
                 }
-                self.scan_names(names)
+                self.scan_names(&names)
             }
             Source::Refs => {
                 let mut names = BTreeSet::new();
@@ -310,15 +310,15 @@ impl<'e> Reread<'e> {
                         names.extend(tips.map(|tip| tip.name.into_bytes()));
                     }
                 }
-                self.scan_names(names)
+                self.scan_names(&names)
             }
         }
     }
 
-    fn scan_names(&mut self, names: BTreeSet<Vec<u8>>) -> Vec<BlobMatch> {
+    fn scan_names(&mut self, names: &BTreeSet<Vec<u8>>) -> Vec<BlobMatch> {
         // A scan looks at each name of a path alone.
         let mut alone = BTreeSet::new();
-        for name in &names {
+        for name in names {
             alone.extend(name.split(|b| *b == b'/'));
             alone.insert(name);
         }

@@ -308,7 +308,7 @@ fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_re
 
 #[test]
 fn a_host_beside_the_key_is_asked_before_the_one_of_the_configuration() {
-    let file = files().into_iter().find(|f| f.stem == "gitlab").unwrap();
+    let file = files().iter().find(|f| f.stem == "gitlab").unwrap();
     let mut finding = example_of(file, "gitlab-pat");
     finding
         .credential

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Doubt, Finding, Level, Verification};
-use keysweep::provider::{Effect, Failure, Needed, Revoke};
+use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
 
 use super::database::{
     HOST, Heard, Played, Server, Way, active, holds, leak, object, owner, proven, registry,
@@ -364,7 +364,7 @@ fn who_may_not_end_a_role_ends_nothing() {
         authority("lock itself out", find("app", &password));
         authority(
             "KEYSWEEP_POSTGRES_USER",
-            it.find(&net, &leak, &Default::default()).map(|_| ()),
+            it.find(&net, &leak, &Authority::default()).map(|_| ()),
         );
         // It may end sessions, but not change the role.
         find("signaller", &password).unwrap();
@@ -536,10 +536,10 @@ fn what_is_no_postgresql_is_unknown_and_takes_neither_time_nor_memory() {
             heard
                 .stream
                 .write_all(b"HTTP/1.1 302 Found\r\n\r\n")
-                .unwrap()
+                .unwrap();
         }),
         ("no answer in time", |heard| {
-            heard.wait(Duration::from_secs(5))
+            heard.wait(Duration::from_secs(5));
         }),
         ("no answer in time", |heard| {
             begin(heard);
@@ -566,7 +566,7 @@ fn what_is_no_postgresql_is_unknown_and_takes_neither_time_nor_memory() {
         // Notices without end.
         ("", |heard| {
             begin(heard);
-            let notice = message(b'N', &[&b"M"[..], &[b'x'; 60_000], b"\0\0"].concat());
+            let notice = message(b'N', &[&b"M"[..], &vec![b'x'; 60_000], b"\0\0"].concat());
             while heard.stream.write_all(&notice).is_ok() {}
         }),
     ];

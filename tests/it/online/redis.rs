@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Finding, Level, Verification};
-use keysweep::provider::{Effect, Failure, Needed, Revoke};
+use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
 
 use super::database::{
     HOST, Heard, Played, Server, Way, active, holds, leak, object, owner, proven, registry,
@@ -288,7 +288,7 @@ fn who_may_not_end_a_user_ends_nothing() {
         authority("lock itself out", find("app", &password));
         authority(
             "KEYSWEEP_REDIS_USER",
-            it.find(&net, &leak, &Default::default()).map(|_| ()),
+            it.find(&net, &leak, &Authority::default()).map(|_| ()),
         );
         authority(
             "NOPERM",
