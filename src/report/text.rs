@@ -144,7 +144,8 @@ impl Page<'_> {
                 .credential
                 .parts
                 .iter()
-                .filter(|part| !finding.opens.contains(part))
+                // The line above shows how the URL begins.
+                .filter(|part| !finding.opens.contains(part) && part.0 != "scheme")
                 .cloned()
                 .collect();
             self.facts("parts:", &others);
