@@ -337,7 +337,7 @@ impl Provider for Aws {
     }
 
     /// The partition that knows the key: the others need not be asked again, and one that cannot be reached does not hide a death.
-    fn learned(&self, identity: &Identity) -> Vec<(String, String)> {
+    fn learned(&self, _key: &Credential, identity: &Identity) -> Vec<(String, String)> {
         let arn = identity.owner.as_deref().and_then(Arn::read);
         let partition = arn.and_then(|arn| Partition::named(arn.partition));
         partition

@@ -31,6 +31,16 @@ impl<'b> Declared<'b> {
         Self { block, known }
     }
 
+    fn values(
+        &self,
+        key: &Credential,
+        is_listed: &dyn Fn(&str) -> bool,
+    ) -> Result<Values<'_>, Doubt> {
+        let mut values = Values::new(key, &self.block.vars, None, self.known)?;
+        values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
+        Ok(values)
+    }
+
     fn requests(
         &self,
         key: &Credential,
@@ -39,8 +49,7 @@ impl<'b> Declared<'b> {
         let Some(request) = &self.block.request else {
             return Ok((Vec::new(), None));
         };
-        let mut values = Values::new(key, &self.block.vars, None, self.known)?;
-        values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
+        let values = self.values(key, is_listed)?;
         let mut requests = values.requests(request)?;
         for request in &mut requests {
             // A verification never changes anything, whatever its method.
@@ -112,6 +121,12 @@ impl Provider for Declared<'_> {
             .iter()
             .map(Request::shown)
             .collect())
+    }
+
+    /// What was told and not found beside the key is where it works: from now on a refusal there is one.
+    fn learned(&self, key: &Credential, _identity: &Identity) -> Vec<(String, String)> {
+        let values = self.values(key, &|_| true);
+        values.map_or_else(|_| Vec::new(), |v| v.told_values(&self.block.elsewhere))
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {

@@ -36,8 +36,9 @@ pub trait Provider: Send + Sync {
     /// Asks the provider, with the cheapest call that changes nothing.
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification;
 
-    /// Parts that an active answer adds to the credential, so that the next question is a narrower one: `region`. Public.
-    fn learned(&self, _identity: &Identity) -> Vec<(String, String)> {
+    /// Parts that an active answer adds to the credential, so that the next question is a narrower one: where it is known,
+    /// `region` or `host`. Public.
+    fn learned(&self, _key: &Credential, _identity: &Identity) -> Vec<(String, String)> {
         Vec::new()
     }
 }
@@ -273,8 +274,9 @@ impl Registry {
         else {
             return;
         };
+        let learned = provider.learned(&finding.credential, identity);
         let parts = &mut finding.credential.parts;
-        for (name, value) in provider.learned(identity) {
+        for (name, value) in learned {
             if !parts.iter().any(|(known, _)| *known == name) {
                 parts.push((name, value));
                 parts.sort();

@@ -89,6 +89,18 @@ impl<'a> Values<'a> {
         parts.iter().find(|p| self.told.contains(*p)).cloned()
     }
 
+    /// The values of these parts that were not found beside the secret; a block's own host is `host`.
+    pub(super) fn told_values(&self, parts: &[String]) -> Vec<(String, String)> {
+        let names = parts.iter().filter(|part| self.told.contains(*part));
+        let names = names.map(|part| match part.as_str() {
+            "default" => "host",
+            part => part,
+        });
+        names
+            .filter_map(|name| Some((name.to_owned(), self.of.get(name)?.0.clone())))
+            .collect()
+    }
+
     /// Adds a value that may be shown.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.of.insert(name.to_owned(), (value.to_owned(), true));

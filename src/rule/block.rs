@@ -176,6 +176,9 @@ pub struct Verify {
     /// What it was tested against: `contract`, `emulator` or `server`.
     #[serde(default = "contract")]
     pub tested: String,
+    /// Whether the answers are written from memory: no page or code of the provider was found that shows them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
     /// Default host of a service that people run themselves, or empty for none; `{host}` in the URL. Others count only where the
     /// caller's own configuration names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,6 +253,9 @@ pub struct Revoke {
     /// What it was tested against: `contract`, `emulator` or `server`.
     #[serde(default = "contract")]
     pub tested: String,
+    /// Whether the answers are written from memory: no page or code of the provider was found that shows them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
     /// Whose authority the call needs: `none` (anonymous), `self` (the leaked key's own), `owner` (another credential of the caller's)
     /// or `person` (no call exists).
     pub authority: String,

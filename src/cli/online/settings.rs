@@ -1,6 +1,5 @@
 //! From flags, environment and the caller's own file to a client and to authority. Nothing of a scanned tree comes in here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,9 +30,6 @@ pub(crate) struct OnlineArgs {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Network")]
     pub(crate) budget: Option<u64>,
 }
-
-/// Parts of a credential of the caller's that not every one has.
-const EXTRA_PARTS: [&str; 2] = ["session_token", "region"];
 
 /// The caller's own file, as far as it says where secrets may go and by whose authority keys end.
 #[derive(Debug, Default)]
@@ -118,17 +114,13 @@ impl Own {
     pub(crate) fn authority(&self, name: &str, parts: &[String]) -> anyhow::Result<Authority> {
         let given = self.online.authority.get(name);
         let mut authority = Authority::default();
-        // Besides what is needed, what the caller gives and what some credentials come with.
-        let more = given.into_iter().flat_map(BTreeMap::keys);
-        let more = more.map(String::as_str).chain(EXTRA_PARTS.iter().copied());
-        let all: BTreeSet<&str> = parts.iter().map(String::as_str).chain(more).collect();
-        for part in all {
+        for part in parts {
             let value = match given.and_then(|given| given.get(part)) {
                 Some(from) => Some(self.value(from)?),
                 None => variable(&variable_of(name, part)).map(secret),
             };
             if let Some(value) = value {
-                authority.parts.insert(part.to_owned(), value);
+                authority.parts.insert(part.clone(), value);
             }
         }
         Ok(authority)

@@ -285,7 +285,17 @@ fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_re
             doubt.to_string().contains("may be of another"),
             "{rule}: {doubt}"
         );
-        // Where it was active before, the same refusal is its end.
+        // Where it was active before, the same refusal is its end: to who asks again, and to who ended it.
+        let mut known = Finding {
+            verification: Some(active()),
+            ..finding.clone()
+        };
+        registry.learn(&mut known);
+        let again = provider.verify(&net.client, &known.credential);
+        assert!(
+            matches!(again, Verification::Inactive(_)),
+            "{rule}: {again:?}"
+        );
         let Some(revoke) = registry.revoker(&rule) else {
             continue;
         };

@@ -12,7 +12,8 @@ const HEAD: &str = "# Kinds that are verified and revoked
 This page is generated from the rule files. *Verified*: the call, or the code, that asks the provider whether a credential works; it changes
 nothing. *Revoked*: how it is ended, and by whose authority: `none` (an anonymous call), `self` (the leaked key's own), `owner` (another
 credential of yours, from `[authority.NAME]`), `person` (no call exists: `respond` prints where and how). *Tested*: against a real `server`, an
-`emulator`, or a `contract`: a server on loopback that plays the answers that the provider documents; the provider itself was not asked.
+`emulator`, or a `contract`: a server on loopback that plays the answers that the provider documents; the provider itself was not asked. *From memory*: no page or code of the provider was found that shows these
+answers; where they are wrong, the key is *unknown*, not *inactive*.
 
 ";
 
@@ -69,14 +70,16 @@ fn table(blocks: &Blocks) -> String {
             };
             (r.authority.as_str(), reversible)
         });
-        let tested = match (
-            verify.map(|v| v.tested.as_str()),
-            revoke
-                .filter(|r| r.authority != "person")
-                .map(|r| r.tested.as_str()),
-        ) {
-            (Some(v), Some(r)) if v != r => format!("{v}, revocation {r}"),
-            (Some(one), _) | (None, Some(one)) => one.to_owned(),
+        let against = |tested: &str, recalled: bool| {
+            let mark = if recalled { ", from memory" } else { "" };
+            format!("{tested}{mark}")
+        };
+        let asked_against = verify.map(|v| against(&v.tested, v.recalled));
+        let by_call = revoke.filter(|r| r.authority != "person");
+        let ended_against = by_call.map(|r| against(&r.tested, r.recalled));
+        let tested = match (asked_against, ended_against) {
+            (Some(v), Some(r)) if v != r => format!("{v}; revocation {r}"),
+            (Some(one), _) | (None, Some(one)) => one,
             (None, None) => "—".to_owned(),
         };
         let _ = writeln!(
