@@ -7,6 +7,7 @@ mod guard;
 mod http;
 mod limits;
 mod request;
+mod transport;
 
 use std::fmt;
 use std::net::TcpStream;
