@@ -208,20 +208,30 @@ impl<'a> Values<'a> {
     /// # Errors
     /// Where a variable has no value, or one that must not stand at its place.
     pub(super) fn requests(&self, block: &block::Request) -> Result<Vec<Request>, Doubt> {
-        std::iter::once(&block.url)
-            .chain(&block.also)
-            .map(|url| self.request(block, url))
+        let theirs = if block.also_headers.is_empty() {
+            &block.headers
+        } else {
+            &block.also_headers
+        };
+        std::iter::once((&block.url, &block.headers))
+            .chain(block.also.iter().map(|url| (url, theirs)))
+            .map(|(url, headers)| self.request(block, url, headers))
             .collect()
     }
 
-    fn request(&self, block: &block::Request, url: &str) -> Result<Request, Doubt> {
+    fn request(
+        &self,
+        block: &block::Request,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+    ) -> Result<Request, Doubt> {
         let rest = url.strip_prefix("https://").unwrap_or(url);
         let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let mut address = Text::public("https://");
         address.append(self.text(host, Place::Host)?);
         address.append(self.text(path, Place::Url)?);
         let mut request = Request::new(&block.method, address);
-        for (name, value) in &block.headers {
+        for (name, value) in headers {
             request = request.with_header(name, self.text(value, Place::Plain)?);
         }
         if let Some([user, password]) = &block.basic {

@@ -53,6 +53,9 @@ pub struct Request {
     /// Header fields.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Header fields for the addresses of `also`, where they are others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also_headers: BTreeMap<String, String>,
     /// User and password of `Authorization: Basic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basic: Option<[String; 2]>,
@@ -434,6 +437,7 @@ impl Request {
         std::iter::once(&self.url)
             .chain(&self.also)
             .chain(self.headers.values())
+            .chain(self.also_headers.values())
             .chain(self.basic.iter().flatten())
             .chain(self.form.values())
             .chain(&self.json)
@@ -475,6 +479,9 @@ impl Request {
                     ));
                 }
             }
+        }
+        if !self.also_headers.is_empty() && self.also.is_empty() {
+            return Err("`also_headers` goes with `also`".to_owned());
         }
         let bodies = [!self.form.is_empty(), self.json.is_some()];
         if bodies.iter().filter(|b| **b).count() > 1 {

@@ -362,6 +362,102 @@ fn a_block_that_is_unsure_of_a_part_that_it_does_not_use_is_refused() {
     }
 }
 
+/// Answers that users of living keys report, and that are near to those for dead ones.
+#[test]
+fn what_living_keys_are_told_is_no_death() {
+    for (stem, rule, status, body) in [
+        (
+            "notion",
+            "notion-token",
+            401,
+            json!({"object": "error", "status": 401, "code": "unauthorized", "message": "This user's account is restricted from accessing the public API."}),
+        ),
+        (
+            "openai",
+            "openai-project-key",
+            401,
+            json!({"error": {"message": "The account is deactivated.", "code": "account_deactivated"}}),
+        ),
+        (
+            "openai",
+            "openai-project-key",
+            401,
+            json!({"error": "You have insufficient permissions for this operation. Missing scopes: api.model.read."}),
+        ),
+        (
+            "twilio",
+            "twilio-api-key-secret",
+            401,
+            json!({"code": 20003, "message": "Primary compliance profile is not approved", "status": 401}),
+        ),
+        (
+            "mailgun",
+            "mailgun-private-key",
+            401,
+            json!({"message": "Invalid private key"}),
+        ),
+        (
+            "postmark",
+            "postmark-token",
+            401,
+            json!({"ErrorCode": 10, "Message": "Please do not include Account API Token for Server API Token calls."}),
+        ),
+    ] {
+        let file = files().iter().find(|f| f.stem == stem).unwrap();
+        let finding = example_of(file, rule);
+        let asked = Asked::new(file, &finding, Duration::from_secs(10));
+        let (said, requests) = asked.told(Answer::status(status).with_json(&body));
+        assert!(requests >= 1, "{rule}: nothing was asked");
+        assert!(
+            !matches!(said, Verification::Inactive(_)),
+            "{rule}: {body}: {said:?}"
+        );
+    }
+}
+
+/// Postmark as it is: tokens of two kinds, each refused where the header of the other kind goes along.
+#[test]
+fn each_address_of_a_service_gets_its_own_header_fields() {
+    let file = files().iter().find(|f| f.stem == "postmark").unwrap();
+    let finding = example_of(file, "postmark-token");
+    for (living, expected) in [
+        (Some("X-Postmark-Server-Token"), "active"),
+        (Some("X-Postmark-Account-Token"), "active"),
+        (None, "inactive"),
+    ] {
+        let server = Server::start(move |seen| {
+            let kinds: Vec<&str> = ["X-Postmark-Server-Token", "X-Postmark-Account-Token"]
+                .into_iter()
+                .filter(|kind| seen.header(kind).is_some())
+                .collect();
+            let place = match seen.path() {
+                "/server" => "Server",
+                _ => "Account",
+            };
+            let message = match kinds.as_slice() {
+                [kind] if Some(*kind) == living && kind.contains(place) => {
+                    return Answer::status(200)
+                        .with_json(&json!({"ID": 1, "Name": "Staging", "Servers": []}));
+                }
+                [_] => format!("Request does not contain a valid {place} token."),
+                _ => {
+                    "Please do not include Account API Token for Server API Token calls.".to_owned()
+                }
+            };
+            Answer::status(401).with_json(&json!({"ErrorCode": 10, "Message": message}))
+        });
+        let net = Playground::new(
+            &server,
+            &["api.postmarkapp.com".to_owned()],
+            Duration::from_secs(10),
+        );
+        let registry = registry(file);
+        let provider = registry.verifier("postmark-token").unwrap();
+        let said = provider.verify(&net.client, &finding.credential);
+        assert_eq!(said.word(), expected, "{living:?}: {said:?}");
+    }
+}
+
 const PORTAL: &str = "<!DOCTYPE html><html><head><title>Sign in to the network</title></head><body>Unauthorized: please log in. Invalid session, token expired. Access denied.</body></html>";
 
 /// What proxies, portals and outages answer, for a status.
