@@ -164,6 +164,7 @@ fn read(source: &Source<'_>, document: &DeTable<'_>) -> ConfigFile {
         "allow",
         "endpoints",
         "network",
+        "known",
         "authority",
         "respond",
         "ledger",

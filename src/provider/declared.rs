@@ -38,6 +38,15 @@ impl<'b> Declared<'b> {
     ) -> Result<Values<'_>, Doubt> {
         let mut values = Values::new(key, &self.block.vars, None, self.known)?;
         values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
+        if self.block.self_hosted.is_none()
+            && !self.block.beside.is_empty()
+            && let Some(host) = values.host()
+        {
+            return Err(Doubt::Refused(format!(
+                "`{}` stands beside it, so it may be of a server of its own; where it is, ask with --rule and [endpoints]",
+                printable(host)
+            )));
+        }
         Ok(values)
     }
 

@@ -84,6 +84,11 @@ impl<'a> Values<'a> {
         })
     }
 
+    /// The host that was found beside the secret.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.of.get("host").map(|(host, _)| host.as_str())
+    }
+
     /// The first of these parts that was not found beside the secret.
     pub(super) fn told(&self, parts: &[String]) -> Option<String> {
         parts.iter().find(|p| self.told.contains(*p)).cloned()
@@ -303,17 +308,24 @@ fn escaped(value: &str, place: Place, name: &str) -> Result<String, Doubt> {
     let refuse = |why: &str| Err(Doubt::Refused(format!("its {name} {why}")));
     match place {
         Place::Host => {
-            let is_host = !value.is_empty()
-                && value.len() <= 253
-                && value.split('.').all(|label| {
-                    (1..=63).contains(&label.len())
-                        && label
-                            .bytes()
-                            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                        && !label.starts_with('-')
-                        && !label.ends_with('-')
-                });
-            if !is_host || (name != "host" && value.contains('.')) {
+            // A service of one's own may have a port; a label in front of a provider's domain is a label.
+            let (bare, port) = match value.rsplit_once(':') {
+                Some((bare, port)) if name == "host" => (bare, Some(port)),
+                _ => (value, None),
+            };
+            let is_label = |label: &str| {
+                (1..=63).contains(&label.len())
+                    && label
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+            };
+            let is_host = bare.len() <= 253
+                && bare.split('.').all(is_label)
+                && (name == "host" || !bare.contains('.'))
+                && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+            if !is_host {
                 return refuse("is no name of a host");
             }
             Ok(value.to_ascii_lowercase())

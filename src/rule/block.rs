@@ -190,6 +190,13 @@ pub struct Verify {
     /// was not found beside the key, a refusal means nothing: another account may know the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
+    /// Words in lower case that name the service in an address or in front of it (`gitlab`, `/api/v4`): a host that they stand with beside
+    /// a key is the key's, part `host`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<String>,
+    /// The provider's own domains, which are no host of anybody's beside a key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub home: Vec<String>,
     /// Values taken out of parts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vars: BTreeMap<String, Var>,
@@ -339,6 +346,9 @@ impl Verify {
             |a: &Answer| a.means == "inactive" || (a.means == "unknown" && !a.reason.is_empty());
         if !self.answers.iter().any(proves_an_end) {
             return Err("no answer means `inactive`, and no `unknown` one says by its `reason` why none can".to_owned());
+        }
+        if self.beside.is_empty() != self.home.is_empty() {
+            return Err("`beside` and `home` go together".to_owned());
         }
         for part in &self.elsewhere {
             if part == "default" && self.self_hosted.as_deref().is_none_or(str::is_empty) {

@@ -3,6 +3,7 @@
 //! Limits of hosts, retries and the time that a run may take are the network's. Here is decided who is asked next: the service
 //! of which the fewest questions are under way, so that a slow one does not hold the others. Nothing here knows of places or reports.
 
+pub mod beside;
 mod queue;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ pub(crate) mod incidents;
 pub(crate) mod keep;
 pub(crate) mod ledger;
 pub(crate) mod plan;
+pub(crate) mod prompt;
 pub(crate) mod recheck;
 pub(crate) mod reread;
 pub(crate) mod respond;

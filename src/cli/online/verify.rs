@@ -18,11 +18,13 @@ use keysweep::rule::block::Blocks;
 use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, scan_bytes};
 use keysweep::verify::{Batch, THREADS, one};
 
+use super::prompt;
 use super::reread::{Reread, Roots};
 use super::settings::{OnlineArgs, Own};
 use crate::cli::args::{CommonArgs, ConfigArgs, FailOn, SelectionArgs, Shared, defaults};
 use crate::cli::exit::Exit;
 use crate::cli::finish::Results;
+use crate::cli::input::Interrupted;
 use crate::cli::progress::{heed_signals, stopped};
 use crate::cli::{console, input, project, scan};
 
@@ -461,12 +463,15 @@ pub(crate) fn credential(
         let bytes = input::all(Path::new("-"))?;
         return given(engine, rule, &bytes);
     }
-    let secret = rpassword::prompt_password("the secret (it is not shown): ")
-        .context("the secret cannot be read from the terminal")?;
+    let asked = |question: &str| -> anyhow::Result<_> {
+        let typed = prompt::ask(question).context("nothing can be read from the terminal")?;
+        // As Ctrl-C anywhere else.
+        typed.ok_or_else(|| Interrupted.into())
+    };
+    let secret = asked("the secret (it is not shown): ")?;
     let mut credential = given(engine, rule, secret.as_bytes())?;
     while let Some(Doubt::Missing(part)) = missing(&credential) {
-        let value = rpassword::prompt_password(format!("its {} (not shown): ", printable(&part)))
-            .context("the part cannot be read from the terminal")?;
+        let value = asked(&format!("its {} (not shown): ", printable(&part)))?;
         if value.is_empty() {
             break;
         }
@@ -481,20 +486,65 @@ fn put(credential: &mut Credential, name: &str, value: &str) {
     credential.parts.sort();
 }
 
+/// Whether a text is a secret of the rule: it finds the whole of it where one of its examples holds another.
+///
+/// What a user gives for a kind goes to that kind's provider, so what the rule does not know is sent to nobody.
 #[expect(
     clippy::disallowed_methods,
-    reason = "two matches of one secret are one"
+    reason = "compared with what the user gave"
 )]
-fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credential> {
-    let options = Options {
+fn is_of(engine: &Engine, rule: usize, secret: &str) -> bool {
+    let Some(spec) = engine.rules().rule(rule).map(keysweep::rule::Rule::spec) else {
+        return false;
+    };
+    let holds = |text: &str| {
+        let matches = scan_bytes(
+            engine,
+            text.as_bytes(),
+            b"",
+            &kept(),
+            &mut Scratch::default(),
+        )
+        .matches;
+        matches
+            .into_iter()
+            .filter(|m| m.rule == rule)
+            .collect::<Vec<BlobMatch>>()
+    };
+    let mut contexts = vec![spec.shape_context.replace("{}", secret)];
+    for example in spec.examples.iter() {
+        let example = example.replace("{-}", "");
+        for other in holds(&example) {
+            if let Ok(other) = std::str::from_utf8(other.secret.expose()) {
+                contexts.push(example.replace(other, secret));
+            }
+        }
+    }
+    contexts.iter().any(|text| {
+        holds(text)
+            .iter()
+            .any(|m| m.secret.expose() == secret.as_bytes())
+    })
+}
+
+/// Every match counts, whatever stands around it.
+fn kept() -> Options {
+    Options {
         settings: Settings {
             inline_allow: false,
             keep_dropped: true,
             ..Settings::default()
         },
         ..Options::default()
-    };
-    let outcome = scan_bytes(engine, bytes, b"", &options, &mut Scratch::default());
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "two matches of one secret are one"
+)]
+fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credential> {
+    let outcome = scan_bytes(engine, bytes, b"", &kept(), &mut Scratch::default());
     let mut matches: Vec<BlobMatch> = outcome
         .matches
         .into_iter()
@@ -508,6 +558,12 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
             let first = text.lines().next().unwrap_or_default().trim();
             if first.is_empty() {
                 bail!("no secret was given: write it into standard input");
+            }
+            if !is_of(engine, rule, first) {
+                let id = engine.rules().rule(rule).map_or("", |r| &r.spec().id);
+                bail!(
+                    "nothing was sent: the rule `{id}` finds nothing in what was given; give the secret as it is, or a text in which the rule finds it (`keysweep rules show {id}` shows examples)"
+                );
             }
             let secret = Secret::new(first.as_bytes(), "");
             let parts = Vec::new();
