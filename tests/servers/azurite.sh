@@ -4,6 +4,8 @@
 #   azurite.sh install DIR   what it needs, by npm
 #   azurite.sh start DIR     starts one in DIR: DIR/port has its port, DIR/keys.env the two keys of its account `logs42`
 #   azurite.sh stop DIR
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly version=3.35.0

@@ -6,6 +6,8 @@
 #   moto.sh status DIR ID Active|Inactive   what the owner of the account does at the console
 #   moto.sh list DIR      access keys of the user `deploy` with their status
 #   moto.sh stop DIR
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly wanted='moto[server,iam,sts]==5.2.5'

@@ -5,6 +5,8 @@
 #   postgres.sh start DIR [plain]   starts one in DIR; DIR/port has its port, DIR/ca.pem its CA; with `plain` it has no TLS
 #   postgres.sh sql DIR TEXT     runs SQL as its superuser
 #   postgres.sh stop DIR
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The newest one; Debian keeps the server's programs off PATH.

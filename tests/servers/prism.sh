@@ -4,6 +4,8 @@
 #   prism.sh install DIR     what it needs, by npm
 #   prism.sh start DIR       starts one in DIR; DIR/port has its port
 #   prism.sh stop DIR
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly wanted='"@stoplight/prism-cli":"5.16.0","@octokit/openapi":"23.0.2"'

@@ -5,6 +5,8 @@
 #   redis.sh start DIR           starts one in DIR; DIR/port has the port with TLS, DIR/plain the other one, DIR/ca.pem the CA
 #   redis.sh command DIR WORD…   runs a command as its administrator
 #   redis.sh stop DIR
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 do_install() {

@@ -4,6 +4,8 @@
 #   verdaccio.sh install DIR     what it needs, by npm
 #   verdaccio.sh start DIR       starts one in DIR; DIR/port has its port
 #   verdaccio.sh stop DIR
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # The last line that runs on Node 20; it asks for a node-fetch that npm no longer resolves.
