@@ -353,32 +353,6 @@ fn told(host: &str, error: &io::Error, sent: bool) -> Error {
     }
 }
 
-/// A part of the caller's authority that must be there.
-pub(super) fn authority<'a>(
-    authority: &'a super::Authority,
-    name: &str,
-    part: &str,
-) -> Result<&'a Secret, super::Failure> {
-    authority.parts.get(part).ok_or_else(|| {
-        super::Failure::Authority(format!(
-            "no {part} of one that may do it: give {part} under [authority.{name}] in your own configuration, or KEYSWEEP_{}_{}",
-            name.to_uppercase(),
-            part.to_uppercase()
-        ))
-    })
-}
-
-/// The user's name among the caller's authority.
-pub(super) fn authority_user(given: &super::Authority, of: &str) -> Result<String, super::Failure> {
-    let user = exposed(authority(given, of, "user")?);
-    match std::str::from_utf8(&user) {
-        Ok(user) if !user.contains(char::is_control) => Ok(user.to_owned()),
-        _ => Err(super::Failure::Authority(format!(
-            "the user under [authority.{of}] is no text"
-        ))),
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
