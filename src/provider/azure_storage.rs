@@ -31,11 +31,9 @@ impl<'k> AzureStorage<'k> {
     }
 
     fn key<'a>(&'a self, key: &'a Credential) -> Result<Key<'a>, Doubt> {
-        let mut parts = key.parts.iter();
-        let beside = parts.find(|(name, value)| name == ACCOUNT && !value.is_empty());
-        let account = beside.map(|(_, account)| account);
-        let account = account
-            .or_else(|| self.known.get(ACCOUNT))
+        let beside = key.part(ACCOUNT);
+        let account = beside
+            .or_else(|| self.known.get(ACCOUNT).map(String::as_str))
             .ok_or_else(|| Doubt::Missing("account name".to_owned()))?;
         // A label of the host, so nothing else may pass.
         let is_name = (3..=24).contains(&account.len())

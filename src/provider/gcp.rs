@@ -61,10 +61,7 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     fn found(key: &'a Credential) -> Result<Self, Doubt> {
         let part = |name: &str, title: &str| {
-            let mut parts = key.parts.iter();
-            parts
-                .find(|(n, value)| n == name && !value.is_empty())
-                .map(|(_, value)| value.as_str())
+            key.part(name)
                 .ok_or_else(|| Doubt::Missing(title.to_owned()))
         };
         let id = part("id", "private_key_id")?;

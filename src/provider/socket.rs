@@ -45,10 +45,7 @@ impl Target {
         if !key.secret.is_known() {
             return Err(Doubt::NotThere);
         }
-        let part = |name: &str| {
-            let found = key.parts.iter().find(|(n, _)| n == name);
-            found.map(|(_, value)| value.as_str())
-        };
+        let part = |name: &str| key.part(name);
         if part("more").is_some_and(|more| more.contains(|c: char| c.is_ascii_alphanumeric())) {
             return Err(Doubt::Refused(
                 "the URL names several hosts: ask each one by a URL of its own".to_owned(),
@@ -70,7 +67,7 @@ impl Target {
                 _ => return Err(Doubt::Refused(format!("there is no port {digits}"))),
             },
         };
-        let database = part("database").filter(|d| !d.is_empty());
+        let database = part("database");
         Ok(Self {
             scheme: scheme.to_owned(),
             host: host.to_ascii_lowercase(),

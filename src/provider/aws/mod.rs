@@ -43,17 +43,14 @@ struct Pair<'a> {
 impl<'a> Pair<'a> {
     /// Of a finding's credential: the secret with its parts `id`, `session_token`, `region`.
     fn found(key: &'a Credential) -> Result<Self, Doubt> {
-        let part = |name: &str| {
-            let mut parts = key.parts.iter();
-            let (_, value) = parts.find(|(n, _)| n == name)?;
-            (!value.is_empty()).then_some(value.as_str())
-        };
-        let id = part("id").ok_or_else(|| Doubt::Missing("access key id".to_owned()))?;
+        let id = key
+            .part("id")
+            .ok_or_else(|| Doubt::Missing("access key id".to_owned()))?;
         id::check(id).map_err(Doubt::Refused)?;
         if id::is_canary(id) {
             return Err(Doubt::Canary);
         }
-        let token = part("session_token");
+        let token = key.part("session_token");
         if id::is_session(id) && token.is_none() {
             return Err(Doubt::Missing("session token".to_owned()));
         }
@@ -65,7 +62,7 @@ impl<'a> Pair<'a> {
             secret: &key.secret,
             // A token near a long-term key is that of another key.
             token: token.filter(|_| id::is_session(id)),
-            region: part("region"),
+            region: key.part("region"),
         })
     }
 

@@ -66,8 +66,7 @@ impl AwsRevoke<'_> {
 
 impl Revoke for AwsRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
-        let id = key.parts.iter().find(|(name, _)| name == "id");
-        let id = id.map(|(_, id)| id.as_str());
+        let id = key.part("id");
         if id.is_some_and(id::is_session) {
             return Terms::of(self.session, NAME, &Values::naming(&[]));
         }

@@ -33,13 +33,6 @@ fn scanned(text: &str) -> Finding {
     secrets.remove(0)
 }
 
-fn part<'f>(finding: &'f Finding, name: &str) -> Option<&'f str> {
-    let mut parts = finding.credential.parts.iter();
-    parts
-        .find(|(n, _)| n == name)
-        .map(|(_, value)| value.as_str())
-}
-
 #[test]
 fn a_session_token_becomes_a_part_of_the_secret_beside_it() {
     let (id, secret) = (fake::aws_key_id(1), fake::aws_secret(1));
@@ -50,10 +43,13 @@ fn a_session_token_becomes_a_part_of_the_secret_beside_it() {
         fake::aws_secret(2).repeat(5)
     );
     let finding = scanned(&environment(&id, &secret, Some(&token)));
-    assert_eq!(part(&finding, "id"), Some(id.as_str()));
-    assert_eq!(part(&finding, "session_token"), Some(token.as_str()));
+    assert_eq!(finding.credential.part("id"), Some(id.as_str()));
+    assert_eq!(
+        finding.credential.part("session_token"),
+        Some(token.as_str())
+    );
     let bare = scanned(&environment(&id, &secret, None));
-    assert_eq!(part(&bare, "session_token"), None);
+    assert_eq!(bare.credential.part("session_token"), None);
 }
 
 #[test]
@@ -71,7 +67,7 @@ fn of_two_ids_that_in_front_of_the_secret_is_its() {
             .iter()
             .find(|f| f.rule == "aws-secret-access-key-after-id")
             .unwrap();
-        assert_eq!(part(secret, "id"), Some(mine.as_str()));
+        assert_eq!(secret.credential.part("id"), Some(mine.as_str()));
     }
 }
 
