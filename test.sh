@@ -53,11 +53,9 @@ install_actionlint() {
 # What the tests of `online` start and stop for themselves; a second run finds it installed.
 install_servers() {
     local name
-    for name in postgres redis verdaccio prism; do
+    for name in postgres redis verdaccio prism moto azurite; do
         tests/servers/$name.sh install "$target/servers/$name"
     done
-    tests/servers/moto.sh install "$target/servers"
-    tests/servers/azurite.sh install "$target/servers"
 }
 
 # The OASIS schema, as the crate that writes the reports carries it.

@@ -103,3 +103,13 @@ pub struct Credential {
     /// Named parts, sorted by name.
     pub parts: Vec<(String, String)>,
 }
+
+impl Credential {
+    /// The part of a name, unless it is empty.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<&str> {
+        let mut parts = self.parts.iter();
+        let (_, value) = parts.find(|(known, _)| known == name)?;
+        (!value.is_empty()).then_some(value)
+    }
+}

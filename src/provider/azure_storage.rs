@@ -10,29 +10,30 @@ use jiff::Timestamp;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::Provider;
 use super::answer::unclear;
 use super::template::printable;
-use super::xml;
+use super::{Known, Provider, xml};
 use crate::model::{Credential, Doubt, Identity, Level, Secret, Verification};
 use crate::net::{Net, Piece, Reply, Request, Text};
 
 const VERSION: &str = "2021-08-06";
 
 /// `builtin = "azure-storage"`.
-pub struct AzureStorage;
-
-/// Half of an account's key pair.
-struct Key<'a> {
-    account: &'a str,
-    secret: &'a Secret,
+pub struct AzureStorage<'k> {
+    known: &'k Known,
 }
 
-impl<'a> Key<'a> {
-    fn found(key: &'a Credential) -> Result<Self, Doubt> {
-        let mut parts = key.parts.iter();
-        let (_, account) = parts
-            .find(|(name, _)| name == "account")
+impl<'k> AzureStorage<'k> {
+    /// With what the caller knows: the `account` of keys that stand alone.
+    #[must_use]
+    pub fn new(known: &'k Known) -> Self {
+        Self { known }
+    }
+
+    fn key<'a>(&'a self, key: &'a Credential) -> Result<Key<'a>, Doubt> {
+        let beside = key.part(ACCOUNT);
+        let account = beside
+            .or_else(|| self.known.get(ACCOUNT).map(String::as_str))
             .ok_or_else(|| Doubt::Missing("account name".to_owned()))?;
         // A label of the host, so nothing else may pass.
         let is_name = (3..=24).contains(&account.len())
@@ -44,12 +45,26 @@ impl<'a> Key<'a> {
                 "its account name is not 3 to 24 lower-case letters and digits".to_owned(),
             ));
         }
-        Ok(Self {
+        Ok(Key {
             account,
+            is_told: beside.is_none(),
             secret: &key.secret,
         })
     }
+}
 
+/// The part, and what the caller may know.
+const ACCOUNT: &str = "account";
+
+/// Half of an account's key pair.
+struct Key<'a> {
+    account: &'a str,
+    /// It did not stand beside the secret: the key may be of another account.
+    is_told: bool,
+    secret: &'a Secret,
+}
+
+impl Key<'_> {
     fn host(&self) -> String {
         format!("{}.blob.core.windows.net", self.account)
     }
@@ -105,6 +120,12 @@ impl<'a> Key<'a> {
         match (reply.status, code) {
             // The same code where the request's time is off, so the detail counts.
             (403, Some("AuthenticationFailed")) if detail.contains("MAC signature") => {
+                if self.is_told {
+                    return Verification::Unknown(Doubt::Answer(format!(
+                        "it is no key of {}, but may be of another account: none stands beside it",
+                        self.account
+                    )));
+                }
                 Verification::Inactive(
                     "the account does not accept the key: it was renewed".to_owned(),
                 )
@@ -125,9 +146,9 @@ impl<'a> Key<'a> {
     }
 }
 
-impl Provider for AzureStorage {
+impl Provider for AzureStorage<'_> {
     fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let key = Key::found(key)?;
+        let key = self.key(key)?;
         let request = key.request().with_header(
             "Authorization",
             Text::public(format!("SharedKey {}:…", key.account)),
@@ -135,8 +156,15 @@ impl Provider for AzureStorage {
         Ok(vec![request.shown()])
     }
 
+    /// The account that the caller named is where it works: from now on a refusal there is one.
+    fn learned(&self, key: &Credential, _identity: &Identity) -> Vec<(String, String)> {
+        let told = self.key(key).ok().filter(|key| key.is_told);
+        let told = told.map(|key| (ACCOUNT.to_owned(), key.account.to_owned()));
+        told.into_iter().collect()
+    }
+
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let asked = Key::found(key).and_then(|key| {
+        let asked = self.key(key).and_then(|key| {
             let reply = net.send(&key.signed(net.now())?)?;
             Ok(key.judge(&reply))
         });

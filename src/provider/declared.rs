@@ -1,14 +1,11 @@
 //! Providers that a block of a rule file declares.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::template::{Values, listed_by, printable};
-use super::{
-    Authority, Done, Effect, Failure, Known, Needed, Object, Provider, Revoke, StageTerms, Terms,
-};
+use super::{Authority, Done, Effect, Failure, Known, Object, Provider, Revoke, Terms};
 use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::rule::block::{self, Answer, When};
@@ -191,13 +188,6 @@ impl<'b> DeclaredRevoke<'b> {
         Ok(values)
     }
 
-    fn title(&self, values: Option<&Values<'_>>) -> String {
-        match values {
-            Some(values) => values.shown(&self.block.object),
-            None => self.block.object.replace(['{', '}'], ""),
-        }
-    }
-
     fn request(&self, values: &Values<'_>) -> Result<Request, Doubt> {
         let block = self.block.request.as_ref();
         let block =
@@ -211,39 +201,9 @@ impl<'b> DeclaredRevoke<'b> {
 
 impl Revoke for DeclaredRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
-        let block = self.block;
-        let values = self.values(key, None, &|_| true).ok();
-        let object = self.title(values.as_ref());
-        let stage = StageTerms {
-            what: format!("revoke {object}"),
-            reversible: block.reversible,
-            undo: block.undo.clone(),
-            repeatable: block.repeatable,
-            after: Duration::ZERO,
-            kills: true,
-        };
-        Terms {
-            needed: match block.authority.as_str() {
-                "none" => Needed::Nobody,
-                "self" => Needed::Itself,
-                "owner" => Needed::Owner {
-                    name: self.provider.to_owned(),
-                    parts: block.needs.clone(),
-                },
-                _ => Needed::Person,
-            },
-            stages: if block.authority == "person" {
-                Vec::new()
-            } else {
-                vec![stage]
-            },
-            object,
-            effect: block.effect.clone(),
-            deadline: Duration::from_secs(u64::from(block.deadline)),
-            steps: block.steps.clone(),
-            console: block.console.clone(),
-            source: block.source.clone(),
-        }
+        let values = self.values(key, None, &|_| true);
+        let values = values.unwrap_or_else(|_| Values::naming(&[]));
+        Terms::of(self.block, self.provider, &values)
     }
 
     fn find(
@@ -255,7 +215,7 @@ impl Revoke for DeclaredRevoke<'_> {
         let values = self
             .values(leak.credential(), Some(authority), &listed_by(net))
             .map_err(not_written)?;
-        let title = self.title(Some(&values));
+        let title = values.shown(&self.block.object);
         let Some(find) = &self.block.find else {
             return Ok(Object {
                 id: String::new(),

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::answer::{unanswered, unclear, unread};
+use super::authority::is_plain;
 use super::sigv4::percent;
-use super::template::printable;
-use super::{
-    Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, StageTerms, Terms,
-};
+use super::template::{Values, printable};
+use super::{Authority, Done, Effect, Failure, Object, Provider, Revoke, Terms, in_use};
 use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Secret, Verification};
 use crate::net::{Net, Piece, Reply, Request, Text};
+use crate::rule::block;
 
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
 const IAM: &str = "https://iam.googleapis.com/v1/projects/-/serviceAccounts";
@@ -32,12 +32,24 @@ const SCOPE: &str = "https://www.googleapis.com/auth/userinfo.email";
 const LIFE: i64 = 300;
 /// Between disabling and deleting, unless the caller says otherwise.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Changes of IAM are seen within two minutes as a rule, and within seven or more at worst:
-/// <https://cloud.google.com/iam/docs/access-change-propagation>
-const DEADLINE: Duration = Duration::from_secs(10 * 60);
+/// Name in the caller's configuration.
+const NAME: &str = "gcp";
 
 /// `builtin = "gcp"`.
 pub struct Gcp;
+
+/// Keys that are disabled and, after a time of grace, deleted.
+pub struct GcpRevoke<'b> {
+    block: &'b block::Revoke,
+}
+
+impl<'b> GcpRevoke<'b> {
+    /// As a block says.
+    #[must_use]
+    pub fn new(block: &'b block::Revoke) -> Self {
+        Self { block }
+    }
+}
 
 /// A service account's key.
 struct Key<'a> {
@@ -49,10 +61,7 @@ struct Key<'a> {
 impl<'a> Key<'a> {
     fn found(key: &'a Credential) -> Result<Self, Doubt> {
         let part = |name: &str, title: &str| {
-            let mut parts = key.parts.iter();
-            parts
-                .find(|(n, value)| n == name && !value.is_empty())
-                .map(|(_, value)| value.as_str())
+            key.part(name)
                 .ok_or_else(|| Doubt::Missing(title.to_owned()))
         };
         let id = part("id", "private_key_id")?;
@@ -190,9 +199,10 @@ fn judge(key: &Key<'_>, reply: &Reply) -> Verification {
                     .to_owned(),
             )
         }
-        (400 | 401, "disabled_client") => {
-            Verification::Inactive("Google says that the key is disabled".to_owned())
-        }
+        // Said of clients of other kinds and of accounts, too; it does not tell whether the key is dead.
+        (400 | 401, "disabled_client") => Verification::Unknown(Doubt::Answer(
+            "Google says that the client is disabled: the account, or the key".to_owned(),
+        )),
         // Among them a wrong clock, and an account that is not found: one that was deleted can be restored for 30 days.
         (400..=499, error) if !error.is_empty() => Verification::Unknown(Doubt::Answer(
             printable(&format!("{error}: {words}")).trim_end_matches(": ").to_owned(),
@@ -257,30 +267,11 @@ fn refused(reply: &Reply, action: &str, is_read: bool) -> Failure {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the caller's own token goes into a request"
-)]
 fn bearer(authority: &Authority) -> Result<Text, Failure> {
-    let token = authority
-        .parts
-        .get("access_token")
-        .filter(|t| !t.is_empty());
-    let token = token.ok_or_else(|| {
-        Failure::Authority(
-            "no access_token that may do this: give it in [authority.gcp] or as KEYSWEEP_GCP_ACCESS_TOKEN (gcloud auth print-access-token)".to_owned(),
-        )
-    })?;
-    match std::str::from_utf8(token.expose()) {
-        Ok(text) if text.bytes().all(|b| b.is_ascii_graphic()) => {
-            let mut value = Text::public("Bearer ");
-            value.push(Piece::Secret(text.to_owned()));
-            Ok(value)
-        }
-        _ => Err(Failure::Authority(
-            "the access_token that is to do this is no plain text".to_owned(),
-        )),
-    }
+    let token = authority.text(NAME, "access_token", is_plain)?;
+    let mut value = Text::public("Bearer ");
+    value.push(Piece::Secret(token.to_owned()));
+    Ok(value)
 }
 
 fn look(net: &dyn Net, key: &Key<'_>, authority: &Authority) -> Result<Seen, Failure> {
@@ -325,48 +316,13 @@ fn not_found(doubt: &Doubt) -> Failure {
     Failure::NotSent(doubt.to_string())
 }
 
-impl Revoke for Gcp {
+impl Revoke for GcpRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
-        let object = match Key::found(key) {
-            Ok(key) => format!("the key {} of the service account {}", key.id, key.account),
-            Err(_) => "the service account's key".to_owned(),
+        let names = match Key::found(key) {
+            Ok(key) => Values::naming(&[("id", key.id), ("account", key.account)]),
+            Err(_) => Values::naming(&[]),
         };
-        Terms {
-            needed: Needed::Owner {
-                name: "gcp".to_owned(),
-                parts: vec!["access_token".to_owned()],
-            },
-            stages: vec![
-                StageTerms {
-                    what: format!("disable {object}"),
-                    reversible: true,
-                    undo: "enable the key again (gcloud iam service-accounts keys enable)"
-                        .to_owned(),
-                    repeatable: true,
-                    after: Duration::ZERO,
-                    kills: true,
-                },
-                StageTerms {
-                    what: format!("delete {object}"),
-                    reversible: false,
-                    undo: String::new(),
-                    repeatable: true,
-                    after: GRACE,
-                    kills: false,
-                },
-            ],
-            object,
-            effect: "access tokens that were minted with the key live on for up to an hour, unless the account itself is disabled".to_owned(),
-            deadline: DEADLINE,
-            steps: vec![
-                "Open IAM & Admin > Service Accounts in the key's project, the account, Keys.".to_owned(),
-                "Find the key with exactly this id, and choose Disable.".to_owned(),
-                "When nothing that is needed has stopped for a day: Delete.".to_owned(),
-                "If it was used by others: disable the account itself for an hour, which also ends the tokens that were minted.".to_owned(),
-            ],
-            console: "https://console.cloud.google.com/iam-admin/serviceaccounts".to_owned(),
-            source: "https://cloud.google.com/iam/docs/keys-disable-enable".to_owned(),
-        }
+        Terms::of(self.block, NAME, &names).deleting("disable", GRACE)
     }
 
     fn find(
@@ -426,6 +382,10 @@ impl Revoke for Gcp {
         let Some((request, action)) = change(&key, stage) else {
             return Err(Failure::NotSent(format!("there is no stage {stage}")));
         };
+        let is_deletion = stage > 0;
+        if is_deletion && matches!(look(net, &key, authority)?, Seen::Live) {
+            return Err(in_use(&format!("the key {}", key.id)));
+        }
         let request = request.with_header("Authorization", bearer(authority)?);
         let reply = net.send(&request).map_err(|e| unanswered(&e))?;
         // Both answer an empty JSON object.

@@ -4,6 +4,7 @@ use std::sync::{Mutex, OnceLock};
 use super::super::fake::{Fake, active, credential, reply, trouble};
 use super::*;
 use crate::net::Error;
+use crate::rule::block::Blocks;
 
 const ACCOUNT: &str = "ci@demo-4711.iam.gserviceaccount.com";
 
@@ -37,6 +38,13 @@ fn pem() -> &'static str {
 fn key() -> Credential {
     let escaped = pem().replace('\n', "\\n");
     credential(&escaped, &[("id", &id()), ("account", ACCOUNT)])
+}
+
+/// As the rule files say.
+fn ending() -> GcpRevoke<'static> {
+    static BLOCKS: OnceLock<Blocks> = OnceLock::new();
+    let blocks = BLOCKS.get_or_init(|| Blocks::load(&[]).unwrap());
+    GcpRevoke::new(&blocks.revoke["gcp.service-account-key"])
 }
 
 fn said(status: u16, body: &str) -> Verification {
@@ -121,7 +129,7 @@ fn only_the_documented_answers_are_inactive() {
         (
             401,
             r#"{"error":"disabled_client","error_description":"The OAuth client was disabled."}"#,
-            "inactive",
+            "unknown",
         ),
         (
             400,
@@ -255,10 +263,14 @@ fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     let finding = active(key(), Identity::default());
     let leak = ConfirmedLeak::new(&finding).unwrap();
     let authority = authority("owner");
-    let object = Gcp.find(&net, &leak, &authority).unwrap();
+    let object = ending().find(&net, &leak, &authority).unwrap();
     assert_eq!(object.id, id());
-    let effect = |stage| Gcp.effect(&net, &leak, &authority, &object, stage);
-    let run = |stage| Gcp.run(&net, &leak, &authority, &object, stage).unwrap();
+    let effect = |stage| ending().effect(&net, &leak, &authority, &object, stage);
+    let run = |stage| {
+        ending()
+            .run(&net, &leak, &authority, &object, stage)
+            .unwrap()
+    };
     assert_eq!((effect(0), effect(1)), (Effect::NotThere, Effect::NotThere));
     assert!(!run(0).was_gone);
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::NotThere));
@@ -267,9 +279,27 @@ fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     assert!(run(0).was_gone && run(1).was_gone);
     assert_eq!(*iam.0.lock().unwrap(), [(neighbour(), false)]);
     assert!(matches!(
-        Gcp.find(&net, &leak, &authority),
+        ending().find(&net, &leak, &authority),
         Err(Failure::Object(_))
     ));
+}
+
+#[test]
+fn a_key_that_is_enabled_again_is_not_deleted() {
+    let iam = Iam::new();
+    let net = Fake::new(|request| iam.answer(request));
+    let finding = active(key(), Identity::default());
+    let leak = ConfirmedLeak::new(&finding).unwrap();
+    let authority = authority("owner");
+    let object = ending().find(&net, &leak, &authority).unwrap();
+    let run = |stage| ending().run(&net, &leak, &authority, &object, stage);
+    let Err(Failure::Object(why)) = run(1) else {
+        panic!("deleted")
+    };
+    assert!(why.contains("active again"), "{why}");
+    assert!(net.lines().iter().all(|line| !line.starts_with("DELETE")));
+    run(0).unwrap();
+    run(1).unwrap();
 }
 
 #[test]
@@ -278,14 +308,14 @@ fn the_wrong_authority_does_nothing() {
     let net = Fake::new(|request| iam.answer(request));
     let finding = active(key(), Identity::default());
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let object = Gcp.find(&net, &leak, &authority("owner")).unwrap();
+    let object = ending().find(&net, &leak, &authority("owner")).unwrap();
     for token in ["", "weak", "stranger", "a\nb"] {
-        let found = Gcp.find(&net, &leak, &authority(token));
+        let found = ending().find(&net, &leak, &authority(token));
         assert!(
             matches!(found, Err(Failure::Authority(_))),
             "{token:?} {found:?}"
         );
-        let done = Gcp.run(&net, &leak, &authority(token), &object, 0);
+        let done = ending().run(&net, &leak, &authority(token), &object, 0);
         assert!(
             matches!(done, Err(Failure::Authority(_))),
             "{token:?} {done:?}"
@@ -294,7 +324,7 @@ fn the_wrong_authority_does_nothing() {
     assert!(iam.0.lock().unwrap().iter().all(|(_, disabled)| !disabled));
     let mut other = object;
     other.id = neighbour();
-    let done = Gcp.run(&net, &leak, &authority("owner"), &other, 0);
+    let done = ending().run(&net, &leak, &authority("owner"), &other, 0);
     assert!(matches!(done, Err(Failure::Object(_))), "{done:?}");
 }
 
@@ -312,11 +342,11 @@ fn what_may_have_been_done_is_unknown() {
             continue;
         }
         let net = Fake::always(status, &body);
-        let done = Gcp.run(&net, &leak, &authority("owner"), &object, 0);
+        let done = ending().run(&net, &leak, &authority("owner"), &object, 0);
         let is_open = matches!(done, Err(Failure::Unknown(_)))
             || status == 429 && matches!(done, Err(Failure::NotSent(_)));
         assert!(is_open, "{status} {body:.60} {done:?}");
-        let seen = Gcp.effect(&net, &leak, &authority("owner"), &object, 0);
+        let seen = ending().effect(&net, &leak, &authority("owner"), &object, 0);
         assert!(
             matches!(seen, Effect::Unknown(_)),
             "{status} {body:.60} {seen:?}"
@@ -331,7 +361,7 @@ fn previews_show_no_secret() {
         shown.contains("POST https://oauth2.googleapis.com/token"),
         "{shown}"
     );
-    let shown = Revoke::preview(&Gcp, &key(), &authority("owner"), 0).unwrap();
+    let shown = ending().preview(&key(), &authority("owner"), 0).unwrap();
     assert!(
         shown.contains(":disable") && !shown.contains("owner"),
         "{shown}"

@@ -4,6 +4,7 @@
 //! program cannot tell which. Nothing here knows of reports, of the ledger, or of where the credential was found.
 
 mod answer;
+mod authority;
 pub mod aws;
 pub mod azure_storage;
 pub mod declared;
@@ -11,6 +12,7 @@ pub mod declared;
 mod fake;
 pub mod gcp;
 pub mod jwt;
+mod login;
 pub mod postgres;
 pub mod redis;
 mod sigv4;
@@ -21,9 +23,10 @@ mod xml;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::template::Values;
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
 use crate::net::{Error, Net};
-use crate::rule::block::Blocks;
+use crate::rule::block::{self, Blocks};
 
 /// How credentials of a kind are proven, and perhaps ended.
 pub trait Provider: Send + Sync {
@@ -113,6 +116,58 @@ pub struct Terms {
     pub console: String,
     /// The provider's page that documents it.
     pub source: String,
+}
+
+impl Terms {
+    /// What a block says, with the names in it filled in: one stage, or none where only a person can do it. The authority is the
+    /// credential called `of` in the caller's configuration.
+    fn of(block: &block::Revoke, of: &str, names: &Values<'_>) -> Self {
+        let object = names.shown(&block.object);
+        let stage = StageTerms {
+            what: format!("revoke {object}"),
+            reversible: block.reversible,
+            undo: names.shown(&block.undo),
+            repeatable: block.repeatable,
+            after: Duration::ZERO,
+            kills: true,
+        };
+        let (needed, stages) = match block.authority.as_str() {
+            "none" => (Needed::Nobody, vec![stage]),
+            "self" => (Needed::Itself, vec![stage]),
+            "owner" => {
+                let (name, parts) = (of.to_owned(), block.needs.clone());
+                (Needed::Owner { name, parts }, vec![stage])
+            }
+            _ => (Needed::Person, Vec::new()),
+        };
+        Self {
+            object,
+            needed,
+            stages,
+            effect: names.shown(&block.effect),
+            deadline: Duration::from_secs(u64::from(block.deadline)),
+            steps: block.steps.iter().map(|step| names.shown(step)).collect(),
+            console: block.console.clone(),
+            source: block.source.clone(),
+        }
+    }
+
+    /// The same where the block's stage only makes the key `inactive`, in words, and a later one deletes it for good.
+    fn deleting(mut self, inactive: &str, after: Duration) -> Self {
+        let object = &self.object;
+        for stage in &mut self.stages {
+            stage.what = format!("{inactive} {object}");
+        }
+        self.stages.push(StageTerms {
+            what: format!("delete {object}"),
+            reversible: false,
+            undo: String::new(),
+            repeatable: true,
+            after,
+            kills: false,
+        });
+        self
+    }
 }
 
 /// What a plan says of a stage.
@@ -208,6 +263,13 @@ pub enum Failure {
     Unknown(String),
 }
 
+/// A key that was to be deleted and that somebody has made active again since.
+fn in_use(key: &str) -> Failure {
+    Failure::Object(format!(
+        "{key} is active again, so that it is not deleted: somebody may need it; `keysweep recheck` opens its incident again, and `keysweep respond --resume` then begins anew"
+    ))
+}
+
 /// What the caller knows of a provider, by part: the host of a service of one's own, the user that a token belongs to. No secrets.
 pub type Known = BTreeMap<String, String>;
 
@@ -251,15 +313,13 @@ impl Registry {
     pub fn verifier(&self, rule: &str) -> Option<Box<dyn Provider + '_>> {
         let uses = self.blocks.rules.get(rule)?;
         let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
+        let known = self.known(&uses.provider);
         match block.builtin.as_deref() {
-            None => Some(Box::new(declared::Declared::new(
-                block,
-                self.known(&uses.provider),
-            ))),
+            None => Some(Box::new(declared::Declared::new(block, known))),
             Some("postgres") => Some(Box::new(postgres::Postgres)),
             Some("redis") => Some(Box::new(redis::Redis)),
             Some("aws") => Some(Box::new(aws::Aws)),
-            Some("azure-storage") => Some(Box::new(azure_storage::AzureStorage)),
+            Some("azure-storage") => Some(Box::new(azure_storage::AzureStorage::new(known))),
             Some("gcp") => Some(Box::new(gcp::Gcp)),
             Some("jwt") => Some(Box::new(jwt::Jwt)),
             Some(_) => None,
@@ -298,10 +358,13 @@ impl Registry {
                     .and_then(|v| self.blocks.verify.get(v)),
                 self.known(&uses.provider),
             ))),
-            Some("postgres") => Some(Box::new(postgres::Postgres)),
-            Some("redis") => Some(Box::new(redis::Redis)),
-            Some("aws") => Some(Box::new(aws::Aws)),
-            Some("gcp") => Some(Box::new(gcp::Gcp)),
+            Some("postgres") => Some(Box::new(postgres::PostgresRevoke::new(block))),
+            Some("redis") => Some(Box::new(redis::RedisRevoke::new(block))),
+            Some("aws") => Some(Box::new(aws::AwsRevoke::new(
+                block,
+                self.blocks.revoke.get("aws.console-session")?,
+            ))),
+            Some("gcp") => Some(Box::new(gcp::GcpRevoke::new(block))),
             Some(_) => None,
         }
     }

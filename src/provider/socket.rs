@@ -45,10 +45,7 @@ impl Target {
         if !key.secret.is_known() {
             return Err(Doubt::NotThere);
         }
-        let part = |name: &str| {
-            let found = key.parts.iter().find(|(n, _)| n == name);
-            found.map(|(_, value)| value.as_str())
-        };
+        let part = |name: &str| key.part(name);
         if part("more").is_some_and(|more| more.contains(|c: char| c.is_ascii_alphanumeric())) {
             return Err(Doubt::Refused(
                 "the URL names several hosts: ask each one by a URL of its own".to_owned(),
@@ -70,7 +67,7 @@ impl Target {
                 _ => return Err(Doubt::Refused(format!("there is no port {digits}"))),
             },
         };
-        let database = part("database").filter(|d| !d.is_empty());
+        let database = part("database");
         Ok(Self {
             scheme: scheme.to_owned(),
             host: host.to_ascii_lowercase(),
@@ -350,32 +347,6 @@ fn told(host: &str, error: &io::Error, sent: bool) -> Error {
             };
             Error::Unreachable { host, why, sent }
         }
-    }
-}
-
-/// A part of the caller's authority that must be there.
-pub(super) fn authority<'a>(
-    authority: &'a super::Authority,
-    name: &str,
-    part: &str,
-) -> Result<&'a Secret, super::Failure> {
-    authority.parts.get(part).ok_or_else(|| {
-        super::Failure::Authority(format!(
-            "no {part} of one that may do it: give {part} under [authority.{name}] in your own configuration, or KEYSWEEP_{}_{}",
-            name.to_uppercase(),
-            part.to_uppercase()
-        ))
-    })
-}
-
-/// The user's name among the caller's authority.
-pub(super) fn authority_user(given: &super::Authority, of: &str) -> Result<String, super::Failure> {
-    let user = exposed(authority(given, of, "user")?);
-    match std::str::from_utf8(&user) {
-        Ok(user) if !user.contains(char::is_control) => Ok(user.to_owned()),
-        _ => Err(super::Failure::Authority(format!(
-            "the user under [authority.{of}] is no text"
-        ))),
     }
 }
 

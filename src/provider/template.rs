@@ -89,6 +89,18 @@ impl<'a> Values<'a> {
         self.of.get("host").map(|(host, _)| host.as_str())
     }
 
+    /// Names that may be shown, and nothing else.
+    pub(super) fn naming(names: &[(&str, &str)]) -> Self {
+        let names = names.iter();
+        Self {
+            of: names
+                .map(|(name, value)| ((*name).to_owned(), ((*value).to_owned(), true)))
+                .collect(),
+            told: BTreeSet::new(),
+            authority: None,
+        }
+    }
+
     /// The first of these parts that was not found beside the secret.
     pub(super) fn told(&self, parts: &[String]) -> Option<String> {
         parts.iter().find(|p| self.told.contains(*p)).cloned()

@@ -255,7 +255,7 @@ pub struct Row {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoke {
-    /// A provider in code in place of the request.
+    /// A provider in code in place of the request; what a plan says of it is the block's all the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub builtin: Option<String>,
     /// The provider's page that documents the call.

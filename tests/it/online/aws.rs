@@ -1,112 +1,12 @@
 //! AWS keys: on moto with authorisation on, where inactive keys are refused; and their parts as a scan finds them.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
-
-use jiff::Timestamp;
-use keysweep::model::{Checked, ConfirmedLeak, Finding, Identity, Secret, Verification};
-use keysweep::net::{Client, Clock, Settings};
-use keysweep::provider::{Authority, Effect, Failure, Registry};
-use keysweep::rule::block::Blocks;
+use keysweep::model::{ConfirmedLeak, Finding, Secret};
+use keysweep::provider::{Authority, Effect, Failure};
 use keysweep::scan::Options;
 
-use crate::support::{fake, found, repository_file};
-
-struct Now(Instant, AtomicBool);
-
-impl Clock for Now {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    fn elapsed(&self) -> std::time::Duration {
-        self.0.elapsed()
-    }
-
-    fn interrupted(&self) -> bool {
-        self.1.load(std::sync::atomic::Ordering::SeqCst)
-    }
-}
-
-/// An emulator started for a test, with what it wrote into its folder; stopped when dropped.
-pub(super) struct Running {
-    script: &'static str,
-    dir: tempfile::TempDir,
-    facts: BTreeMap<String, String>,
-}
-
-impl Running {
-    /// By a script of `tests/servers/`.
-    pub(super) fn start(script: &'static str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut running = Self {
-            script,
-            dir,
-            facts: BTreeMap::new(),
-        };
-        running.call("start", &[]);
-        let text = fs::read_to_string(running.dir.path().join("keys.env")).unwrap();
-        running.facts = text
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        running
-    }
-
-    /// A command of the script, and what it prints.
-    pub(super) fn call(&self, command: &str, more: &[&str]) -> String {
-        let ran = Command::new(repository_file("tests/servers").join(self.script))
-            .arg(command)
-            .arg(self.dir.path())
-            .args(more)
-            .output()
-            .unwrap();
-        assert!(
-            ran.status.success(),
-            "{} {command}: {}",
-            self.script,
-            String::from_utf8_lossy(&ran.stderr)
-        );
-        String::from_utf8(ran.stdout).unwrap()
-    }
-
-    /// What it wrote: `LEAK_ID`.
-    pub(super) fn fact(&self, name: &str) -> &str {
-        &self.facts[name]
-    }
-
-    /// Its address.
-    pub(super) fn url(&self) -> String {
-        let port = fs::read_to_string(self.dir.path().join("port")).unwrap();
-        format!("http://127.0.0.1:{}", port.trim())
-    }
-
-    /// A client that goes there in place of hosts.
-    pub(super) fn client(&self, hosts: &[&str]) -> Client {
-        let mut settings = Settings::new(Arc::new(Now(Instant::now(), AtomicBool::new(false))));
-        let url = self.url();
-        settings.endpoints = hosts
-            .iter()
-            .map(|host| (host.parse().unwrap(), url.parse().unwrap()))
-            .collect();
-        Client::new(settings).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let script = repository_file("tests/servers").join(self.script);
-        let _ = Command::new(script)
-            .arg("stop")
-            .arg(self.dir.path())
-            .status();
-    }
-}
+use super::database::{active, proven, registry, verify};
+use super::server::Server;
+use crate::support::{fake, found};
 
 /// What AWS's partitions are reached by.
 pub(super) const HOSTS: &[&str] = &[
@@ -133,32 +33,6 @@ fn scanned(text: &str) -> Finding {
     secrets.remove(0)
 }
 
-fn registry() -> Registry {
-    Registry::new(Blocks::load(&[]).unwrap())
-}
-
-fn verified(client: &Client, finding: &Finding) -> Verification {
-    let registry = registry();
-    registry
-        .verifier(&finding.rule)
-        .unwrap()
-        .verify(client, &finding.credential)
-}
-
-fn identity(verification: &Verification) -> &Identity {
-    match verification {
-        Verification::Active(identity) => identity,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn part<'f>(finding: &'f Finding, name: &str) -> Option<&'f str> {
-    let mut parts = finding.credential.parts.iter();
-    parts
-        .find(|(n, _)| n == name)
-        .map(|(_, value)| value.as_str())
-}
-
 #[test]
 fn a_session_token_becomes_a_part_of_the_secret_beside_it() {
     let (id, secret) = (fake::aws_key_id(1), fake::aws_secret(1));
@@ -169,10 +43,13 @@ fn a_session_token_becomes_a_part_of_the_secret_beside_it() {
         fake::aws_secret(2).repeat(5)
     );
     let finding = scanned(&environment(&id, &secret, Some(&token)));
-    assert_eq!(part(&finding, "id"), Some(id.as_str()));
-    assert_eq!(part(&finding, "session_token"), Some(token.as_str()));
+    assert_eq!(finding.credential.part("id"), Some(id.as_str()));
+    assert_eq!(
+        finding.credential.part("session_token"),
+        Some(token.as_str())
+    );
     let bare = scanned(&environment(&id, &secret, None));
-    assert_eq!(part(&bare, "session_token"), None);
+    assert_eq!(bare.credential.part("session_token"), None);
 }
 
 #[test]
@@ -190,35 +67,32 @@ fn of_two_ids_that_in_front_of_the_secret_is_its() {
             .iter()
             .find(|f| f.rule == "aws-secret-access-key-after-id")
             .unwrap();
-        assert_eq!(part(secret, "id"), Some(mine.as_str()));
+        assert_eq!(secret.credential.part("id"), Some(mine.as_str()));
     }
 }
 
 #[test]
 #[ignore = "needs moto; run by ./test.sh"]
 fn a_leaked_key_dies_and_its_neighbour_lives() {
-    let moto = Running::start("moto.sh");
+    let moto = Server::start("moto", &[]);
     let client = moto.client(HOSTS);
     let of = |name: &str| {
         let (id, secret) = (format!("{name}_ID"), format!("{name}_SECRET"));
-        scanned(&environment(moto.fact(&id), moto.fact(&secret), None))
+        scanned(&environment(&moto.fact(&id), &moto.fact(&secret), None))
     };
-    let (mut leaked, neighbour) = (of("LEAK"), of("NEIGHBOUR"));
+    let neighbour = of("NEIGHBOUR");
     let id = moto.fact("LEAK_ID");
+    let id = id.as_str();
 
-    let verification = verified(&client, &leaked);
-    let owner = identity(&verification);
+    let verification = verify(&client, &of("LEAK"));
+    let owner = active(&verification);
     assert_eq!(owner.account.as_deref(), Some("123456789012"));
     assert_eq!(
         owner.owner.as_deref(),
         Some("arn:aws:iam::123456789012:user/ci/deploy")
     );
     assert_eq!(owner.key.as_deref(), Some(id));
-    leaked.verification = Some(Checked {
-        verification,
-        at: Timestamp::now(),
-        took: std::time::Duration::ZERO,
-    });
+    let leaked = proven(&client, of("LEAK"));
 
     let registry = registry();
     let revoke = registry.revoker(&leaked.rule).unwrap();
@@ -244,10 +118,10 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
     let object = revoke.find(&client, &leak, &admin).unwrap();
     let denied = revoke.run(&client, &leak, &authority("WEAK"), &object, 0);
     assert!(matches!(denied, Err(Failure::Authority(_))), "{denied:?}");
-    assert_eq!(verified(&client, &leaked).word(), "active");
+    assert_eq!(verify(&client, &leaked).word(), "active");
 
     let status = || {
-        let listed = moto.call("list", &[]);
+        let listed = moto.script("list", &[]);
         let mut lines: Vec<String> = listed.lines().map(str::to_owned).collect();
         lines.sort();
         lines
@@ -269,12 +143,12 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
     );
     assert_eq!(status(), lines(Some("Inactive")));
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::NotThere));
-    assert_eq!(verified(&client, &leaked).word(), "inactive");
-    assert_eq!(verified(&client, &neighbour).word(), "active");
+    assert_eq!(verify(&client, &leaked).word(), "inactive");
+    assert_eq!(verify(&client, &neighbour).word(), "active");
 
     // Somebody makes it active again, and it is ended for good.
-    moto.call("status", &[id, "Active"]);
-    assert_eq!(verified(&client, &leaked).word(), "active");
+    moto.script("status", &[id, "Active"]);
+    assert_eq!(verify(&client, &leaked).word(), "active");
     revoke.run(&client, &leak, &admin, &object, 0).unwrap();
     assert!(
         !revoke
@@ -290,44 +164,44 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
             .unwrap()
             .was_gone
     );
-    assert_eq!(verified(&client, &leaked).word(), "inactive");
-    assert_eq!(verified(&client, &neighbour).word(), "active");
+    assert_eq!(verify(&client, &leaked).word(), "inactive");
+    assert_eq!(verify(&client, &neighbour).word(), "active");
 }
 
 #[test]
 #[ignore = "needs moto; run by ./test.sh"]
 fn wrong_secrets_sessions_and_stopped_servers() {
-    let moto = Running::start("moto.sh");
+    let moto = Server::start("moto", &[]);
     let client = moto.client(HOSTS);
     let wrong = scanned(&environment(
-        moto.fact("LEAK_ID"),
+        &moto.fact("LEAK_ID"),
         &fake::aws_secret(7),
         None,
     ));
-    assert_eq!(verified(&client, &wrong).word(), "unknown");
+    assert_eq!(verify(&client, &wrong).word(), "unknown");
     let nobody = scanned(&environment(
         &fake::aws_key_id(7),
         &fake::aws_secret(7),
         None,
     ));
-    assert_eq!(verified(&client, &nobody).word(), "inactive");
+    assert_eq!(verify(&client, &nobody).word(), "inactive");
 
     // moto's tokens are not of a form that AWS has had, so the parts are given here.
     let session = |token: &str| {
         let mut finding = scanned(&environment(
-            moto.fact("LEAK_ID"),
+            &moto.fact("LEAK_ID"),
             &fake::aws_secret(8),
             None,
         ));
         finding.credential.secret = Secret::new(moto.fact("SESSION_SECRET").as_bytes(), "");
         finding.credential.parts = vec![
-            ("id".to_owned(), moto.fact("SESSION_ID").to_owned()),
+            ("id".to_owned(), moto.fact("SESSION_ID")),
             ("session_token".to_owned(), token.to_owned()),
         ];
-        verified(&client, &finding)
+        verify(&client, &finding)
     };
-    let whole = session(moto.fact("SESSION_TOKEN"));
-    let owner = identity(&whole).owner.as_deref();
+    let whole = session(&moto.fact("SESSION_TOKEN"));
+    let owner = active(&whole).owner.as_deref();
     assert_eq!(
         owner,
         Some("arn:aws:sts::123456789012:assumed-role/builder/run-1")
@@ -335,12 +209,12 @@ fn wrong_secrets_sessions_and_stopped_servers() {
     assert_eq!(session("another").word(), "unknown");
 
     let leaked = scanned(&environment(
-        moto.fact("LEAK_ID"),
-        moto.fact("LEAK_SECRET"),
+        &moto.fact("LEAK_ID"),
+        &moto.fact("LEAK_SECRET"),
         None,
     ));
-    assert_eq!(verified(&client, &leaked).word(), "active");
+    assert_eq!(verify(&client, &leaked).word(), "active");
     let gone = moto.client(HOSTS);
     drop(moto);
-    assert_eq!(verified(&gone, &leaked).word(), "unknown");
+    assert_eq!(verify(&gone, &leaked).word(), "unknown");
 }

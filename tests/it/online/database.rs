@@ -1,11 +1,9 @@
-//! Database servers of the tests: real ones that `tests/servers/` starts, ones that a test plays, and the way to them.
+//! Database servers of the tests: the way to real ones, and ones that a test plays.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -20,65 +18,16 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::support::{fake, found, repository_file};
+use super::server::Server;
+use crate::support::{fake, found};
 
 /// The name that the servers' certificate is for.
 pub(super) const HOST: &str = "db.example.org";
 
-/// A real server in a folder of its own; it ends with the test.
-pub(super) struct Server {
-    script: PathBuf,
-    folder: tempfile::TempDir,
-}
-
 impl Server {
-    /// Starts one by `tests/servers/NAME.sh`.
-    pub(super) fn start(name: &str, arguments: &[&str]) -> Self {
-        let server = Self {
-            script: repository_file(&format!("tests/servers/{name}.sh")),
-            folder: tempfile::Builder::new().prefix(name).tempdir().unwrap(),
-        };
-        server.script("start", arguments);
-        server
-    }
-
-    /// Runs the server's script.
-    pub(super) fn script(&self, command: &str, arguments: &[&str]) -> String {
-        let output = Command::new(&self.script)
-            .arg(command)
-            .arg(self.folder.path())
-            .args(arguments)
-            .output()
-            .unwrap();
-        let out = String::from_utf8_lossy(&output.stdout).into_owned();
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command}: {out}{err}");
-        out.trim_end().to_owned()
-    }
-
-    /// A file of its folder.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// What it wrote about itself.
-    pub(super) fn file(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.path().join(name)).unwrap()
-    }
-
     /// A way to it, as `db.example.org` and by its address.
     pub(super) fn net(&self) -> Way {
-        Way::trusting(&self.folder.path().join("ca.pem"))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may be stopped already.
-        let _ = Command::new(&self.script)
-            .arg("stop")
-            .arg(self.folder.path())
-            .output();
+        Way::trusting(&self.path("ca.pem"))
     }
 }
 

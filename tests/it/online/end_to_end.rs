@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use assert_cmd::Command;
 use serde_json::Value;
 
-use super::aws::{HOSTS, Running};
-use super::database::{Server, word};
+use super::aws::HOSTS;
+use super::database::word;
+use super::server::Server;
 use crate::support::{Run, Tree, program};
 
 /// A tree that leaks, and a home with the caller's own file.
@@ -111,10 +112,126 @@ fn id_of(incident: &Value) -> String {
     incident["id"].as_str().unwrap().to_owned()
 }
 
+/// A scene whose AWS is moto, ended by its administrator.
+fn aws(moto: &Server, tree: Tree, config: &str) -> Scene {
+    let mut config = format!("{config}[endpoints]\n");
+    for host in HOSTS {
+        config.push_str(&format!("\"{host}\" = \"{}\"\n", moto.url()));
+    }
+    let own = moto.fact("ADMIN_SECRET");
+    Scene::new(tree, &config, &[&moto.fact("LEAK_SECRET"), &own])
+        .with("KEYSWEEP_AWS_ACCESS_KEY_ID", &moto.fact("ADMIN_ID"))
+        .with("KEYSWEEP_AWS_SECRET_ACCESS_KEY", &own)
+}
+
+/// A leaked key that was made inactive, with this time until it is deleted; and its incident.
+fn deactivated(moto: &Server, grace: &str) -> (Scene, String) {
+    let (id, secret) = (moto.fact("LEAK_ID"), moto.fact("LEAK_SECRET"));
+    let text = format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n");
+    let config = format!("[respond]\ngrace = \"{grace}\"\n");
+    let scene = aws(moto, Tree::new().with(".env", text), &config);
+    let report = scene.file("report.json");
+    let report = report.to_str().unwrap();
+    let scan = [
+        "scan",
+        "--format",
+        "json",
+        "--exit-zero",
+        "--output",
+        report,
+    ];
+    scene.run(&scan).ends_with(0);
+    let run = scene
+        .run(&["respond", report, "--apply", "--yes"])
+        .ends_with(0);
+    assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
+    let incident = id_of(&scene.incidents()[0]);
+    (scene, incident)
+}
+
+/// The keys of the user, with their status.
+fn keys(moto: &Server) -> Vec<String> {
+    let mut keys: Vec<String> = moto
+        .script("list", &[])
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+#[ignore = "needs moto; run by ./test.sh"]
+fn an_aws_key_is_deleted_after_the_time_of_grace() {
+    let moto = Server::start("moto", &[]);
+    let neighbour = format!("{} Active", moto.fact("NEIGHBOUR_ID"));
+    let (scene, incident) = deactivated(&moto, "1s");
+    assert!(keys(&moto).contains(&format!("{} Inactive", moto.fact("LEAK_ID"))));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    // It cannot be undone: without somebody's word it waits.
+    scene.run(&["respond", "--resume", &incident]).ends_with(2);
+    assert_eq!(keys(&moto).len(), 2);
+    let run = scene
+        .run(&["respond", "--resume", &incident, "--yes"])
+        .ends_with(0);
+    assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
+    assert_eq!(keys(&moto), [neighbour.as_str()]);
+    let record: Value = serde_json::from_str(&scene.record(&incident, "json")).unwrap();
+    let steps = record["steps"].as_array().unwrap();
+    let deleted = |step: &&Value| {
+        step["plan"]["what"]
+            .as_str()
+            .is_some_and(|w| w.starts_with("delete "))
+    };
+    let deleted = steps
+        .iter()
+        .find(deleted)
+        .unwrap_or_else(|| panic!("{record:#}"));
+    assert_eq!(deleted["state"], "done", "{deleted:#}");
+    scene.run(&["recheck"]).ends_with(0);
+
+    // Without a time of grace all is done at once.
+    let moto = Server::start("moto", &[]);
+    deactivated(&moto, "0s");
+    assert_eq!(
+        keys(&moto),
+        [format!("{} Active", moto.fact("NEIGHBOUR_ID"))]
+    );
+}
+
+#[test]
+#[ignore = "needs moto; run by ./test.sh"]
+fn an_aws_key_that_is_active_again_is_not_deleted() {
+    let moto = Server::start("moto", &[]);
+    let id = &*moto.fact("LEAK_ID");
+    let (scene, incident) = deactivated(&moto, "1s");
+    moto.script("status", &[id, "Active"]);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    // Somebody needs it, whatever was agreed to before.
+    let resume = ["respond", "--resume", &incident, "--yes"];
+    let run = scene.run(&resume).ends_with(2);
+    assert!(run.out.contains("active again"), "{}{}", run.out, run.err);
+    let is_listed = |status: &str| keys(&moto).contains(&format!("{id} {status}"));
+    assert!(is_listed("Active"), "{:?}", keys(&moto));
+    // It is told, and begins anew: with what can be undone.
+    let run = scene.run(&["recheck"]).ends_with(1);
+    assert!(run.out.contains("WORKS AGAIN"), "{}", run.out);
+    assert_eq!(scene.incidents()[0]["state"], "reopened");
+    assert!(is_listed("Active"), "{:?}", keys(&moto));
+    scene.run(&resume).ends_with(0);
+    assert!(is_listed("Inactive"), "{:?}", keys(&moto));
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    scene.run(&resume).ends_with(0);
+    assert_eq!(
+        keys(&moto),
+        [format!("{} Active", moto.fact("NEIGHBOUR_ID"))]
+    );
+}
+
 #[test]
 #[ignore = "needs moto; run by ./test.sh"]
 fn an_aws_key_from_history_to_dead_and_back() {
-    let moto = Running::start("moto.sh");
+    let moto = Server::start("moto", &[]);
     let (id, secret) = (moto.fact("LEAK_ID"), moto.fact("LEAK_SECRET"));
     let tree = Tree::new().with(
         "deploy/.env",
@@ -123,14 +240,7 @@ fn an_aws_key_from_history_to_dead_and_back() {
     let first = commit(&tree, "Deploy from here");
     tree.write("deploy/.env", "AWS_ACCESS_KEY_ID=\n");
     commit(&tree, "Keys do not belong here");
-    let url = moto.url();
-    let mut config = "[endpoints]\n".to_owned();
-    for host in HOSTS {
-        config.push_str(&format!("\"{host}\" = \"{url}\"\n"));
-    }
-    let scene = Scene::new(tree, &config, &[secret, moto.fact("ADMIN_SECRET")])
-        .with("KEYSWEEP_AWS_ACCESS_KEY_ID", moto.fact("ADMIN_ID"))
-        .with("KEYSWEEP_AWS_SECRET_ACCESS_KEY", moto.fact("ADMIN_SECRET"));
+    let scene = aws(&moto, tree, "");
 
     // Found, and verified with account and user.
     let report = scene.file("report.json");
@@ -164,7 +274,7 @@ fn an_aws_key_from_history_to_dead_and_back() {
     let run = scene.run(&["respond", report]).ends_with(0);
     assert!(run.out.contains("deactivate"), "{}", run.out);
     assert!(
-        moto.call("list", &[])
+        moto.script("list", &[])
             .lines()
             .all(|l| l.ends_with("Active"))
     );
@@ -174,7 +284,7 @@ fn an_aws_key_from_history_to_dead_and_back() {
         .run(&["respond", report, "--apply", "--yes"])
         .ends_with(0);
     assert!(run.out.contains("proven dead"), "{}", run.out);
-    let keys = moto.call("list", &[]);
+    let keys = moto.script("list", &[]);
     assert!(keys.contains(&format!("{id} Inactive")), "{keys}");
     assert!(
         keys.contains(&format!("{} Active", moto.fact("NEIGHBOUR_ID"))),
@@ -186,17 +296,17 @@ fn an_aws_key_from_history_to_dead_and_back() {
     let record: Value = serde_json::from_str(&scene.record(&incident, "json")).unwrap();
     assert_eq!(record["leak"]["exposure"]["commit"], first, "{record:#}");
     let written = scene.record(&incident, "markdown");
-    for part in [&*incident, "jo@example.org", id, "2026-01-01"] {
+    for part in [&*incident, "jo@example.org", &id, "2026-01-01"] {
         assert!(written.contains(part), "{part}\n{written}");
     }
 
     // Rechecked: dead. Made active again by somebody: red, and open.
     scene.run(&["recheck"]).ends_with(0);
-    moto.call("status", &[id, "Active"]);
+    moto.script("status", &[&id, "Active"]);
     let run = scene.run(&["recheck"]).ends_with(1);
     assert!(run.out.contains("WORKS AGAIN"), "{}", run.out);
     assert_eq!(scene.incidents()[0]["state"], "reopened");
-    let keys = moto.call("list", &[]);
+    let keys = moto.script("list", &[]);
     assert!(
         keys.contains(&format!("{} Active", moto.fact("NEIGHBOUR_ID"))),
         "{keys}"

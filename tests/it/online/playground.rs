@@ -34,11 +34,16 @@ pub(super) struct Playground {
 impl Playground {
     /// Hosts whose requests go to the server; `timeout` is for one answer.
     pub(super) fn new(server: &Server, hosts: &[String], timeout: Duration) -> Self {
+        Self::at(&server.url(), hosts, timeout)
+    }
+
+    /// The same for a server at this address.
+    pub(super) fn at(url: &str, hosts: &[String], timeout: Duration) -> Self {
         let mut settings = Settings::new(Arc::new(Hurried(Instant::now())));
         for host in hosts {
             settings
                 .endpoints
-                .push((host.parse().unwrap(), server.url().parse().unwrap()));
+                .push((host.parse().unwrap(), url.parse().unwrap()));
             settings.hosts.push(host.parse().unwrap());
         }
         settings.timeout = timeout;

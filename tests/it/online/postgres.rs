@@ -8,9 +8,10 @@ use keysweep::model::{ConfirmedLeak, Doubt, Finding, Level, Verification};
 use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
 
 use super::database::{
-    HOST, Heard, Played, Server, Way, active, holds, leak, object, owner, proven, registry,
-    unknown, verify, word,
+    HOST, Heard, Played, Way, active, holds, leak, object, owner, proven, registry, unknown,
+    verify, word,
 };
+use super::server::Server;
 
 /// A real server with a superuser for the tests.
 struct Postgres(Server);

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use keysweep::model::{Credential, Secret};
+use keysweep::provider::{Needed, Registry};
 use keysweep::rule::block::Blocks;
 
 use crate::support::repository_file;
@@ -143,4 +145,64 @@ fn fifty_kinds_are_verified_and_twenty_revoked() {
             "{key}: no rule uses it"
         );
     }
+}
+
+#[test]
+fn what_code_does_is_said_by_its_block() {
+    let blocks = Blocks::load(&[]).unwrap();
+    let registry = Registry::new(blocks.clone());
+    let parts = [
+        ("scheme", "redis"),
+        ("user", "app"),
+        ("host", "db.example.org"),
+    ];
+    let key = Credential {
+        secret: Secret::new(b"a secret", ""),
+        parts: parts.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+    };
+    let mut codes = 0;
+    for (rule, uses) in &blocks.rules {
+        if uses.verify.is_some() {
+            assert!(registry.verifier(rule).is_some(), "{rule}");
+        }
+        let Some(block) = uses.revoke.as_ref().map(|name| &blocks.revoke[name]) else {
+            continue;
+        };
+        let terms = registry
+            .revoker(rule)
+            .unwrap_or_else(|| panic!("{rule}"))
+            .terms(&key);
+        if block.builtin.is_none() {
+            continue;
+        }
+        codes += 1;
+        let Needed::Owner { parts, .. } = &terms.needed else {
+            panic!("{rule}: {terms:?}")
+        };
+        assert_eq!(*parts, block.needs, "{rule}");
+        assert_eq!(
+            terms.deadline.as_secs(),
+            u64::from(block.deadline),
+            "{rule}"
+        );
+        assert_eq!(
+            (&terms.source, &terms.console),
+            (&block.source, &block.console)
+        );
+        assert_eq!(terms.stages[0].reversible, block.reversible, "{rule}");
+        assert!(
+            !terms.steps.is_empty() && !terms.effect.is_empty(),
+            "{rule}"
+        );
+        // Names are filled in everywhere.
+        let texts = terms
+            .steps
+            .iter()
+            .chain([&terms.object, &terms.effect, &terms.stages[0].undo]);
+        for text in texts {
+            assert!(!text.contains(['{', '}']), "{rule}: {text}");
+        }
+        assert!(!terms.stages[0].undo.contains('…'), "{rule}: {terms:?}");
+    }
+    assert!(codes >= 4, "{codes}");
 }

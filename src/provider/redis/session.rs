@@ -1,24 +1,14 @@
-//! Redis and Valkey: a real `AUTH`, and users that may no longer log in.
-//! Commands: <https://redis.io/docs/latest/commands/auth/>, <https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>.
-//!
-//! The protocol has nothing but a password in clear text: it goes out in TLS, to a server that has proved its name, or to this
-//! machine; to nobody else. A user whom the server lets in with any password proves nothing.
-
-use std::time::Duration;
+//! Redis' protocol: logging in, commands and their answers, refusals.
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::socket::{Line, Target, authority_user};
-use super::{
-    Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, StageTerms, Terms, socket,
-};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
+use super::super::Failure;
+use super::super::login::{Admin, Refusal, State};
+use super::super::socket::{Line, Target};
+use super::{DEFAULT, NAME, is_tls};
+use crate::model::{Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net};
 
-/// Name in the caller's configuration.
-const NAME: &str = "redis";
-/// The user of those who give no name.
-const DEFAULT: &str = "default";
 /// The longest line of an answer, in bytes.
 const LINE: usize = 4 << 10;
 /// The longest text of an answer, in bytes: a list of some thousand clients.
@@ -26,271 +16,10 @@ const TEXT: usize = 4 << 20;
 /// The most elements of an answer, and how deep they nest.
 const ELEMENTS: usize = 4096;
 const DEPTH: usize = 6;
-/// How often connections are ended before it counts as failed, a fifth of a second apart.
-const ROUNDS: u32 = 25;
-
-/// Logins to Redis, Valkey and what speaks their protocol.
-pub struct Redis;
-
-impl Provider for Redis {
-    fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let target = target(key)?;
-        let address = target.address();
-        let way = if is_tls(&target) {
-            "TLS"
-        } else {
-            "plain, only if it is this machine"
-        };
-        Ok(vec![
-            format!("{address}: connect, {way}"),
-            format!("{address}: AUTH {} …", target.user),
-            format!("{address}: ACL WHOAMI"),
-            format!("{address}: ACL GETUSER {}", target.user),
-        ])
-    }
-
-    fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let target = match target(key) {
-            Ok(target) => target,
-            Err(doubt) => return Verification::Unknown(doubt),
-        };
-        match Session::open(net, &target) {
-            Ok(mut session) => session.identity(&target),
-            Err(refused) => refused.meaning(),
-        }
-    }
-}
-
-impl Revoke for Redis {
-    fn terms(&self, key: &Credential) -> Terms {
-        let target = target(key).ok();
-        let user = target.as_ref().map_or(DEFAULT, |t| t.user.as_str());
-        let place = target.as_ref().map(|t| format!(" on {}", t.address()));
-        let place = place.unwrap_or_default();
-        let source = "https://redis.io/docs/latest/commands/acl-setuser/".to_owned();
-        let deadline = Duration::from_secs(30);
-        // Everybody who gives no name is this user; to switch it off may stop every application.
-        if user == DEFAULT {
-            return Terms {
-                object: format!("the password of Redis' default user{place}"),
-                needed: Needed::Person,
-                stages: Vec::new(),
-                effect: "whoever gives the old password, or no user name, is refused until told the new one".to_owned(),
-                deadline,
-                steps: vec![
-                    "at a hosting provider: set a new password in its console".to_owned(),
-                    "else choose a new password and run: CONFIG SET requirepass NEW; then CONFIG REWRITE, or ACL SAVE where users are in a file of their own".to_owned(),
-                    "do the same on every replica and cluster node, with masterauth for the replicas".to_owned(),
-                    "hand it to the applications, then end the old connections: CLIENT KILL USER default".to_owned(),
-                ],
-                console: String::new(),
-                source,
-            };
-        }
-        Terms {
-            object: format!("the Redis user {user}{place}"),
-            needed: Needed::Owner {
-                name: NAME.to_owned(),
-                parts: vec!["user".to_owned(), "password".to_owned()],
-            },
-            stages: vec![StageTerms {
-                what: "switch the user off and end its connections".to_owned(),
-                reversible: true,
-                undo: format!("ACL SETUSER {user} on, once it has a new password"),
-                repeatable: true,
-                after: Duration::ZERO,
-                kills: true,
-            }],
-            effect: "nobody can log in as this user, and its connections end; on this node alone, and until it restarts: run ACL SAVE (or CONFIG REWRITE), and switch it off on replicas and cluster nodes, too".to_owned(),
-            deadline,
-            steps: vec![
-                format!("as a user with the right to: ACL SETUSER {user} off, then CLIENT KILL USER {user}"),
-                "keep it over a restart: ACL SAVE where users are in a file of their own, else CONFIG REWRITE".to_owned(),
-                "do the same on every replica and cluster node".to_owned(),
-            ],
-            console: String::new(),
-            source,
-        }
-    }
-
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let (mut admin, user) = admin(net, leak, authority)?;
-        let address = admin.address.clone();
-        let state = admin
-            .state(&user)
-            .map_err(|e| e.failure(Failure::NotSent))?;
-        let Some(state) = state else {
-            return Err(Failure::Object(format!(
-                "{address}: there is no user {user}"
-            )));
-        };
-        Ok(Object {
-            title: format!("user {user} on {address}"),
-            id: user,
-            facts: std::iter::once(("connections".to_owned(), state.connections.to_string()))
-                .collect(),
-        })
-    }
-
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Effect {
-        let state = admin(net, leak, authority).and_then(|(mut admin, _)| {
-            admin
-                .state(&object.id)
-                .map_err(|e| e.failure(Failure::NotSent))
-        });
-        match state {
-            Ok(None) => Effect::There,
-            Ok(Some(state)) if !state.is_on && state.connections == 0 => Effect::There,
-            Ok(Some(_)) => Effect::NotThere,
-            Err(failure) => Effect::Unknown(failure.to_string()),
-        }
-    }
-
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Result<Done, Failure> {
-        let user = &object.id;
-        let (mut admin, _) = admin(net, leak, authority)?;
-        // SETUSER makes a user that is not there.
-        let before = admin.state(user).map_err(|e| e.failure(Failure::NotSent))?;
-        let Some(before) = before else {
-            return Ok(Done {
-                answer: "the user is gone".to_owned(),
-                was_gone: true,
-            });
-        };
-        if before.is_on {
-            admin
-                .ask(&[b"ACL", b"SETUSER", user.as_bytes(), b"off"])
-                .map_err(|e| e.failure(Failure::Unknown))?;
-        }
-        // From here on the user is off, whatever else fails.
-        let half = |why: &str| {
-            Failure::Unknown(format!(
-                "the user {user} is off, but its connections may be open: {why}"
-            ))
-        };
-        for _ in 0..ROUNDS {
-            admin
-                .ask(&[b"CLIENT", b"KILL", b"USER", user.as_bytes()])
-                .map_err(|e| half(&e.words()))?;
-            match admin.state(user).map_err(|e| half(&e.words()))? {
-                Some(now) if now.is_on => {
-                    return Err(Failure::Unknown(format!(
-                        "{user} is on again: somebody switched it on meanwhile"
-                    )));
-                }
-                Some(now) if now.connections > 0 => {
-                    if !net.pause(Duration::from_millis(200)) {
-                        return Err(half("interrupted"));
-                    }
-                }
-                _ => {
-                    return Ok(Done {
-                        answer: format!(
-                            "ACL SETUSER off; {} connections ended",
-                            before.connections
-                        ),
-                        was_gone: !before.is_on && before.connections == 0,
-                    });
-                }
-            }
-        }
-        Err(half("they do not end"))
-    }
-
-    fn preview(
-        &self,
-        key: &Credential,
-        authority: &Authority,
-        _stage: usize,
-    ) -> Result<String, Doubt> {
-        let it = target(key)?;
-        let own = authority_user(authority, NAME).unwrap_or_else(|_| "…".to_owned());
-        let user = &it.user;
-        Ok(format!(
-            "{}: AUTH {own} …; ACL SETUSER {user} off; CLIENT KILL USER {user}",
-            it.address()
-        ))
-    }
-}
-
-fn target(key: &Credential) -> Result<Target, Doubt> {
-    let mut target = Target::of(key, |_| 6379)?;
-    if target.user.is_empty() {
-        DEFAULT.clone_into(&mut target.user);
-    }
-    match target.scheme.as_str() {
-        "redis" | "rediss" | "valkey" | "valkeys" | "redis+tls" | "redis+ssl" => Ok(target),
-        scheme => Err(Doubt::Refused(format!(
-            "{scheme}:// names no one server of Redis: ask by redis:// or rediss://"
-        ))),
-    }
-}
-
-fn is_tls(target: &Target) -> bool {
-    matches!(
-        target.scheme.as_str(),
-        "rediss" | "valkeys" | "redis+tls" | "redis+ssl"
-    )
-}
-
-/// A session of the caller's own, and the name of the user that leaked.
-fn admin<'n>(
-    net: &'n dyn Net,
-    leak: &ConfirmedLeak<'_>,
-    authority: &Authority,
-) -> Result<(Session<'n>, String), Failure> {
-    let leaked = target(leak.credential()).map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
-    let user = authority_user(authority, NAME)?;
-    let own = leaked.with(&user, socket::authority(authority, NAME, "password")?);
-    if leaked.user == DEFAULT {
-        return Err(Failure::Refused(
-            "the default user is whoever gives no name: a person sets its password anew".to_owned(),
-        ));
-    }
-    if leaked.user == user {
-        return Err(Failure::Authority(format!(
-            "{user} under [authority.{NAME}] is the user that leaked: it would lock itself out; give another one that may run ACL and CLIENT"
-        )));
-    }
-    match Session::open(net, &own) {
-        Ok(session) => Ok((session, leaked.user)),
-        Err(refused @ Refused::Answer(_)) => Err(Failure::Authority(format!(
-            "{}: the login of {user} under [authority.{NAME}] is refused: {}",
-            own.address(),
-            refused.words()
-        ))),
-        Err(refused) => Err(Failure::NotSent(refused.words())),
-    }
-}
-
-/// What the server says of a user.
-struct State {
-    is_on: bool,
-    connections: usize,
-}
 
 /// Why there is no session, or no answer in it.
 #[derive(Debug)]
-enum Refused {
+pub(super) enum Refused {
     /// No conversation.
     Net(Error),
     /// An error of the server.
@@ -303,7 +32,7 @@ enum Refused {
 
 /// What an error of the server begins with; the rest might repeat what it was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
+pub(super) enum Word {
     WrongPass,
     NoPassword,
     OldWrongPassword,
@@ -362,7 +91,7 @@ impl From<Error> for Refused {
 
 impl Refused {
     /// What it says of the password, as an answer to AUTH.
-    fn meaning(self) -> Verification {
+    pub(super) fn meaning(self) -> Verification {
         match self {
             Self::Answer(word @ (Word::WrongPass | Word::OldWrongPassword)) => {
                 Verification::Inactive(word.words().to_owned())
@@ -373,8 +102,9 @@ impl Refused {
             Self::Strange => Verification::Unknown(Doubt::Answer(self.words())),
         }
     }
+}
 
-    /// What failed of a call; `otherwise` where it is not known that the server refused.
+impl Refusal for Refused {
     fn failure(self, otherwise: fn(String) -> Failure) -> Failure {
         let words = self.words();
         match self {
@@ -435,7 +165,7 @@ impl Reply {
 }
 
 /// Somebody logged in.
-struct Session<'n> {
+pub(super) struct Session<'n> {
     line: Line<'n>,
     address: String,
     /// What was read and is not used up.
@@ -445,7 +175,7 @@ struct Session<'n> {
 
 impl<'n> Session<'n> {
     /// Logs in.
-    fn open(net: &'n dyn Net, target: &Target) -> Result<Self, Refused> {
+    pub(super) fn open(net: &'n dyn Net, target: &Target) -> Result<Self, Refused> {
         let mut line = target.dial(net)?;
         if is_tls(target) {
             line = line.encrypted(net)?;
@@ -577,7 +307,7 @@ impl<'n> Session<'n> {
     }
 
     /// Whose login it is and what it may do, where the user may ask.
-    fn identity(&mut self, target: &Target) -> Verification {
+    pub(super) fn identity(&mut self, target: &Target) -> Verification {
         let mut identity = Identity {
             account: Some(target.address()),
             owner: Some(target.user.clone()),
@@ -603,9 +333,20 @@ impl<'n> Session<'n> {
         }
         Verification::Active(identity)
     }
+}
 
-    /// What there is of a user: `None` if it is not there.
-    fn state(&mut self, user: &str) -> Result<Option<State>, Refused> {
+impl Admin for Session<'_> {
+    type Refused = Refused;
+
+    const LOGIN: &'static str = "user";
+    const SESSIONS: &'static str = "connections";
+    const OFF: &'static str = "ACL SETUSER off";
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn look(&mut self, user: &str) -> Result<Option<State>, Refused> {
         let of = self.ask(&[b"ACL", b"GETUSER", user.as_bytes()])?;
         if matches!(of, Reply::Nothing) {
             return Ok(None);
@@ -627,7 +368,22 @@ impl<'n> Session<'n> {
             .split(|b| *b == b'\n')
             .filter(|client| client.split(|b| *b == b' ').any(|f| f == field.as_bytes()))
             .count();
-        Ok(Some(State { is_on, connections }))
+        Ok(Some(State {
+            is_on,
+            sessions: connections as u64,
+            hindrance: None,
+        }))
+    }
+
+    // SETUSER makes a user that is not there.
+    fn switch_off(&mut self, name: &str) -> Result<(), Refused> {
+        self.ask(&[b"ACL", b"SETUSER", name.as_bytes(), b"off"])?;
+        Ok(())
+    }
+
+    fn end_sessions(&mut self, name: &str) -> Result<(), Refused> {
+        self.ask(&[b"CLIENT", b"KILL", b"USER", name.as_bytes()])?;
+        Ok(())
     }
 }
 

@@ -1,11 +1,4 @@
-//! PostgreSQL: a real login, and roles that may no longer log in.
-//! Messages: <https://www.postgresql.org/docs/current/protocol-flow.html>, error codes:
-//! <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-//!
-//! A password goes out in clear text or as MD5 only in TLS, to a server that has proved its name; without TLS only SCRAM-SHA-256 is
-//! done, which does not reveal it. A server that lets everybody in proves nothing.
-
-use std::time::Duration;
+//! PostgreSQL's protocol: logging in, statements and their rows, refusals.
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
@@ -16,290 +9,21 @@ use postgres_protocol::message::backend::{DataRowBody, ErrorResponseBody, Messag
 use postgres_protocol::message::frontend;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::socket::{Line, Target, authority_user};
-use super::{
-    Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, StageTerms, Terms, socket,
-};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
+use super::super::Failure;
+use super::super::login::{self, Admin, Refusal, State};
+use super::super::socket::{Line, Target};
+use super::NAME;
+use crate::model::{Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net};
 
 /// The longest message that is read, in bytes.
 const MESSAGE: usize = 64 << 10;
-/// Name in the caller's configuration.
-const NAME: &str = "postgres";
 /// What `pg_stat_activity` calls the sessions that a login opens.
 const SESSIONS: &str = "backend_type IN ('client backend', 'walsender')";
-/// How often sessions are ended before it counts as failed, a fifth of a second apart.
-const ROUNDS: u32 = 25;
-
-/// Logins to PostgreSQL and what speaks its protocol.
-pub struct Postgres;
-
-impl Provider for Postgres {
-    fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let target = target(key)?;
-        let address = target.address();
-        Ok(vec![
-            format!("{address}: SSLRequest, then TLS; without TLS SCRAM-SHA-256 alone"),
-            format!(
-                "{address}: log in as {} to database {} with password …",
-                target.user,
-                target.database.as_deref().unwrap_or(&target.user)
-            ),
-            format!("{address}: {WHO}"),
-        ])
-    }
-
-    fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let target = match target(key) {
-            Ok(target) => target,
-            Err(doubt) => return Verification::Unknown(doubt),
-        };
-        match Session::open(net, &target, target.database.as_deref()) {
-            Ok(mut session) => Verification::Active(session.identity(&target)),
-            Err(refused) => refused.meaning(&target),
-        }
-    }
-}
-
-impl Revoke for Postgres {
-    fn terms(&self, key: &Credential) -> Terms {
-        let (role, object) = match target(key) {
-            Ok(it) => {
-                let object = format!("the PostgreSQL role {} on {}", it.user, it.address());
-                (escape_identifier(&it.user), object)
-            }
-            Err(_) => ("the role".to_owned(), "the PostgreSQL role".to_owned()),
-        };
-        Terms {
-            object,
-            needed: Needed::Owner {
-                name: NAME.to_owned(),
-                parts: vec!["user".to_owned(), "password".to_owned()],
-            },
-            stages: vec![StageTerms {
-                what: "switch the role's login off and end its sessions".to_owned(),
-                reversible: true,
-                undo: format!("ALTER ROLE {role} LOGIN, once it has a new password"),
-                repeatable: true,
-                after: Duration::ZERO,
-                kills: true,
-            }],
-            effect: "nobody can log in as this role, with whatever password, and its open sessions end".to_owned(),
-            deadline: Duration::from_secs(30),
-            steps: vec![
-                format!("as a superuser or an owner of the role: ALTER ROLE {role} NOLOGIN;"),
-                "end its sessions: SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '…';".to_owned(),
-                format!("set a new password, hand it to the applications, then: ALTER ROLE {role} LOGIN;"),
-            ],
-            console: String::new(),
-            source: "https://www.postgresql.org/docs/current/sql-alterrole.html".to_owned(),
-        }
-    }
-
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let (mut admin, role) = admin(net, leak, authority)?;
-        let found = admin.role(&role).map_err(|e| e.failure(Failure::NotSent))?;
-        let address = &admin.address;
-        let Some(state) = found else {
-            return Err(Failure::Object(format!(
-                "{address}: there is no role {role}"
-            )));
-        };
-        if state.is_own {
-            return Err(own_role(&admin.user));
-        }
-        if !state.may_end {
-            return Err(Failure::Authority(format!(
-                "{address}: {} may not end the sessions of {role}: give a superuser under [authority.{NAME}], or grant pg_signal_backend",
-                admin.user
-            )));
-        }
-        Ok(Object {
-            title: format!("role {role} on {address}"),
-            id: role,
-            facts: std::iter::once(("sessions".to_owned(), state.sessions.to_string())).collect(),
-        })
-    }
-
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Effect {
-        let state = admin(net, leak, authority).and_then(|(mut admin, _)| {
-            admin
-                .role(&object.id)
-                .map_err(|e| e.failure(Failure::NotSent))
-        });
-        match state {
-            Ok(None) => Effect::There,
-            Ok(Some(state)) if !state.may_login && state.sessions == 0 => Effect::There,
-            Ok(Some(_)) => Effect::NotThere,
-            Err(failure) => Effect::Unknown(failure.to_string()),
-        }
-    }
-
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Result<Done, Failure> {
-        let role = &object.id;
-        let (mut admin, _) = admin(net, leak, authority)?;
-        let before = admin.role(role).map_err(|e| e.failure(Failure::NotSent))?;
-        let Some(before) = before else {
-            return Ok(Done {
-                answer: "the role is gone".to_owned(),
-                was_gone: true,
-            });
-        };
-        if before.is_own {
-            return Err(own_role(&admin.user));
-        }
-        if before.may_login {
-            let alter = format!("ALTER ROLE {} NOLOGIN", escape_identifier(role));
-            admin.ask(&alter).map_err(|e| e.failure(Failure::Unknown))?;
-        }
-        // From here on the login is off, whatever else fails.
-        let half = |why: &str| {
-            Failure::Unknown(format!(
-                "the login of {role} is off, but its sessions may be open: {why}"
-            ))
-        };
-        let end = format!(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {} AND {SESSIONS} AND pid <> pg_catalog.pg_backend_pid()",
-            escape_literal(role)
-        );
-        for _ in 0..ROUNDS {
-            admin.ask(&end).map_err(|e| half(&e.words()))?;
-            match admin.role(role).map_err(|e| half(&e.words()))? {
-                Some(now) if now.sessions > 0 => {
-                    if !net.pause(Duration::from_millis(200)) {
-                        return Err(half("interrupted"));
-                    }
-                }
-                Some(now) if now.may_login => {
-                    return Err(Failure::Unknown(format!(
-                        "{role} may log in again: somebody switched it on meanwhile"
-                    )));
-                }
-                _ => {
-                    return Ok(Done {
-                        answer: format!("ALTER ROLE; {} sessions ended", before.sessions),
-                        was_gone: !before.may_login && before.sessions == 0,
-                    });
-                }
-            }
-        }
-        Err(half("they do not end"))
-    }
-
-    fn preview(
-        &self,
-        key: &Credential,
-        authority: &Authority,
-        _stage: usize,
-    ) -> Result<String, Doubt> {
-        let it = target(key)?;
-        let user = authority_user(authority, NAME).unwrap_or_else(|_| "…".to_owned());
-        Ok(format!(
-            "{}: log in as {user} with password …; ALTER ROLE {} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}",
-            it.address(),
-            escape_identifier(&it.user),
-            escape_literal(&it.user),
-        ))
-    }
-}
-
-fn target(key: &Credential) -> Result<Target, Doubt> {
-    let target = Target::of(key, |scheme| match scheme.split('+').next() {
-        Some("redshift") => 5439,
-        Some("cockroachdb") => 26257,
-        _ => 5432,
-    })?;
-    if target.user.is_empty() {
-        return Err(Doubt::Missing("user".to_owned()));
-    }
-    // The protocol ends texts by a zero byte.
-    if target.password.contains(&0) {
-        return Err(Doubt::Refused("the password holds a zero byte".to_owned()));
-    }
-    Ok(target)
-}
-
-/// A session of the caller's own, and the name of the role that leaked.
-fn admin<'n>(
-    net: &'n dyn Net,
-    leak: &ConfirmedLeak<'_>,
-    authority: &Authority,
-) -> Result<(Session<'n>, String), Failure> {
-    let leaked = target(leak.credential()).map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
-    // Behind a pooler the name in the URL is not the role's; the server says which it is.
-    let owner = leak.identity().and_then(|i| i.owner.clone());
-    let role = owner.unwrap_or_else(|| leaked.user.clone());
-    let user = authority_user(authority, NAME)?;
-    let own = leaked.with(&user, socket::authority(authority, NAME, "password")?);
-    if role == user || leaked.user == user {
-        return Err(own_role(&user));
-    }
-    let mut last = None;
-    for database in own.database.iter().map(String::as_str).chain(["postgres"]) {
-        match Session::open(net, &own, Some(database)) {
-            Ok(session) => return Ok((session, role)),
-            // Roles are the same in every database of a server.
-            Err(refused @ Refused::Sql { accepted: true, .. }) if refused.is_database() => {
-                last = Some(refused);
-            }
-            Err(refused) => {
-                last = Some(refused);
-                break;
-            }
-        }
-    }
-    Err(last.map_or_else(
-        || Failure::NotSent("no database to log in to".to_owned()),
-        |refused| match refused {
-            Refused::Sql { .. } => Failure::Authority(format!(
-                "{}: the login of {user} under [authority.{NAME}] is refused: {}",
-                own.address(),
-                refused.words()
-            )),
-            other => Failure::NotSent(other.words()),
-        },
-    ))
-}
-
-fn own_role(user: &str) -> Failure {
-    Failure::Authority(format!(
-        "{user} under [authority.{NAME}] is the role that leaked: it would lock itself out; give another superuser or an owner of the role"
-    ))
-}
-
-/// What the server says of a role.
-struct Role {
-    may_login: bool,
-    /// Whether the one who asks may end its sessions.
-    may_end: bool,
-    /// Whether the one who asks is the role itself.
-    is_own: bool,
-    sessions: u64,
-}
 
 /// Why there is no session, or no answer in it.
 #[derive(Debug)]
-enum Refused {
+pub(super) enum Refused {
     /// No conversation.
     Net(Error),
     /// An error of the server.
@@ -326,12 +50,12 @@ impl From<Error> for Refused {
 
 impl Refused {
     /// The password was taken, but the database is not there or not open to this role.
-    fn is_database(&self) -> bool {
+    pub(super) fn is_database(&self) -> bool {
         matches!(self, Self::Sql { code, accepted: true, .. } if matches!(code.as_str(), "3D000" | "42501" | "55000"))
     }
 
     /// What it says of the password.
-    fn meaning(self, target: &Target) -> Verification {
+    pub(super) fn meaning(self, target: &Target) -> Verification {
         if self.is_database() {
             return Verification::Active(Identity {
                 account: Some(target.address()),
@@ -363,8 +87,9 @@ impl Refused {
             Self::Sql { .. } | Self::Strange(_) => Verification::Unknown(Doubt::Answer(words)),
         }
     }
+}
 
-    /// What failed of a call; `otherwise` where it is not known that the server refused.
+impl Refusal for Refused {
     fn failure(self, otherwise: fn(String) -> Failure) -> Failure {
         let words = self.words();
         match self {
@@ -374,7 +99,6 @@ impl Refused {
         }
     }
 
-    /// In words of our own: the server's might repeat what it was told.
     fn words(&self) -> String {
         match self {
             Self::Net(error) => error.to_string(),
@@ -407,10 +131,10 @@ impl Refused {
 }
 
 /// Whose login it is, with what `pg_roles` says of its rights.
-const WHO: &str = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolvaliduntil FROM pg_catalog.pg_roles WHERE rolname = session_user";
+pub(super) const WHO: &str = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolvaliduntil FROM pg_catalog.pg_roles WHERE rolname = session_user";
 
 /// Somebody logged in.
-struct Session<'n> {
+pub(super) struct Session<'n> {
     line: Line<'n>,
     address: String,
     user: String,
@@ -418,7 +142,11 @@ struct Session<'n> {
 
 impl<'n> Session<'n> {
     /// Logs in, and does not believe a server that did not ask for the password.
-    fn open(net: &'n dyn Net, target: &Target, database: Option<&str>) -> Result<Self, Refused> {
+    pub(super) fn open(
+        net: &'n dyn Net,
+        target: &Target,
+        database: Option<&str>,
+    ) -> Result<Self, Refused> {
         let mut line = target.dial(net)?;
         let mut out = BytesMut::new();
         frontend::ssl_request(&mut out);
@@ -607,7 +335,7 @@ impl<'n> Session<'n> {
     }
 
     /// Whose login it is; where the server has no such catalog, the name that was let in.
-    fn identity(&mut self, target: &Target) -> Identity {
+    pub(super) fn identity(&mut self, target: &Target) -> Identity {
         let mut identity = Identity {
             account: Some(target.address()),
             owner: Some(target.user.clone()),
@@ -638,9 +366,20 @@ impl<'n> Session<'n> {
         }
         identity
     }
+}
 
-    /// A role by its exact name.
-    fn role(&mut self, name: &str) -> Result<Option<Role>, Refused> {
+impl Admin for Session<'_> {
+    type Refused = Refused;
+
+    const LOGIN: &'static str = "role";
+    const SESSIONS: &'static str = "sessions";
+    const OFF: &'static str = "ALTER ROLE";
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn look(&mut self, name: &str) -> Result<Option<State>, Refused> {
         let name = escape_literal(name);
         let rows = self.ask(&format!(
             "SELECT r.rolcanlogin, \
@@ -653,16 +392,40 @@ impl<'n> Session<'n> {
         match rows.as_slice() {
             [] => Ok(None),
             [row] => match row.as_slice() {
-                [Some(may_login), Some(may_end), Some(sessions), Some(is_own)] => Ok(Some(Role {
-                    may_login: may_login == "t",
-                    may_end: may_end == "t",
-                    is_own: is_own == "t",
-                    sessions: sessions.parse().map_err(|_| STRANGE)?,
-                })),
+                [Some(may_login), Some(may_end), Some(sessions), Some(is_own)] => {
+                    let hindrance = if is_own == "t" {
+                        Some(login::itself(&self.user, NAME))
+                    } else if may_end == "t" {
+                        None
+                    } else {
+                        Some(Failure::Authority(format!(
+                            "{}: {} may not end its sessions: give a superuser under [authority.{NAME}], or grant pg_signal_backend",
+                            self.address, self.user
+                        )))
+                    };
+                    Ok(Some(State {
+                        is_on: may_login == "t",
+                        sessions: sessions.parse().map_err(|_| STRANGE)?,
+                        hindrance,
+                    }))
+                }
                 _ => Err(STRANGE),
             },
             _ => Err(STRANGE),
         }
+    }
+
+    fn switch_off(&mut self, name: &str) -> Result<(), Refused> {
+        self.ask(&format!("ALTER ROLE {} NOLOGIN", escape_identifier(name)))?;
+        Ok(())
+    }
+
+    fn end_sessions(&mut self, name: &str) -> Result<(), Refused> {
+        self.ask(&format!(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = {} AND {SESSIONS} AND pid <> pg_catalog.pg_backend_pid()",
+            escape_literal(name)
+        ))?;
+        Ok(())
     }
 }
 
