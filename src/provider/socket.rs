@@ -361,9 +361,8 @@ pub(super) fn authority<'a>(
 ) -> Result<&'a Secret, super::Failure> {
     authority.parts.get(part).ok_or_else(|| {
         super::Failure::Authority(format!(
-            "no {part} of one that may do it: give {part} under [authority.{name}] in your own configuration, or KEYSWEEP_{}_{}",
-            name.to_uppercase(),
-            part.to_uppercase()
+            "no {part} of one that may do it: give {part} under [authority.{name}] in your own configuration, or {}",
+            super::Authority::variable(name, part)
         ))
     })
 }

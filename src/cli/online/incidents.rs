@@ -11,6 +11,7 @@ use serde::Serialize;
 use keysweep::ledger::{Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
 use keysweep::report::printable;
 
+use super::keep::PROGRAM;
 use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
 use super::settings::Own;
 use crate::cli::args::{ConfigArgs, Shared};
@@ -117,8 +118,7 @@ fn place(at: &At) -> anyhow::Result<LedgerPlace> {
 }
 
 fn record(ledger: &Ledger, id: IncidentId) -> Result<Record, keysweep::ledger::Error> {
-    let made_by = concat!("keysweep ", env!("CARGO_PKG_VERSION"));
-    Record::of(ledger, id, Timestamp::now(), made_by)
+    Record::of(ledger, id, Timestamp::now(), PROGRAM)
 }
 
 fn write_record(record: &Record, format: &str, shared: &Shared) -> anyhow::Result<()> {
