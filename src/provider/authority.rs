@@ -46,9 +46,8 @@ impl Authority {
 
 fn missing(of: &str, part: &str) -> Failure {
     Failure::Authority(format!(
-        "no {part} of one that may do it: give {part} under [authority.{of}] in your own configuration, or KEYSWEEP_{}_{}",
-        of.to_uppercase(),
-        part.to_uppercase()
+        "no {part} of one that may do it: give {part} under [authority.{of}] in your own configuration, or {}",
+        Authority::variable(of, part)
     ))
 }
 

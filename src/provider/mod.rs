@@ -212,6 +212,16 @@ pub struct Authority {
     pub parts: BTreeMap<String, Secret>,
 }
 
+impl Authority {
+    /// The variable of the environment in which a part of a named credential is looked for: `KEYSWEEP_GITHUB_TOKEN`.
+    #[must_use]
+    pub fn variable(name: &str, part: &str) -> String {
+        format!("KEYSWEEP_{name}_{part}")
+            .replace('-', "_")
+            .to_ascii_uppercase()
+    }
+}
+
 /// The exact thing that dies: `id` is safe to show and to keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Object {

@@ -332,9 +332,7 @@ pub(super) fn authorised(terms: &Terms, held: &Held<'_>) -> (Authorised, Authori
 }
 
 fn mend(name: &str, part: &str) -> String {
-    let variable = format!("KEYSWEEP_{name}_{part}")
-        .to_ascii_uppercase()
-        .replace('-', "_");
+    let variable = Authority::variable(name, part);
     format!(
         "the {part} of a {name} credential of your own is needed: write `{part} = {{ env = \"…\" }}` under [authority.{name}] of your configuration, or set {variable}"
     )

@@ -3,30 +3,39 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
+use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use keysweep::ledger::{self, Incident, IncidentId, Ledger};
-use keysweep::model::Finding;
+use keysweep::model::{ConfirmedLeak, Finding};
 use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable};
-use keysweep::respond::{Answer, Ended, Error, Held, Outcome, Point, Policy, Question, Run, Why};
+use keysweep::respond::{
+    Answer, Detected, Ended, Error, Outcome, Planned, Point, Policy, Question, Run, Why, opened,
+};
 
+use super::keep::{self, KeepArgs};
 use super::plan;
+use super::settings::{CallerArgs, Own};
 use crate::cli::args::Shared;
 use crate::cli::console;
 use crate::cli::exit::Exit;
 use crate::cli::input::Patient;
 use crate::cli::progress::stopped;
 
-/// Who is asked, and what they have agreed to beforehand.
-#[derive(Debug, Clone, Copy, Default, clap::Args)]
-pub(crate) struct AgreeArgs {
+/// What the commands take that end keys, or see that they are dead.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ActArgs {
     /// Agree to steps that cannot be undone, and ask nothing
     #[arg(long, short = 'y')]
-    pub(crate) yes: bool,
+    yes: bool,
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+    #[command(flatten)]
+    pub(crate) caller: CallerArgs,
 }
 
 /// The person at the terminal.
@@ -39,17 +48,22 @@ pub(crate) struct Person {
 
 impl Person {
     /// With what was agreed to on the command line.
-    pub(crate) fn new(agree: AgreeArgs, send_again: bool) -> Self {
+    pub(crate) fn new(args: &ActArgs, send_again: bool) -> Self {
         Self {
-            yes: agree.yes,
+            yes: args.yes,
             send_again,
             terminal: RefCell::default(),
         }
     }
 
-    /// Whether nobody can be asked, and nothing was agreed to.
-    pub(crate) fn is_absent(&self) -> bool {
-        !self.yes && device().is_none()
+    /// Complains where nobody can be asked, and nothing was agreed to.
+    pub(crate) fn needed(&self) -> anyhow::Result<()> {
+        if self.yes || device().is_some() {
+            return Ok(());
+        }
+        bail!(
+            "nothing was done: there is no terminal to ask at before steps that cannot be undone; agree to them with --yes"
+        )
     }
 
     fn ask(&self, question: &Question) -> Answer {
@@ -131,27 +145,71 @@ impl Device {
 
 /// What is needed to work on incidents.
 pub(crate) struct Desk<'d> {
-    pub(crate) net: &'d dyn Net,
-    pub(crate) registry: &'d Registry,
-    pub(crate) ledger: &'d Ledger,
-    pub(crate) held: &'d Held<'d>,
-    pub(crate) policy: Policy,
-    pub(crate) person: &'d Person,
-    pub(crate) shared: &'d Shared,
+    net: &'d dyn Net,
+    registry: &'d Registry,
+    pub(crate) ledger: Ledger,
+    own: &'d Own,
+    policy: Policy,
+    person: &'d Person,
+    shared: &'d Shared,
 }
 
-impl Desk<'_> {
+impl<'d> Desk<'d> {
+    /// With the ledger that flags and configuration name; it is made if it is not there.
+    pub(crate) fn open(
+        args: &ActArgs,
+        own: &'d Own,
+        net: &'d dyn Net,
+        registry: &'d Registry,
+        person: &'d Person,
+        shared: &'d Shared,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            net,
+            registry,
+            ledger: keep::ledger(&args.keep, own)?,
+            own,
+            policy: keep::policy(&args.keep, own),
+            person,
+            shared,
+        })
+    }
+
+    /// Ends a leak that was planned: proven active, or named by a person.
+    pub(crate) fn end(
+        &self,
+        finding: &Finding,
+        planned: &Planned,
+        detected: &Detected,
+        redactor: &Redactor,
+    ) -> Option<Result<Ended, Error>> {
+        let mut finding = finding.clone();
+        self.registry.learn(&mut finding);
+        let named = || ConfirmedLeak::named(&finding, finding.fingerprint);
+        let leak = ConfirmedLeak::new(&finding).or_else(named)?;
+        let clean = |text: &str| redactor.redact(text.as_bytes());
+        let incident = opened(&finding, planned, detected, &clean);
+        Some(self.run(|run| run.apply(&leak, &incident)))
+    }
+
     /// Runs something over incidents.
     pub(crate) fn run<T>(&self, work: impl FnOnce(&Run<'_>) -> T) -> T {
         let tell = |text: &str| console::say(self.shared, &printable(text));
         let clean =
             |finding: &Finding, text: &str| Redactor::new([finding], false).redact(text.as_bytes());
-        let ask = |question: &Question| self.person.ask(question);
+        let ask = |question: &Question| {
+            let begun = Instant::now();
+            let answer = self.person.ask(question);
+            // Whoever thinks for long finds the run where it was.
+            self.net.grant(begun.elapsed());
+            answer
+        };
+        let held = |name: &str, parts: &[String]| self.own.held(name, parts);
         let run = Run {
             net: self.net,
             kinds: self.registry,
-            ledger: self.ledger,
-            held: self.held,
+            ledger: &self.ledger,
+            held: &held,
             policy: self.policy,
             owner: format!("process {}", std::process::id()),
             ask: &ask,
@@ -193,10 +251,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Takes the outcome of an incident; gives whether to go on with the next one.
-    ///
-    /// # Errors
-    /// Where the ledger fails in a way that also stops the next.
+    /// Takes the outcome of an incident; gives whether to go on with the next one: not where what failed would stop that, too.
     pub(crate) fn take(&mut self, ended: Result<Ended, Error>, shared: &Shared) -> bool {
         match ended {
             Ok(ended) => {
@@ -214,7 +269,7 @@ impl Results {
         }
     }
 
-    /// Prints what became of all, and says how the command ends.
+    /// Prints what became of all.
     pub(crate) fn write(
         &self,
         out: &mut dyn Write,
@@ -237,7 +292,7 @@ impl Results {
                 fields.insert("failed".to_owned(), json!(self.failed));
             }
         }
-        writeln!(out, "{value:#}")
+        ledger::write_json(&value, out)
     }
 
     /// The exit code of commands that end keys: all are proven dead, or it is trouble.

@@ -1,20 +1,15 @@
-//! What the commands that end keys take from flags, the environment and the caller's configuration: the ledger, the caller's own
-//! credentials, the policy.
+//! What the commands that end keys take from flags, the environment and the caller's configuration: the ledger and
+//! the policy.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use keysweep::config::ValueFrom;
 use keysweep::ledger::Ledger;
-use keysweep::provider::Authority;
 use keysweep::respond::Policy;
 
-use super::ledger::{KeySource, LedgerArgs, LedgerConfig, LedgerPlace};
-use super::settings::{Own, variable_of};
-use crate::cli::args::{CommonArgs, Shared};
-use crate::cli::project;
+use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
+use super::settings::Own;
 
 /// Arguments of commands that write to the ledger.
 #[derive(Debug, clap::Args)]
@@ -29,29 +24,18 @@ pub(crate) struct KeepArgs {
     deadline: Option<u64>,
 }
 
+/// What made something: this program and its version.
+pub(crate) const PROGRAM: &str = concat!("keysweep ", env!("CARGO_PKG_VERSION"));
+
 /// The time now.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
-/// The configuration of a command that has no tree to scan: of the folder where it runs.
-pub(crate) fn here(common: &CommonArgs, shared: &Shared) -> anyhow::Result<(CommonArgs, Shared)> {
-    let here = std::path::Path::new(".").canonicalize().ok();
-    project::of_tree(here.as_deref(), common, shared)
-}
-
 /// Opens the ledger, which is made if it is not there.
 pub(crate) fn ledger(args: &KeepArgs, own: &Own) -> anyhow::Result<Ledger> {
-    let keys = &own.online.ledger;
-    let config = LedgerConfig {
-        path: keys.path.as_ref().map(|path| own.path(&path.value)),
-        key: keys.key.as_ref().map(|from| match &from.value {
-            ValueFrom::Env(name) => KeySource::Env(name.clone()),
-            ValueFrom::File(file) => KeySource::File(own.path(file)),
-        }),
-    };
-    Ok(LedgerPlace::of(&args.ledger, &config)?.open(now())?)
+    Ok(LedgerPlace::of(&args.ledger, &LedgerConfig::of(own))?.open(now())?)
 }
 
 /// What the caller wants of ending keys.
@@ -63,26 +47,4 @@ pub(crate) fn policy(args: &KeepArgs, own: &Own) -> Policy {
         grace: keys.grace.as_ref().map(|at| at.value),
         deadline: args.deadline.map(Duration::from_secs),
     }
-}
-
-/// Gives the caller's own credential of a name: the parts that are asked for, and whatever else is there of it.
-pub(crate) fn held(own: &Own, name: &str, parts: &[String]) -> Result<Authority, String> {
-    let mut wanted: BTreeSet<String> = parts.iter().cloned().collect();
-    if let Some(given) = own.online.authority.get(name) {
-        wanted.extend(given.keys().cloned());
-    }
-    // Parts that are needed at times: AWS's session token.
-    let prefix = variable_of(name, "");
-    for (variable, _) in std::env::vars_os() {
-        let variable = variable.to_string_lossy().into_owned();
-        if let Some(part) = variable
-            .strip_prefix(&prefix)
-            .filter(|part| !part.is_empty())
-        {
-            wanted.insert(part.to_ascii_lowercase());
-        }
-    }
-    let wanted: Vec<String> = wanted.into_iter().collect();
-    own.authority(name, &wanted)
-        .map_err(|error| format!("{error:#}"))
 }

@@ -11,4 +11,5 @@ pub(crate) mod reread;
 pub(crate) mod respond;
 pub(crate) mod revoke;
 pub(crate) mod settings;
+pub(crate) mod typed;
 pub(crate) mod verify;

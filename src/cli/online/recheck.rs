@@ -5,12 +5,10 @@ use std::io::Write;
 
 use keysweep::ledger::{IncidentState, StepKind};
 
-use super::act::{AgreeArgs, Desk, Person, Results};
-use super::keep;
-use super::plan;
-use super::settings::{OnlineArgs, Own};
-use super::verify;
-use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
+use super::act::{ActArgs, Desk, Person, Results};
+use super::settings::{self, Own};
+use super::{plan, verify};
+use crate::cli::args::Shared;
 use crate::cli::console;
 use crate::cli::exit::Exit;
 use crate::cli::progress::heed_signals;
@@ -23,50 +21,26 @@ pub(crate) struct RecheckArgs {
     incidents: Vec<String>,
 
     #[command(flatten)]
-    agree: AgreeArgs,
-    #[command(flatten)]
-    keep: keep::KeepArgs,
-    #[command(flatten)]
-    network: OnlineArgs,
-    #[command(flatten)]
-    selection: SelectionArgs,
-    #[command(flatten)]
-    config: ConfigArgs,
+    act: ActArgs,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
     plan::check_format(&shared.format)?;
     heed_signals();
-    let common = CommonArgs {
-        selection: args.selection.clone(),
-        config: args.config.clone(),
-        ..defaults()
-    };
-    let (common, shared) = keep::here(&common, shared)?;
+    let (common, shared) = settings::here(&args.act.caller.common(), shared)?;
     let shared = &shared;
     let registry = verify::registry(&common)?;
     let own = Own::read(&common.config)?;
-    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
-    let policy = keep::policy(&args.keep, &own);
-    let client = own.client(&args.network)?;
-    let ledger = keep::ledger(&args.keep, &own)?;
-    let person = Person::new(args.agree, false);
-    let desk = Desk {
-        net: &client,
-        registry: &registry,
-        ledger: &ledger,
-        held: &held,
-        policy,
-        person: &person,
-        shared,
-    };
+    let client = own.client(&args.act.caller.network)?;
+    let person = Person::new(&args.act, false);
+    let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
     let mut unfinished = 0;
     let mut incidents = Vec::new();
     if args.incidents.is_empty() {
-        for incident in ledger.incidents()? {
+        for incident in desk.ledger.incidents()? {
             // What is still being ended is not rechecked; what a person ends is looked at.
-            let steps = ledger.steps(incident.id)?;
+            let steps = desk.ledger.steps(incident.id)?;
             let by_call = steps.iter().any(|step| step.plan.kind == StepKind::Find);
             if incident.state == IncidentState::Open && by_call {
                 unfinished += 1;

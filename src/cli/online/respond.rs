@@ -6,19 +6,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use keysweep::ledger::{Incident, IncidentState};
-use keysweep::model::{ConfirmedLeak, Credential, Doubt, Finding, Fingerprint};
+use keysweep::ledger::{Incident, IncidentState, write_json};
+use keysweep::model::{Credential, Doubt, Finding, Fingerprint};
 use keysweep::provider::Registry;
-use keysweep::report::{Redactor, Stored, printable};
-use keysweep::respond::{Detected, Limits, Planned, opened, plan as make_plan, search};
+use keysweep::report::{Redactor, Stored, printable, write_record};
+use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
 
-use super::act::{AgreeArgs, Desk, Person, Results};
-use super::keep;
-use super::plan;
+use super::act::{ActArgs, Desk, Person, Results};
 use super::reread::Roots;
-use super::settings::{OnlineArgs, Own};
-use super::verify;
-use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
+use super::settings::{self, Own};
+use super::{keep, plan, verify};
+use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::progress::{heed_signals, stopped};
 use crate::cli::{console, input};
@@ -49,15 +47,7 @@ pub(crate) struct RespondArgs {
     root: Vec<PathBuf>,
 
     #[command(flatten)]
-    agree: AgreeArgs,
-    #[command(flatten)]
-    keep: keep::KeepArgs,
-    #[command(flatten)]
-    network: OnlineArgs,
-    #[command(flatten)]
-    selection: SelectionArgs,
-    #[command(flatten)]
-    config: ConfigArgs,
+    act: ActArgs,
 }
 
 fn fingerprint(text: &str) -> Result<Fingerprint, String> {
@@ -69,11 +59,7 @@ fn fingerprint(text: &str) -> Result<Fingerprint, String> {
 pub(crate) fn run(args: &RespondArgs, shared: &Shared) -> anyhow::Result<Exit> {
     plan::check_format(&shared.format)?;
     heed_signals();
-    let common = CommonArgs {
-        selection: args.selection.clone(),
-        config: args.config.clone(),
-        ..defaults()
-    };
+    let common = args.act.caller.common();
     let (id, report) = match (&args.resume, &args.report) {
         // The word behind --resume may be the report.
         (Some(word), None) if !word.is_empty() && !word.starts_with("KS-") => {
@@ -94,11 +80,9 @@ fn of_report(
     common: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
-    let person = Person::new(args.agree, args.send_again);
-    if args.apply && person.is_absent() {
-        bail!(
-            "nothing was done: there is no terminal to ask at before steps that cannot be undone; agree to them with --yes"
-        );
+    let person = Person::new(&args.act, args.send_again);
+    if args.apply {
+        person.needed()?;
     }
     let stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
     if let Some(print) = args
@@ -112,13 +96,13 @@ fn of_report(
     let shared = &shared;
     let registry = verify::registry(&common)?;
     let own = Own::read(&common.config)?;
-    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
-    let policy = keep::policy(&args.keep, &own);
+    let held = |name: &str, parts: &[String]| own.held(name, parts);
+    let policy = keep::policy(&args.act.keep, &own);
     if args.dry_run {
         let redactor = verify::redactor(&engine, &stored, &live, false);
         return dry_run(&live, &registry, &held, &redactor, shared);
     }
-    let client = own.client(&args.network)?;
+    let client = own.client(&args.act.caller.network)?;
     verify::ask(&client, &registry, &mut live, shared);
     let redactor = verify::redactor(&engine, &stored, &live, false);
     let mut made = make_plan(&live, &registry, &held, &policy, &args.unconfirmed);
@@ -147,7 +131,7 @@ fn of_report(
                 fields.insert("schema".to_owned(), json!(1));
                 fields.insert("kind".to_owned(), json!("plan"));
             }
-            writeln!(out, "{value:#}")?;
+            write_json(&value, &mut *out)?;
         }
         out.flush()?;
         return Ok(if stopped() {
@@ -164,40 +148,20 @@ fn of_report(
     }
     let mut results = Results::default();
     if !made.leaks.is_empty() {
-        let ledger = keep::ledger(&args.keep, &own)?;
-        let desk = Desk {
-            net: &client,
-            registry: &registry,
-            ledger: &ledger,
-            held: &held,
-            policy,
-            person: &person,
-            shared,
-        };
+        let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
         let detected = Detected {
             at: stored.finished.unwrap_or_else(keep::now),
-            by: concat!("keysweep ", env!("CARGO_PKG_VERSION")).to_owned(),
+            by: keep::PROGRAM.to_owned(),
             command: format!("keysweep respond {} --apply", path.display()),
             scanned: stored.root.clone(),
         };
-        let clean = |text: &str| redactor.redact(text.as_bytes());
-        desk.run(|run| {
-            for planned in &made.leaks {
-                let Some(mut finding) = live.get(planned.index).cloned() else {
-                    continue;
-                };
-                registry.learn(&mut finding);
-                let finding = &finding;
-                let named = || ConfirmedLeak::named(finding, finding.fingerprint);
-                let Some(leak) = ConfirmedLeak::new(finding).or_else(named) else {
-                    continue;
-                };
-                let incident = opened(finding, planned, &detected, &clean);
-                if !results.take(run.apply(&leak, &incident), shared) {
-                    break;
-                }
+        for planned in &made.leaks {
+            let finding = live.get(planned.index);
+            let ended = finding.and_then(|f| desk.end(f, planned, &detected, &redactor));
+            if ended.is_some_and(|ended| !results.take(ended, shared)) {
+                break;
             }
-        });
+        }
     }
     let planned = (shared.format != "text").then(|| plan::plan_value(&made, &redactor));
     results.write(&mut *out, planned, shared)?;
@@ -294,7 +258,7 @@ pub(crate) fn write_requests(
             "schema": 1, "kind": "requests", "rule": finding.rule, "secret": secret,
             "fingerprint": finding.fingerprint.to_string(), "requests": all,
         });
-        return writeln!(out, "{value}");
+        return write_record(&value, out);
     }
     writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
     if requests.is_empty() {
@@ -326,7 +290,7 @@ fn resume(
         let (live, common, shared, _) = verify::live(&stored, &args.root, common, shared)?;
         (live, common, shared)
     } else {
-        let (common, shared) = keep::here(common, shared)?;
+        let (common, shared) = settings::here(common, shared)?;
         (Vec::new(), common, shared)
     };
     let shared = &shared;
@@ -339,28 +303,17 @@ fn resume(
     };
     let registry = verify::registry(&common)?;
     let own = Own::read(&common.config)?;
-    let held = |name: &str, parts: &[String]| keep::held(&own, name, parts);
-    let policy = keep::policy(&args.keep, &own);
-    let client = own.client(&args.network)?;
-    let ledger = keep::ledger(&args.keep, &own)?;
-    let person = Person::new(args.agree, args.send_again);
-    let desk = Desk {
-        net: &client,
-        registry: &registry,
-        ledger: &ledger,
-        held: &held,
-        policy,
-        person: &person,
-        shared,
-    };
+    let client = own.client(&args.act.caller.network)?;
+    let person = Person::new(&args.act, args.send_again);
+    let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
     let incidents = if id.is_empty() {
         let now = keep::now();
         let mut open = Vec::new();
-        for incident in ledger.incidents()? {
-            let is_due = ledger
-                .steps(incident.id)?
-                .iter()
-                .any(|step| !step.state.is_final() && step.plan.due.is_some_and(|due| due <= now));
+        for incident in desk.ledger.incidents()? {
+            let is_due =
+                desk.ledger.steps(incident.id)?.iter().any(|step| {
+                    !step.state.is_final() && step.plan.due.is_some_and(|due| due <= now)
+                });
             if incident.state != IncidentState::Closed || is_due {
                 open.push(incident);
             }

@@ -1,5 +1,6 @@
 //! From flags, environment and the caller's own file to a client and to authority. Nothing of a scanned tree comes in here.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use keysweep::model::{HostPattern, Secret};
 use keysweep::net::{Client, Clock, Settings};
 use keysweep::provider::Authority;
 
-use crate::cli::args::ConfigArgs;
+use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::progress;
-use crate::cli::project::{is_gitleaks, joined, shown, user_file};
+use crate::cli::project::{self, is_gitleaks, joined, shown, user_file};
 
 /// What every command takes that reaches the network.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -26,9 +27,37 @@ pub(crate) struct OnlineArgs {
     /// Seconds to wait for one answer [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Network")]
     pub(crate) timeout: Option<u64>,
-    /// Seconds that all requests together may take [default: 300]
+    /// Seconds that all requests together may take; proofs that a key is dead have their deadlines besides [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Network")]
     pub(crate) budget: Option<u64>,
+}
+
+/// What the commands take that reach the network and scan nothing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CallerArgs {
+    #[command(flatten)]
+    pub(crate) network: OnlineArgs,
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl CallerArgs {
+    /// The same as a command that scans has it.
+    pub(crate) fn common(&self) -> CommonArgs {
+        CommonArgs {
+            selection: self.selection.clone(),
+            config: self.config.clone(),
+            ..defaults()
+        }
+    }
+}
+
+/// The configuration of a command that has no tree to scan: of the folder where it runs.
+pub(crate) fn here(common: &CommonArgs, shared: &Shared) -> anyhow::Result<(CommonArgs, Shared)> {
+    let here = Path::new(".").canonicalize().ok();
+    project::of_tree(here.as_deref(), common, shared)
 }
 
 /// The caller's own file, as far as it says where secrets may go and by whose authority keys end.
@@ -109,21 +138,36 @@ impl Own {
         })
     }
 
-    /// The parts of an authority that the caller has: from `[authority.NAME]`, else from variables `KEYSWEEP_NAME_PART`. A part
-    /// that is nowhere is left out; a place that is named and has nothing is an error.
+    /// The caller's own credential of a name, from `[authority.NAME]`, else from variables `KEYSWEEP_NAME_PART`: the parts that are
+    /// asked for, and whatever else is there of it. A part that is nowhere is left out; a place that is named and has nothing is an
+    /// error.
     pub(crate) fn authority(&self, name: &str, parts: &[String]) -> anyhow::Result<Authority> {
         let given = self.online.authority.get(name);
+        let mut wanted: BTreeSet<String> = parts.iter().cloned().collect();
+        wanted.extend(given.into_iter().flat_map(|given| given.keys().cloned()));
+        // Parts that are needed at times: AWS's session token.
+        let prefix = Authority::variable(name, "");
+        let set = std::env::vars_os().filter_map(|(variable, _)| variable.into_string().ok());
+        let more =
+            set.filter_map(|variable| Some(variable.strip_prefix(&prefix)?.to_ascii_lowercase()));
+        wanted.extend(more.filter(|part| !part.is_empty()));
         let mut authority = Authority::default();
-        for part in parts {
-            let value = match given.and_then(|given| given.get(part)) {
+        for part in wanted {
+            let value = match given.and_then(|given| given.get(&part)) {
                 Some(from) => Some(self.value(from)?),
-                None => variable(&variable_of(name, part)).map(secret),
+                None => variable(&Authority::variable(name, &part)).map(secret),
             };
             if let Some(value) = value {
-                authority.parts.insert(part.clone(), value);
+                authority.parts.insert(part, value);
             }
         }
         Ok(authority)
+    }
+
+    /// [`Self::authority`] as plans and runs ask for it.
+    pub(crate) fn held(&self, name: &str, parts: &[String]) -> Result<Authority, String> {
+        let authority = self.authority(name, parts);
+        authority.map_err(|error| format!("{error:#}"))
     }
 
     /// The value that an entry of the file points at.
@@ -153,13 +197,6 @@ impl Own {
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.base.join(path)
     }
-}
-
-/// The variable in which a part of an authority is looked for.
-pub(crate) fn variable_of(name: &str, part: &str) -> String {
-    format!("KEYSWEEP_{name}_{part}")
-        .replace('-', "_")
-        .to_ascii_uppercase()
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use keysweep::model::{
-    Checked, Credential, Doubt, Finding, Observer, Secret, Stage, Summary, Tally, Verification,
+    Checked, Credential, Doubt, Finding, Observer, Stage, Summary, Tally, Verification,
 };
 use keysweep::net::Net;
 use keysweep::provider::Registry;
@@ -15,16 +15,15 @@ use keysweep::report::{
     self, Redactor, Stored, printable, verification_text, verification_value, write_record,
 };
 use keysweep::rule::block::Blocks;
-use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, scan_bytes};
+use keysweep::scan::Engine;
 use keysweep::verify::{Batch, THREADS, one};
 
-use super::prompt;
 use super::reread::{Reread, Roots};
-use super::settings::{OnlineArgs, Own};
-use crate::cli::args::{CommonArgs, ConfigArgs, FailOn, SelectionArgs, Shared, defaults};
+use super::settings::{self, CallerArgs, OnlineArgs, Own};
+use super::typed;
+use crate::cli::args::{CommonArgs, FailOn, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::finish::Results;
-use crate::cli::input::Interrupted;
 use crate::cli::progress::{heed_signals, stopped};
 use crate::cli::{console, input, project, scan};
 
@@ -51,11 +50,7 @@ pub(crate) struct VerifyArgs {
     show_secrets: bool,
 
     #[command(flatten)]
-    network: OnlineArgs,
-    #[command(flatten)]
-    selection: SelectionArgs,
-    #[command(flatten)]
-    config: ConfigArgs,
+    caller: CallerArgs,
 }
 
 /// What the commands that scan take.
@@ -91,11 +86,7 @@ pub(crate) fn registry(common: &CommonArgs) -> anyhow::Result<Registry> {
 
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, shared: &Shared) -> anyhow::Result<Exit> {
-    let common = CommonArgs {
-        selection: args.selection.clone(),
-        config: args.config.clone(),
-        ..defaults()
-    };
+    let common = args.caller.common();
     match (&args.rule, &args.report) {
         (Some(rule), _) => of_rule(rule, args, &common, shared),
         (None, Some(report)) => of_report(report, args, &common, shared),
@@ -118,7 +109,7 @@ fn of_report(
     if args.dry_run {
         return preview(&live, &stored, &engine, &registry, shared);
     }
-    let client = Own::read(&common.config)?.client(&args.network)?;
+    let client = Own::read(&common.config)?.client(&args.caller.network)?;
     let mut live = live;
     ask(&client, &registry, &mut live, shared);
     for (finding, live) in stored.findings.iter_mut().zip(&live) {
@@ -359,8 +350,7 @@ fn of_rule(
     common: &CommonArgs,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
-    let here = Path::new(".").canonicalize().ok();
-    let (common, shared) = project::of_tree(here.as_deref(), common, shared)?;
+    let (common, shared) = settings::here(common, shared)?;
     if !["text", "json", "jsonl"].contains(&shared.format.as_str()) {
         bail!(
             "what a provider says of one credential is written as text, json or jsonl, not as {}",
@@ -369,12 +359,13 @@ fn of_rule(
     }
     let engine = scan::engine(&common)?;
     let registry = registry(&common)?;
-    let index = index_of(&engine, rule)?;
+    let index = typed::index_of(&engine, rule)?;
     let Some(provider) = registry.verifier(rule) else {
         bail!("no call is known that proves a credential of `{rule}`");
     };
-    let credential = credential(&engine, index, &|key| provider.preview(key).err())?;
-    let redactor = redactor_of(&engine, rule, &credential);
+    let finding = typed::finding(&engine, &registry, index, common.project.salt())?;
+    let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
+    let credential = finding.credential;
     let mut out = console::report_writer(&shared)?;
     if args.dry_run {
         let requests = provider.preview(&credential);
@@ -384,7 +375,7 @@ fn of_rule(
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let client = Own::read(&common.config)?.client(&args.network)?;
+    let client = Own::read(&common.config)?.client(&args.caller.network)?;
     let checked = one(&client, &registry, rule, &credential);
     write_one(&mut *out, &redactor, rule, &credential, &checked, &shared)?;
     out.flush()?;
@@ -394,15 +385,6 @@ fn of_rule(
         Exit::Interrupted
     } else {
         ended(&tally)
-    })
-}
-
-/// The rule with an id that the user typed.
-pub(crate) fn index_of(engine: &Engine, rule: &str) -> anyhow::Result<usize> {
-    engine.rules().index_of(rule).ok_or_else(|| {
-        let near = engine.rules().knows(rule).err().flatten();
-        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        anyhow::anyhow!("no rule has the id `{rule}`{hint} (`keysweep rules list` shows all)")
     })
 }
 
@@ -427,174 +409,4 @@ fn write_one(
         "verification": verification_value(redactor, checked),
     });
     write_record(&record, out)
-}
-
-/// A redactor that knows one credential.
-fn redactor_of(engine: &Engine, rule: &str, credential: &Credential) -> Redactor {
-    let finding = Finding {
-        rule: rule.to_owned(),
-        name: String::new(),
-        provider: String::new(),
-        severity: keysweep::model::Severity::Critical,
-        score: 1.0,
-        credential: credential.clone(),
-        entropy: 0.0,
-        fingerprint: keysweep::model::Fingerprint([0; 16]),
-        places: Vec::new(),
-        history: None,
-        opens: Vec::new(),
-        owners: Vec::new(),
-        remedy: String::new(),
-        console: String::new(),
-        link: String::new(),
-        verification: None,
-    };
-    Redactor::of_run(engine, [&finding], &Summary::default(), "", false)
-}
-
-/// The credential that the user types, or that comes through standard input: a text in which the rule finds it, or the
-/// secret alone in the first line; further parts as lines `name=value`.
-pub(crate) fn credential(
-    engine: &Engine,
-    rule: usize,
-    missing: &dyn Fn(&Credential) -> Option<Doubt>,
-) -> anyhow::Result<Credential> {
-    if !io::stdin().is_terminal() {
-        let bytes = input::all(Path::new("-"))?;
-        return given(engine, rule, &bytes);
-    }
-    let asked = |question: &str| -> anyhow::Result<_> {
-        let typed = prompt::ask(question).context("nothing can be read from the terminal")?;
-        // As Ctrl-C anywhere else.
-        typed.ok_or_else(|| Interrupted.into())
-    };
-    let secret = asked("the secret (it is not shown): ")?;
-    let mut credential = given(engine, rule, secret.as_bytes())?;
-    while let Some(Doubt::Missing(part)) = missing(&credential) {
-        let value = asked(&format!("its {} (not shown): ", printable(&part)))?;
-        if value.is_empty() {
-            break;
-        }
-        put(&mut credential, &part, &value);
-    }
-    Ok(credential)
-}
-
-fn put(credential: &mut Credential, name: &str, value: &str) {
-    credential.parts.retain(|(known, _)| known != name);
-    credential.parts.push((name.to_owned(), value.to_owned()));
-    credential.parts.sort();
-}
-
-/// Whether a text is a secret of the rule: it finds the whole of it where one of its examples holds another.
-///
-/// What a user gives for a kind goes to that kind's provider, so what the rule does not know is sent to nobody.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "compared with what the user gave"
-)]
-fn is_of(engine: &Engine, rule: usize, secret: &str) -> bool {
-    let Some(spec) = engine.rules().rule(rule).map(keysweep::rule::Rule::spec) else {
-        return false;
-    };
-    let holds = |text: &str| {
-        let matches = scan_bytes(
-            engine,
-            text.as_bytes(),
-            b"",
-            &kept(),
-            &mut Scratch::default(),
-        )
-        .matches;
-        matches
-            .into_iter()
-            .filter(|m| m.rule == rule)
-            .collect::<Vec<BlobMatch>>()
-    };
-    let mut contexts = vec![spec.shape_context.replace("{}", secret)];
-    for example in spec.examples.iter() {
-        let example = example.replace("{-}", "");
-        for other in holds(&example) {
-            if let Ok(other) = std::str::from_utf8(other.secret.expose()) {
-                contexts.push(example.replace(other, secret));
-            }
-        }
-    }
-    contexts.iter().any(|text| {
-        holds(text)
-            .iter()
-            .any(|m| m.secret.expose() == secret.as_bytes())
-    })
-}
-
-/// Every match counts, whatever stands around it.
-fn kept() -> Options {
-    Options {
-        settings: Settings {
-            inline_allow: false,
-            keep_dropped: true,
-            ..Settings::default()
-        },
-        ..Options::default()
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "two matches of one secret are one"
-)]
-fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credential> {
-    let outcome = scan_bytes(engine, bytes, b"", &kept(), &mut Scratch::default());
-    let mut matches: Vec<BlobMatch> = outcome
-        .matches
-        .into_iter()
-        .filter(|m| m.rule == rule)
-        .collect();
-    matches.sort_by_key(|m| std::cmp::Reverse(m.parts.len()));
-    matches.dedup_by(|b, a| a.secret.expose() == b.secret.expose());
-    let text = String::from_utf8_lossy(bytes);
-    let (mut credential, from) = match &matches[..] {
-        [] => {
-            let first = text.lines().next().unwrap_or_default().trim();
-            if first.is_empty() {
-                bail!("no secret was given: write it into standard input");
-            }
-            if !is_of(engine, rule, first) {
-                let id = engine.rules().rule(rule).map_or("", |r| &r.spec().id);
-                bail!(
-                    "nothing was sent: the rule `{id}` finds nothing in what was given; give the secret as it is, or a text in which the rule finds it (`keysweep rules show {id}` shows examples)"
-                );
-            }
-            let secret = Secret::new(first.as_bytes(), "");
-            let parts = Vec::new();
-            (Credential { secret, parts }, 1)
-        }
-        [one] => {
-            let credential = Credential {
-                secret: one.secret.clone(),
-                parts: one.parts.clone(),
-            };
-            (credential, one.place.end.line as usize)
-        }
-        several => bail!("{} secrets of the rule were given; give one", several.len()),
-    };
-    for line in text.lines().skip(from) {
-        let name_and_value = line.split_once('=');
-        let is_name = |name: &str| {
-            let mut bytes = name.bytes();
-            bytes.next().is_some_and(|b| b.is_ascii_lowercase())
-                && bytes
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
-        };
-        match name_and_value {
-            Some((name, value)) if is_name(name.trim()) => {
-                put(&mut credential, name.trim(), value.trim());
-            }
-            _ if line.trim().is_empty() => {}
-            // What follows a secret that was found in a text is the rest of the text.
-            _ if !matches.is_empty() => {}
-            _ => bail!("behind the secret's line stand its parts, a line NAME=VALUE each"),
-        }
-    }
-    Ok(credential)
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use super::*;
-use crate::ledger::{Exposure, NewStep, Site, StepId, Whose};
+use crate::ledger::{Exposure, NewStep, Site, StepId, StepKind, StepState, Whose};
 use crate::model::{Fingerprint, Severity};
 
 fn at(seconds: i64) -> Timestamp {
@@ -418,68 +418,4 @@ fn without_spans(line: &str) -> String {
         out = out.replace(c, "");
     }
     out
-}
-
-#[test]
-fn the_schema_names_every_field() {
-    let schema: serde_json::Value = serde_json::from_str(RECORD_SCHEMA).unwrap();
-    let mut record = record(IncidentState::Closed);
-    record.steps = vec![step(StepState::Done, revoke())];
-    record.checks = vec![check(CheckState::Refused, 5)];
-    record.events = vec![Event {
-        row: 1,
-        at: at(1),
-        action: "open".to_owned(),
-        note: String::new(),
-    }];
-    let document = serde_json::to_value(record.document()).unwrap();
-    fits(&schema, &schema, &document, "");
-}
-
-/// Follows the schema as far as it goes: every field of an object is described and every required one is there.
-fn fits(root: &serde_json::Value, schema: &serde_json::Value, value: &serde_json::Value, at: &str) {
-    if let Some(name) = schema["$ref"].as_str() {
-        let target = root.pointer(name.trim_start_matches('#')).unwrap();
-        return fits(root, target, value, at);
-    }
-    if let Some(words) = schema["enum"].as_array() {
-        assert!(words.contains(value), "{at}: {value}");
-    }
-    let types = match &schema["type"] {
-        serde_json::Value::String(one) => vec![one.clone()],
-        serde_json::Value::Array(all) => all
-            .iter()
-            .map(|one| one.as_str().unwrap().to_owned())
-            .collect(),
-        _ => return,
-    };
-    let is = match value {
-        serde_json::Value::Null => "null",
-        serde_json::Value::Bool(_) => "boolean",
-        serde_json::Value::Number(_) => "integer",
-        serde_json::Value::String(_) => "string",
-        serde_json::Value::Array(_) => "array",
-        serde_json::Value::Object(_) => "object",
-    };
-    assert!(types.iter().any(|one| one == is), "{at} is {is}");
-    if let Some(items) = value.as_array()
-        && schema["items"].is_object()
-    {
-        for item in items {
-            fits(root, &schema["items"], item, &format!("{at}/*"));
-        }
-    }
-    let (Some(fields), Some(properties)) = (value.as_object(), schema["properties"].as_object())
-    else {
-        return;
-    };
-    for (name, field) in fields {
-        let described = properties.get(name);
-        let described = described.unwrap_or_else(|| panic!("{at}/{name} is not described"));
-        fits(root, described, field, &format!("{at}/{name}"));
-    }
-    for required in schema["required"].as_array().into_iter().flatten() {
-        let name = required.as_str().unwrap();
-        assert!(fields.contains_key(name), "{at}/{name} is not there");
-    }
 }

@@ -1,8 +1,11 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::*;
 use crate::ledger::Kek;
+use crate::provider::Authority;
 use crate::respond::fake::{Fake, Play, Trouble, active, finding};
 use crate::respond::{Detected, opened, plan};
 
@@ -304,6 +307,30 @@ fn what_a_person_does_closes_the_incident_when_the_key_is_refused() {
 }
 
 #[test]
+fn a_long_proof_keeps_its_incident() {
+    let mut stage = Stage::new(Fake::new());
+    stage.policy.deadline = Some(Duration::from_secs(3_000));
+    stage.fake.state().lag = u32::MAX;
+    let folder = stage.folder.path().to_owned();
+    let refused = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&refused);
+    stage.net.paused = Box::new(move |now| {
+        let kek = Kek::from_file(&folder.join("ledger.key"), false).unwrap();
+        let other = Ledger::open(&folder.join("ledger.sqlite"), &kek, now).unwrap();
+        let incident = other.incidents().unwrap().remove(0);
+        let taken = other.claim(incident.id, "another", now);
+        assert!(
+            matches!(taken, Err(ledger::Error::Busy { .. })),
+            "{taken:?}"
+        );
+        *counted.lock().unwrap() += 1;
+    });
+    let ended = stage.apply();
+    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(*refused.lock().unwrap() > 100);
+}
+
+#[test]
 fn a_secret_that_is_not_kept_is_needed_again() {
     let mut stage = Stage::new(Fake::new());
     stage.policy.recheck = false;
@@ -359,4 +386,35 @@ fn cut_everywhere(make: impl Fn() -> Fake, calls: &[&str]) {
 fn cut_off_at_any_moment_a_run_goes_on_to_the_same_end() {
     cut_everywhere(Fake::new, &["deactivate"]);
     cut_everywhere(Fake::rash, &["delete"]);
+}
+
+#[test]
+fn cut_off_in_a_step_that_has_become_due_it_goes_on_to_the_same_end() {
+    let due = || {
+        let stage = Stage::new(Fake::new());
+        is_dead(&stage.apply());
+        stage.net.pass(Duration::from_secs(90_000));
+        stage
+    };
+    let whole = due();
+    is_dead(&whole.recheck());
+    let mut at = 0;
+    loop {
+        at += 1;
+        let stage = due();
+        *stage.cut.borrow_mut() = at;
+        let cut = catch_unwind(AssertUnwindSafe(|| stage.recheck()));
+        *stage.cut.borrow_mut() = 0;
+        if cut.is_ok() {
+            break;
+        }
+        is_dead(&stage.recheck());
+        assert_eq!(stage.record(), whole.record(), "cut off at moment {at}");
+        assert_eq!(
+            stage.calls(),
+            ["deactivate", "delete"],
+            "cut off at moment {at}"
+        );
+    }
+    assert!(at > 8, "only {at} moments");
 }
