@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::seal::{private, token};
-use super::{Error, IncidentId};
+use super::{Error, IncidentId, Ledger};
 
 /// How long a run may be silent before others take its incident.
 const SILENT: SignedDuration = SignedDuration::from_mins(10);
@@ -118,4 +118,91 @@ pub(super) fn touch(
         params![id.to_string(), token, now.to_string()],
     )
     .map(drop)
+}
+
+impl Ledger {
+    /// Takes the incident for this handle: one run at a time works on it. `owner` names the run in messages. A claim ends with
+    /// [`Ledger::release`], with the process that made it, or 10 minutes after its last write.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where another run works on it.
+    pub fn claim(&self, incident: IncidentId, owner: &str, now: Timestamp) -> Result<(), Error> {
+        let mine = Claim::new(&self.path)?;
+        let left = self.write(now, |write| {
+            self.incident(incident)?;
+            let other = self.other(incident)?;
+            if let Some(other) = &other
+                && !self.has(incident, &other.token)
+                && other.lives(&self.path, now)
+            {
+                return Err(self.busy(incident, &other.owner));
+            }
+            self.execute(
+                "INSERT OR REPLACE INTO claim VALUES (?1, ?2, ?3, ?4)",
+                params![incident.to_string(), owner, mine.token, now.to_string()],
+            )?;
+            write.audit("claim", incident, None, owner)?;
+            Ok(other)
+        })?;
+        if let Some(left) = left {
+            left.clear(&self.path);
+        }
+        self.claims.borrow_mut().insert(incident, mine);
+        Ok(())
+    }
+
+    /// Gives the incident free; nothing happens where this handle does not have it.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn release(&self, incident: IncidentId, now: Timestamp) -> Result<(), Error> {
+        let Some(mine) = self.claims.borrow_mut().remove(&incident) else {
+            return Ok(());
+        };
+        self.write(now, |write| {
+            let gone = self.execute(
+                "DELETE FROM claim WHERE incident = ?1 AND token = ?2",
+                params![incident.to_string(), mine.token],
+            )?;
+            if gone > 0 {
+                write.audit("release", incident, None, "")?;
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn other(&self, id: IncidentId) -> Result<Option<Other>, Error> {
+        of(&self.conn, id).map_err(|e| self.db(&e))
+    }
+
+    pub(super) fn has(&self, id: IncidentId, token: &str) -> bool {
+        let claims = self.claims.borrow();
+        claims.get(&id).is_some_and(|claim| claim.token == token)
+    }
+
+    pub(super) fn touch(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
+        match self.claims.borrow().get(&id) {
+            Some(mine) => touch(&self.conn, id, &mine.token, now).map_err(|e| self.db(&e)),
+            None => Ok(()),
+        }
+    }
+
+    /// An error where another run works on the incident; where this one does, that is noted.
+    pub(super) fn not_busy(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
+        match self.other(id)? {
+            Some(other) if !self.has(id, &other.token) && other.lives(&self.path, now) => {
+                Err(self.busy(id, &other.owner))
+            }
+            _ => self.touch(id, now),
+        }
+    }
+
+    fn busy(&self, id: IncidentId, owner: &str) -> Error {
+        Error::Busy {
+            path: self.path.clone(),
+            why: format!(
+                "another run works on {id} ({owner}); let it end, then try again: a run that died is noticed at once, one that is silent for 10 minutes counts as dead"
+            ),
+        }
+    }
 }

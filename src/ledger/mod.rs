@@ -8,6 +8,7 @@ mod chain;
 mod claim;
 mod error;
 mod incident;
+mod read;
 mod record;
 mod schema;
 mod seal;
@@ -18,8 +19,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use serde::de::DeserializeOwned;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 pub use error::Error;
 pub use incident::{
@@ -31,6 +31,7 @@ pub use seal::Kek;
 
 use crate::model::Credential;
 use claim::Claim;
+use read::{INCIDENTS, incident};
 use seal::{Keys, Sealed};
 
 /// A ledger that is open. One process's handle; several processes may have one each.
@@ -169,56 +170,6 @@ impl Ledger {
         Ok(IncidentId {
             day,
             number: numbers.map(|id| id.number).max().unwrap_or(0) + 1,
-        })
-    }
-
-    /// Takes the incident for this handle: one run at a time works on it. `owner` names the run in messages. A claim ends with
-    /// [`Ledger::release`], with the process that made it, or 10 minutes after its last write.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] where another run works on it.
-    pub fn claim(&self, incident: IncidentId, owner: &str, now: Timestamp) -> Result<(), Error> {
-        let mine = Claim::new(&self.path)?;
-        let left = self.write(now, |write| {
-            self.incident(incident)?;
-            let other = self.other(incident)?;
-            if let Some(other) = &other
-                && !self.has(incident, &other.token)
-                && other.lives(&self.path, now)
-            {
-                return Err(self.busy(incident, &other.owner));
-            }
-            self.execute(
-                "INSERT OR REPLACE INTO claim VALUES (?1, ?2, ?3, ?4)",
-                params![incident.to_string(), owner, mine.token, now.to_string()],
-            )?;
-            write.audit("claim", incident, None, owner)?;
-            Ok(other)
-        })?;
-        if let Some(left) = left {
-            left.clear(&self.path);
-        }
-        self.claims.borrow_mut().insert(incident, mine);
-        Ok(())
-    }
-
-    /// Gives the incident free; nothing happens where this handle does not have it.
-    ///
-    /// # Errors
-    /// Those of writing.
-    pub fn release(&self, incident: IncidentId, now: Timestamp) -> Result<(), Error> {
-        let Some(mine) = self.claims.borrow_mut().remove(&incident) else {
-            return Ok(());
-        };
-        self.write(now, |write| {
-            let gone = self.execute(
-                "DELETE FROM claim WHERE incident = ?1 AND token = ?2",
-                params![incident.to_string(), mine.token],
-            )?;
-            if gone > 0 {
-                write.audit("release", incident, None, "")?;
-            }
-            Ok(())
         })
     }
 
@@ -438,20 +389,6 @@ impl Ledger {
         }
     }
 
-    /// Whether a secret is kept.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn is_sealed(&self, incident: IncidentId) -> Result<bool, Error> {
-        self.conn
-            .query_row(
-                "SELECT count(*) FROM sealed WHERE incident = ?1",
-                [incident.to_string()],
-                |row| Ok(row.get::<_, i64>(0)? > 0),
-            )
-            .map_err(|e| self.db(&e))
-    }
-
     /// Removes the secret, overwriting what the file held.
     ///
     /// # Errors
@@ -473,84 +410,6 @@ impl Ledger {
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
         Ok(())
-    }
-
-    /// All incidents, the oldest first.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn incidents(&self) -> Result<Vec<Incident>, Error> {
-        self.all(&format!("{INCIDENTS} ORDER BY number"), None, incident)
-    }
-
-    /// An incident.
-    ///
-    /// # Errors
-    /// Those of reading; [`Error::NoIncident`].
-    pub fn incident(&self, id: IncidentId) -> Result<Incident, Error> {
-        let sql = format!("{INCIDENTS} WHERE id = ?1");
-        let found = self.all(&sql, Some(&id.to_string()), incident)?;
-        found.into_iter().next().ok_or_else(|| Error::NoIncident {
-            path: self.path.clone(),
-            id,
-        })
-    }
-
-    /// The steps of an incident in the order in which they were planned.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn steps(&self, incident: IncidentId) -> Result<Vec<Step>, Error> {
-        let sql = format!("{STEPS} WHERE incident = ?1 ORDER BY id");
-        self.all(&sql, Some(&incident.to_string()), step)
-    }
-
-    /// A step.
-    ///
-    /// # Errors
-    /// Those of reading; [`Error::Order`] where there is none.
-    pub fn step(&self, id: StepId) -> Result<Step, Error> {
-        let sql = format!("{STEPS} WHERE id = ?1");
-        let found = self.all(&sql, Some(&id.0.to_string()), step)?;
-        found.into_iter().next().ok_or_else(|| Error::Order {
-            path: self.path.clone(),
-            why: format!("no step {}", id.0),
-        })
-    }
-
-    /// The checks of an incident, the oldest first.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn checks(&self, incident: IncidentId) -> Result<Vec<Check>, Error> {
-        let sql =
-            "SELECT id, incident, at, state, answer FROM health WHERE incident = ?1 ORDER BY id";
-        self.all(sql, Some(&incident.to_string()), |row| {
-            Ok(Check {
-                id: row.get(0)?,
-                incident: parsed(row, 1)?,
-                at: parsed(row, 2)?,
-                state: word(row, 3, CheckState::of)?,
-                answer: row.get(4)?,
-            })
-        })
-    }
-
-    /// What else happened to an incident, the oldest first: changes of its state, claims, seals.
-    ///
-    /// # Errors
-    /// Those of reading.
-    pub fn events(&self, incident: IncidentId) -> Result<Vec<Event>, Error> {
-        let sql = "SELECT seq, at, action, note FROM audit WHERE incident = ?1
-            AND subject NOT LIKE 'step/%' AND subject NOT LIKE 'health/%' ORDER BY seq";
-        self.all(sql, Some(&incident.to_string()), |row| {
-            Ok(Event {
-                row: row.get::<_, i64>(0)?.unsigned_abs(),
-                at: parsed(row, 1)?,
-                action: row.get(2)?,
-                note: row.get(3)?,
-            })
-        })
     }
 
     /// The last audit row: its number and the HMAC of the chain, `12:9f86d0…`. A record prints it, so that rows cut off later show.
@@ -594,22 +453,6 @@ impl Ledger {
             .map_err(|e| self.db(&e))
     }
 
-    fn all<T>(
-        &self,
-        sql: &str,
-        id: Option<&str>,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, Error> {
-        self.conn
-            .prepare_cached(sql)
-            .and_then(|mut query| {
-                query
-                    .query_map(rusqlite::params_from_iter(id), read)?
-                    .collect()
-            })
-            .map_err(|e| self.db(&e))
-    }
-
     /// One transaction, with what it says of itself in the audit chain.
     fn write<T>(
         &self,
@@ -621,41 +464,6 @@ impl Ledger {
         let done = change(&Write { ledger: self, now })?;
         tx.commit().map_err(|e| self.db(&e))?;
         Ok(done)
-    }
-
-    fn other(&self, id: IncidentId) -> Result<Option<claim::Other>, Error> {
-        claim::of(&self.conn, id).map_err(|e| self.db(&e))
-    }
-
-    fn has(&self, id: IncidentId, token: &str) -> bool {
-        let claims = self.claims.borrow();
-        claims.get(&id).is_some_and(|claim| claim.token == token)
-    }
-
-    fn touch(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
-        match self.claims.borrow().get(&id) {
-            Some(mine) => claim::touch(&self.conn, id, &mine.token, now).map_err(|e| self.db(&e)),
-            None => Ok(()),
-        }
-    }
-
-    /// An error where another run works on the incident; where this one does, that is noted.
-    fn not_busy(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
-        match self.other(id)? {
-            Some(other) if !self.has(id, &other.token) && other.lives(&self.path, now) => {
-                Err(self.busy(id, &other.owner))
-            }
-            _ => self.touch(id, now),
-        }
-    }
-
-    fn busy(&self, id: IncidentId, owner: &str) -> Error {
-        Error::Busy {
-            path: self.path.clone(),
-            why: format!(
-                "another run works on {id} ({owner}); let it end, then try again: a run that died is noticed at once, one that is silent for 10 minutes counts as dead"
-            ),
-        }
     }
 
     fn order(&self, step: StepId, state: StepState, why: &str) -> Error {
@@ -695,62 +503,6 @@ impl Write<'_> {
         let id = step.id.0.to_string();
         self.audit(action, step.incident, Some(("step", &id)), note)
     }
-}
-
-const INCIDENTS: &str = "SELECT id, state, why, opened, changed, leak FROM incident";
-const STEPS: &str =
-    "SELECT id, incident, state, planned, started, finished, attempts, answer, plan FROM step";
-
-fn incident(row: &Row<'_>) -> rusqlite::Result<Incident> {
-    Ok(Incident {
-        id: parsed(row, 0)?,
-        state: word(row, 1, IncidentState::of)?,
-        why: row.get(2)?,
-        opened: parsed(row, 3)?,
-        changed: parsed(row, 4)?,
-        leak: of_json(row, 5)?,
-    })
-}
-
-fn step(row: &Row<'_>) -> rusqlite::Result<Step> {
-    let time = |at: usize| match row.get_ref(at)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
-        _ => parsed(row, at).map(Some),
-    };
-    Ok(Step {
-        id: StepId(row.get(0)?),
-        incident: parsed(row, 1)?,
-        state: word(row, 2, StepState::of)?,
-        planned: parsed(row, 3)?,
-        started: time(4)?,
-        finished: time(5)?,
-        attempts: row.get(6)?,
-        answer: row.get(7)?,
-        plan: of_json(row, 8)?,
-    })
-}
-
-/// A field that is not what was written.
-fn malformed(
-    at: usize,
-    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Text, why.into())
-}
-
-fn parsed<T: text::Text>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
-    T::parse(&text).ok_or_else(|| malformed(at, "malformed"))
-}
-
-fn word<T>(row: &Row<'_>, at: usize, of: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
-    of(&text).ok_or_else(|| malformed(at, "no such word"))
-}
-
-fn of_json<T: DeserializeOwned>(row: &Row<'_>, at: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(at)?;
-    serde_json::from_str(&text).map_err(|e| malformed(at, e))
 }
 
 /// Plain fields: there is no error to meet.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use super::*;
-use crate::ledger::{Exposure, NewStep, Site, StepId, Whose};
+use crate::ledger::{Exposure, NewStep, Site, StepId, StepKind, StepState, Whose};
 use crate::model::{Fingerprint, Severity};
 
 fn at(seconds: i64) -> Timestamp {

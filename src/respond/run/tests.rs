@@ -1,8 +1,10 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use super::*;
 use crate::ledger::Kek;
+use crate::provider::Authority;
 use crate::respond::fake::{Fake, Play, Trouble, active, finding};
 use crate::respond::{Detected, opened, plan};
 

@@ -1,0 +1,210 @@
+//! Doing a plan: each step is in the ledger before its call and its answer after it. The same walk over the steps does a new
+//! incident and goes on with an interrupted one.
+
+mod outcome;
+mod question;
+mod recheck;
+mod resume;
+mod walk;
+
+use jiff::Timestamp;
+
+use super::incident::found_again;
+use super::{Held, Kinds, Policy};
+use crate::ledger::{
+    self, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step, StepKind,
+    StepState,
+};
+use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
+use crate::net::Net;
+
+pub use outcome::{Ended, Outcome};
+pub use question::{Answer, Question, Why};
+use walk::Work;
+
+/// What does plans.
+pub struct Run<'a> {
+    /// The network, the clock and the pauses.
+    pub net: &'a dyn Net,
+    /// What proves and ends credentials.
+    pub kinds: &'a dyn Kinds,
+    /// Where everything is written down.
+    pub ledger: &'a Ledger,
+    /// The caller's own credentials.
+    pub held: &'a Held<'a>,
+    /// What the caller's configuration says.
+    pub policy: Policy,
+    /// Who works on the incidents: two runs have different names.
+    pub owner: String,
+    /// Asks a person.
+    pub ask: &'a dyn Fn(&Question) -> Answer,
+    /// Hears what is done.
+    pub tell: &'a dyn Fn(&str),
+    /// Removes the secret of a finding from a text.
+    pub clean: &'a dyn Fn(&Finding, &str) -> String,
+    /// Hears of each moment at which a run can be cut off; tests cut it off there.
+    pub at: &'a dyn Fn(Point),
+}
+
+/// A moment of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// Before something is written to the ledger.
+    Write,
+    /// After it.
+    Written,
+    /// Before a call that changes something.
+    Call,
+    /// After it, before its answer is written.
+    Called,
+}
+
+/// Why a run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ledger could not be read or written; nothing was called since.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
+    /// A call was made, and its answer could not be written down.
+    #[error(
+        "{incident}: the call to {what} was made, and its answer could not be written down: {source}; that it was begun is on record: `keysweep respond --resume {incident}` looks for its effect"
+    )]
+    AfterCall {
+        /// The incident.
+        incident: String,
+        /// The step, in words.
+        what: String,
+        /// Why it could not be written.
+        #[source]
+        source: ledger::Error,
+    },
+}
+
+/// The step that a person does.
+const BY_HAND: &str = "a person ends the key";
+
+impl Run<'_> {
+    /// Ends a leak. An incident of it that is not closed is taken up.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn apply(&self, leak: &ConfirmedLeak<'_>, incident: &NewIncident) -> Result<Ended, Error> {
+        let begun = self.write(|now| self.ledger.begin(incident, now))?;
+        let id = begun.incident;
+        self.claimed(id, || {
+            if self.policy.recheck {
+                self.write(|now| self.ledger.seal(id, leak.credential(), now))?;
+            }
+            self.work(id, leak, true)
+        })
+    }
+
+    /// Works on an incident while no other run does.
+    fn claimed(
+        &self,
+        id: IncidentId,
+        work: impl FnOnce() -> Result<Outcome, Error>,
+    ) -> Result<Ended, Error> {
+        self.write(|now| self.ledger.claim(id, &self.owner, now))?;
+        let outcome = work();
+        let released = self.write(|now| self.ledger.release(id, now));
+        let outcome = outcome?;
+        released?;
+        let incident = self.ledger.incident(id)?;
+        let steps = self.round(id)?.into_iter();
+        let due = steps.filter(|step| !step.state.is_final());
+        let due = due.filter_map(|step| Some((step.plan.what, step.plan.due?)));
+        Ok(Ended {
+            incident: id.to_string(),
+            rule: incident.leak.rule,
+            name: incident.leak.name,
+            secret: incident.leak.secret,
+            fingerprint: incident.leak.fingerprint.to_string(),
+            state: incident.state.word(),
+            outcome,
+            due: due.collect(),
+        })
+    }
+
+    /// The finding of an incident, with its secret; `None` where the secret is not kept.
+    fn again(
+        &self,
+        incident: &Incident,
+        credential: Option<Credential>,
+    ) -> Result<Option<Finding>, Error> {
+        let credential = match credential {
+            Some(credential) => Some(credential),
+            None => self.ledger.unseal(incident.id)?,
+        };
+        Ok(credential.map(|credential| found_again(incident, credential)))
+    }
+
+    /// What the provider says of the key, asked once.
+    fn said(&self, leak: &ConfirmedLeak<'_>) -> Verification {
+        let provider = self.kinds.verifier(&leak.finding().rule);
+        provider.map_or(Verification::Unsupported, |provider| {
+            provider.verify(self.net, leak.credential())
+        })
+    }
+
+    /// The steps since the key was ended the last time.
+    fn round(&self, id: IncidentId) -> Result<Vec<Step>, Error> {
+        let mut steps = self.ledger.steps(id)?;
+        let is_first = |step: &Step| {
+            step.plan.kind == StepKind::Find
+                || step.plan.kind == StepKind::Revoke && step.plan.what == BY_HAND
+        };
+        if let Some(at) = steps.iter().rposition(is_first) {
+            steps.drain(..at);
+        }
+        Ok(steps)
+    }
+
+    /// What proved the key dead.
+    fn proven(&self, id: IncidentId) -> Result<Option<String>, Error> {
+        let mut steps = self.round(id)?.into_iter();
+        let proof = steps.find(|s| s.plan.kind == StepKind::Prove && s.state == StepState::Done);
+        Ok(proof.map(|step| step.answer))
+    }
+
+    fn stopped(&self, work: &Work<'_, '_>, why: &str) -> Outcome {
+        Outcome::Stopped {
+            why: why.to_owned(),
+            command: if self.policy.recheck {
+                format!("keysweep respond --resume {}", work.id)
+            } else {
+                format!("keysweep respond REPORT --resume {}", work.id)
+            },
+        }
+    }
+
+    fn clean(&self, leak: &ConfirmedLeak<'_>, text: &str) -> String {
+        (self.clean)(leak.finding(), text)
+    }
+
+    fn tell(&self, work: &Work<'_, '_>, what: &str) {
+        (self.tell)(&format!("{}: {what}", work.id));
+    }
+
+    fn checked(&self, id: IncidentId, state: CheckState, answer: &str) -> Result<(), Error> {
+        self.write(|now| self.ledger.check(id, state, answer, now))
+    }
+
+    fn state(&self, id: IncidentId, state: IncidentState, why: &str) -> Result<(), Error> {
+        self.write(|now| self.ledger.set_state(id, state, why, now))
+    }
+
+    fn write<T>(
+        &self,
+        write: impl FnOnce(Timestamp) -> Result<T, ledger::Error>,
+    ) -> Result<T, Error> {
+        (self.at)(Point::Write);
+        let written = write(self.net.now())?;
+        (self.at)(Point::Written);
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+mod tests;

@@ -1,0 +1,111 @@
+//! Using the key of an incident again, and what its answer says of the incident.
+
+use super::{Ended, Error, Outcome, Run};
+use crate::ledger::{CheckState, Incident, IncidentId, IncidentState, StepKind, StepState};
+use crate::model::{ConfirmedLeak, Doubt, Verification};
+
+impl Run<'_> {
+    /// Uses the key of an incident again, and does what has become due if the key is refused.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn recheck(&self, incident: &Incident) -> Result<Ended, Error> {
+        self.claimed(incident.id, || {
+            let Some(finding) = self.again(incident, None)? else {
+                return Ok(Outcome::NotKept);
+            };
+            let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
+                return Ok(Outcome::NotKept);
+            };
+            let outcome = self.judge(incident, &leak)?;
+            if matches!(outcome, Outcome::Dead(_)) && self.is_due(incident.id)? {
+                return self.work(incident.id, &leak, false);
+            }
+            Ok(outcome)
+        })
+    }
+
+    /// What a use of the key says of its incident.
+    fn judge(&self, incident: &Incident, leak: &ConfirmedLeak<'_>) -> Result<Outcome, Error> {
+        let id = incident.id;
+        match self.said(leak) {
+            Verification::Inactive(answer) => {
+                let answer = self.clean(leak, &answer);
+                self.checked(id, CheckState::Refused, &answer)?;
+                self.settle(id, leak, &answer)?;
+                if incident.state != IncidentState::Closed {
+                    let why = format!("the key is refused: {answer}");
+                    self.state(id, IncidentState::Closed, &why)?;
+                }
+                Ok(Outcome::Dead(answer))
+            }
+            Verification::Active(_) => {
+                self.checked(id, CheckState::Alive, "the key works")?;
+                if incident.state == IncidentState::Closed {
+                    let why = "the key works again";
+                    self.state(id, IncidentState::Reopened, why)?;
+                }
+                Ok(Outcome::Lives)
+            }
+            Verification::Unknown(Doubt::Interrupted) => Ok(Outcome::Interrupted),
+            Verification::Unknown(doubt) => {
+                let why = self.clean(leak, &doubt.to_string());
+                self.checked(id, CheckState::Unknown, &why)?;
+                Ok(Outcome::Unclear(why))
+            }
+            Verification::Unsupported => {
+                let why = "no call is known that would use the key again".to_owned();
+                self.checked(id, CheckState::Unknown, &why)?;
+                Ok(Outcome::Unclear(why))
+            }
+        }
+    }
+
+    /// A refused key settles what it was to be ended for: what waits for a person, what was sent and is not known, the proof.
+    pub(super) fn settle(
+        &self,
+        id: IncidentId,
+        leak: &ConfirmedLeak<'_>,
+        answer: &str,
+    ) -> Result<(), Error> {
+        let kills = self.kills(leak);
+        for step in self.round(id)? {
+            if step.state.is_final() || step.plan.due.is_some() {
+                continue;
+            }
+            let was_sent = matches!(step.state, StepState::Started | StepState::Unknown);
+            let state = match step.plan.kind {
+                StepKind::Prove => StepState::Done,
+                // No call was planned: a person did it.
+                StepKind::Revoke if kills.is_empty() => StepState::Done,
+                StepKind::Revoke if was_sent && kills.get(step.plan.stage) == Some(&true) => {
+                    StepState::Done
+                }
+                // Somebody else was quicker.
+                StepKind::Find | StepKind::Revoke => StepState::Skipped,
+                StepKind::Rotate | StepKind::Notify | StepKind::Usage | StepKind::Record => {
+                    continue;
+                }
+            };
+            let answer = format!("the key is refused: {answer}");
+            self.write(|now| self.ledger.finish(step.id, state, &answer, now))?;
+        }
+        Ok(())
+    }
+
+    /// For each stage of a kind whether it kills.
+    fn kills(&self, leak: &ConfirmedLeak<'_>) -> Vec<bool> {
+        let revoker = self.kinds.revoker(&leak.finding().rule);
+        let terms = revoker.map(|r| r.terms(leak.credential()));
+        terms.map_or_else(Vec::new, |t| t.stages.iter().map(|s| s.kills).collect())
+    }
+
+    /// Whether a step waits whose time has come.
+    fn is_due(&self, id: IncidentId) -> Result<bool, Error> {
+        let now = self.net.now();
+        let steps = self.round(id)?;
+        Ok(steps
+            .iter()
+            .any(|s| !s.state.is_final() && s.plan.due.is_some_and(|due| due <= now)))
+    }
+}

@@ -1,0 +1,107 @@
+//! Going on with an incident that was begun: its secret is fetched again, and what became of a call whose answer was lost is found out.
+
+use std::time::Duration;
+
+use super::walk::Work;
+use super::{Answer, Ended, Error, Outcome, Question, Run, Why};
+use crate::ledger::{Incident, IncidentState, Step, StepState};
+use crate::model::{ConfirmedLeak, Credential, Verification};
+use crate::provider::{Effect, StageTerms};
+use crate::respond::{Proof, prove};
+
+/// What became of a call whose answer was lost.
+pub(super) enum Lost {
+    /// It had its effect.
+    There,
+    /// It may be sent again.
+    Again,
+    /// Nobody knows.
+    End(Outcome),
+}
+
+impl Run<'_> {
+    /// Goes on with an incident that was begun. `credential` is its secret where the caller has it; else the ledger's is taken.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn resume(
+        &self,
+        incident: &Incident,
+        credential: Option<Credential>,
+    ) -> Result<Ended, Error> {
+        self.claimed(incident.id, || {
+            let Some(finding) = self.again(incident, credential)? else {
+                return Ok(Outcome::Stopped {
+                    why: "its secret was not kept, so that it is needed again".to_owned(),
+                    command: format!("keysweep revoke --rule {}", incident.leak.rule),
+                });
+            };
+            let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
+                return Ok(Outcome::NotKept);
+            };
+            let said = self.said(&leak);
+            // It is ended anew only where its provider says that it works again.
+            let anew = incident.state == IncidentState::Reopened
+                && matches!(said, Verification::Active(_));
+            self.work(incident.id, &leak, anew)
+        })
+    }
+
+    /// What became of a call whose answer was lost.
+    pub(super) fn lost(
+        &self,
+        work: &Work<'_, '_>,
+        step: &Step,
+        terms: &StageTerms,
+        effect: &Effect,
+    ) -> Result<Lost, Error> {
+        // A key dies within the deadline: where the call must not be sent twice, that is waited for.
+        let deadline = if terms.repeatable {
+            Duration::ZERO
+        } else {
+            work.terms.deadline
+        };
+        let deadline = if terms.kills {
+            deadline
+        } else {
+            Duration::ZERO
+        };
+        let key = prove(self.net, work.provider, work.leak.credential(), deadline);
+        let known = match (&key, effect) {
+            (Proof::Refused { answer, .. }, _) if terms.kills => {
+                let answer = self.clean(work.leak, answer);
+                let answer = format!("its answer was lost; the key is refused: {answer}");
+                self.write(|now| self.ledger.finish(step.id, StepState::Done, &answer, now))?;
+                return Ok(Lost::There);
+            }
+            (Proof::Interrupted, _) => return Ok(Lost::End(Outcome::Interrupted)),
+            (Proof::Alive { .. }, _) | (Proof::Refused { .. }, Effect::NotThere)
+                if terms.repeatable =>
+            {
+                return Ok(Lost::Again);
+            }
+            (Proof::Alive { .. }, _) => "the key still works".to_owned(),
+            (Proof::Unknown { why, .. }, _) => format!("whether the key works is not known: {why}"),
+            (Proof::Refused { .. }, Effect::Unknown(why)) => why.clone(),
+            (Proof::Refused { .. }, _) => "its effect is not there".to_owned(),
+        };
+        let known = self.clean(work.leak, &known);
+        let question = Question {
+            incident: work.id.to_string(),
+            what: step.plan.what.clone(),
+            object: step.plan.object.clone(),
+            why: Why::SentBefore(known.clone()),
+        };
+        Ok(match (self.ask)(&question) {
+            Answer::Yes => Lost::Again,
+            Answer::No => Lost::End(Outcome::Declined(step.plan.what.clone())),
+            Answer::Nobody => Lost::End(Outcome::Stopped {
+                why: format!(
+                    "{}: it was sent before and its answer was lost; {known}",
+                    step.plan.what
+                ),
+                command: format!("keysweep respond --resume {} --send-again", work.id),
+            }),
+        })
+    }
+}
