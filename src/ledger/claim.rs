@@ -180,7 +180,11 @@ impl Ledger {
         claims.get(&id).is_some_and(|claim| claim.token == token)
     }
 
-    pub(super) fn touch(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
+    /// Notes that this handle still works on an incident that it has claimed: a long wait is no silence.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn touch(&self, id: IncidentId, now: Timestamp) -> Result<(), Error> {
         match self.claims.borrow().get(&id) {
             Some(mine) => touch(&self.conn, id, &mine.token, now).map_err(|e| self.db(&e)),
             None => Ok(()),

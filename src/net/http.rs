@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -51,7 +51,7 @@ pub struct Client {
     limits: Limits,
     timeout: Duration,
     /// When the time is over.
-    end: Duration,
+    end: Mutex<Duration>,
     direct: Agents,
     proxied: Option<Agents>,
 }
@@ -125,7 +125,7 @@ impl Client {
             proxied: proxy.as_ref().map(|proxy| agents(Some(proxy))),
             limits: Limits::default(),
             timeout: settings.timeout,
-            end: settings.clock.elapsed().saturating_add(settings.budget),
+            end: Mutex::new(settings.clock.elapsed().saturating_add(settings.budget)),
             guard,
             lookup,
             clock: settings.clock,
@@ -135,7 +135,7 @@ impl Client {
 
     /// Sends it once.
     fn once(&self, route: &Route, request: &Request, fields: &Fields) -> Result<Reply, Error> {
-        let left = self.end.saturating_sub(self.clock.elapsed());
+        let left = self.end().saturating_sub(self.clock.elapsed());
         let timeout = self.timeout.min(left);
         let agents = match &self.proxied {
             Some(agents) if route.proxied => agents,
@@ -219,6 +219,10 @@ impl Client {
         Ok(Reply::new(status, headers, std::mem::take(&mut *reply)))
     }
 
+    fn end(&self) -> Duration {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stopped(host: &str, stop: Stop) -> Error {
         let host = host.to_owned();
         match stop {
@@ -255,7 +259,7 @@ impl Net for Client {
             }
             let wait = asked.unwrap_or_else(|| jitter(BACKOFF * 2_u32.pow(tries)));
             // What cannot be waited for is answered with what there is.
-            if wait > LONGEST_WAIT || now + wait >= self.end {
+            if wait > LONGEST_WAIT || now + wait >= self.end() {
                 return outcome;
             }
             if let Err(stop) = self.sleep_until(now + wait) {
@@ -281,7 +285,9 @@ impl Net for Client {
         let now = self.clock.elapsed();
         self.may_wait(now)
             .map_err(|stop| Self::stopped(host, stop))?;
-        let timeout = CONNECT.min(self.timeout).min(self.end.saturating_sub(now));
+        let timeout = CONNECT
+            .min(self.timeout)
+            .min(self.end().saturating_sub(now));
         let unreachable = |why: &str| Error::Unreachable {
             host: name.clone(),
             why: why.to_owned(),
@@ -325,6 +331,11 @@ impl Net for Client {
         self.clock.now()
     }
 
+    fn grant(&self, time: Duration) {
+        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        *end = end.saturating_add(time);
+    }
+
     fn pause(&self, time: Duration) -> bool {
         let end = self.clock.elapsed() + time;
         loop {
@@ -348,7 +359,7 @@ impl Waiting for Client {
     fn may_wait(&self, until: Duration) -> Result<(), Stop> {
         if self.clock.interrupted() {
             Err(Stop::Interrupted)
-        } else if until >= self.end {
+        } else if until >= self.end() {
             Err(Stop::Budget)
         } else {
             Ok(())

@@ -46,6 +46,10 @@ pub trait Net: Sync {
 
     /// Waits, unless the run is interrupted; says whether it may go on.
     fn pause(&self, time: Duration) -> bool;
+
+    /// Adds to the time that the run may take: for a wait that belongs to what is done, however many of them there are. Where a run
+    /// may take any time, nothing happens.
+    fn grant(&self, _: Duration) {}
 }
 
 /// The time, and whether the run goes on, from whoever may look.
@@ -72,7 +76,7 @@ pub struct Settings {
     pub ca: Vec<u8>,
     /// For one answer.
     pub timeout: Duration,
-    /// For the run.
+    /// For the run; [`Net::grant`] adds to it.
     pub budget: Duration,
     /// `http://host:port` or `https://host:port`, perhaps with a user.
     pub proxy: Option<String>,

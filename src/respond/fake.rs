@@ -20,6 +20,9 @@ use crate::provider::{
 /// A network without hosts, whose clock moves with the pauses.
 pub(super) struct Play {
     state: Mutex<(Timestamp, Vec<u64>)>,
+    granted: Mutex<Duration>,
+    /// Hears of each pause when it is over.
+    pub(super) paused: Box<dyn Fn(Timestamp) + Send + Sync>,
 }
 
 impl Play {
@@ -27,12 +30,19 @@ impl Play {
         let begin = Timestamp::from_second(1_800_000_000).unwrap();
         Self {
             state: Mutex::new((begin, Vec::new())),
+            granted: Mutex::default(),
+            paused: Box::new(|_| {}),
         }
     }
 
     /// The pauses so far, in seconds.
     pub(super) fn pauses(&self) -> Vec<u64> {
         self.state.lock().unwrap().1.clone()
+    }
+
+    /// The time that was added to the run's.
+    pub(super) fn granted(&self) -> Duration {
+        *self.granted.lock().unwrap()
     }
 
     /// Moves the clock.
@@ -66,7 +76,12 @@ impl Net for Play {
     fn pause(&self, time: Duration) -> bool {
         self.pass(time);
         self.state.lock().unwrap().1.push(time.as_secs());
+        (self.paused)(self.now());
         true
+    }
+
+    fn grant(&self, time: Duration) {
+        *self.granted.lock().unwrap() += time;
     }
 }
 

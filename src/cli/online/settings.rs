@@ -27,7 +27,7 @@ pub(crate) struct OnlineArgs {
     /// Seconds to wait for one answer [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Network")]
     pub(crate) timeout: Option<u64>,
-    /// Seconds that all requests together may take [default: 300]
+    /// Seconds that all requests together may take; proofs that a key is dead have their deadlines besides [default: 300]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Network")]
     pub(crate) budget: Option<u64>,
 }

@@ -7,7 +7,7 @@ use super::{Answer, Ended, Error, Outcome, Question, Run, Why};
 use crate::ledger::{Incident, IncidentState, Step, StepState};
 use crate::model::{ConfirmedLeak, Credential, Verification};
 use crate::provider::{Effect, StageTerms};
-use crate::respond::{Proof, prove};
+use crate::respond::Proof;
 
 /// What became of a call whose answer was lost.
 pub(super) enum Lost {
@@ -66,7 +66,7 @@ impl Run<'_> {
         } else {
             Duration::ZERO
         };
-        let key = prove(self.net, work.provider, work.leak.credential(), deadline);
+        let key = self.prove(work, deadline);
         let known = match (&key, effect) {
             (Proof::Refused { answer, .. }, _) if terms.kills => {
                 let answer = self.clean(work.leak, answer);

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
@@ -303,6 +304,30 @@ fn what_a_person_does_closes_the_incident_when_the_key_is_refused() {
     stage.fake.state().exists = false;
     is_dead(&stage.recheck());
     assert_eq!(stage.record().0, ["revoke done", "prove done"]);
+}
+
+#[test]
+fn a_long_proof_keeps_its_incident() {
+    let mut stage = Stage::new(Fake::new());
+    stage.policy.deadline = Some(Duration::from_secs(3_000));
+    stage.fake.state().lag = u32::MAX;
+    let folder = stage.folder.path().to_owned();
+    let refused = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&refused);
+    stage.net.paused = Box::new(move |now| {
+        let kek = Kek::from_file(&folder.join("ledger.key"), false).unwrap();
+        let other = Ledger::open(&folder.join("ledger.sqlite"), &kek, now).unwrap();
+        let incident = other.incidents().unwrap().remove(0);
+        let taken = other.claim(incident.id, "another", now);
+        assert!(
+            matches!(taken, Err(ledger::Error::Busy { .. })),
+            "{taken:?}"
+        );
+        *counted.lock().unwrap() += 1;
+    });
+    let ended = stage.apply();
+    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(*refused.lock().unwrap() > 100);
 }
 
 #[test]

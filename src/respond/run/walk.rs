@@ -337,14 +337,13 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Uses the key until it is refused.
+    /// Proves that the key is refused, and puts what was seen on record.
     fn proof(&self, work: &Work<'_, '_>, step: &Step) -> Result<After, Error> {
         let deadline = work.terms.deadline;
         let text = format!("{}, at most {}", step.plan.what, span(deadline));
         self.tell(work, &text);
         self.write(|now| self.ledger.start(step.id, now))?;
-        let key = work.leak.credential();
-        let proof = prove(self.net, work.provider, key, deadline);
+        let proof = self.prove(work, deadline);
         let (check, state, answer) = match proof {
             Proof::Interrupted => return Ok(After::End(Outcome::Interrupted)),
             Proof::Refused { answer, after } => {
@@ -383,6 +382,16 @@ impl Run<'_> {
         }
         self.state(work.id, IncidentState::NotProven, &answer)?;
         Ok(After::End(Outcome::NotProven(answer)))
+    }
+
+    /// Uses the key until it is refused, or the deadline has passed.
+    pub(super) fn prove(&self, work: &Work<'_, '_>, deadline: Duration) -> Proof {
+        let waits = || {
+            // Whose run is silent for long loses the incident to another. What cannot be written now is told of by the next write.
+            let _ = self.ledger.touch(work.id, self.net.now());
+        };
+        let key = work.leak.credential();
+        prove(self.net, work.provider, key, deadline, &waits)
     }
 
     /// Looks whether a person has ended the key.

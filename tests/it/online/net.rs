@@ -441,6 +441,9 @@ fn when_the_time_of_the_run_is_over_nothing_is_sent() {
         assert!(matches!(error, Error::Budget { .. }), "{error:?}");
     }
     assert_eq!(server.connections(), 0);
+    // What was planned has its time beside it.
+    client.grant(Duration::from_secs(60));
+    assert_eq!(client.send(&request("GET", "/")).unwrap().status, 200);
 }
 
 #[test]
