@@ -23,6 +23,9 @@ pub use uses::{Limits, Use, Uses, search};
 
 use crate::provider::{Authority, Provider, Registry, Revoke};
 
+/// The JSON Schema of plans and of what became of incidents in JSON.
+pub const RESPONSE_SCHEMA: &str = include_str!("response.schema.json");
+
 /// What proves and ends credentials, by rule.
 pub trait Kinds {
     /// What proves credentials of a rule.

@@ -288,7 +288,7 @@ impl Results {
                 fields.insert("failed".to_owned(), json!(self.failed));
             }
         }
-        writeln!(out, "{value:#}")
+        ledger::write_json(&value, out)
     }
 
     /// The exit code of commands that end keys: all are proven dead, or it is trouble.

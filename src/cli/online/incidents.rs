@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use keysweep::ledger::{Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
 use keysweep::report::printable;
+use keysweep::respond::RESPONSE_SCHEMA;
 
 use super::keep::PROGRAM;
 use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
@@ -45,8 +46,21 @@ pub(crate) enum IncidentsCommand {
         #[command(flatten)]
         at: At,
     },
-    /// Print the JSON Schema of a record in json
-    Schema,
+    /// Print the JSON Schema of a record in json, or of what respond, revoke and recheck write
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value_t = Document::Record)]
+        of: Document,
+    },
+}
+
+/// A document that has a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Document {
+    /// The record of an incident.
+    Record,
+    /// A plan, what became of incidents, the requests of a dry run.
+    Response,
 }
 
 /// Where the ledger is.
@@ -100,9 +114,13 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
         }
         IncidentsCommand::Forget(one) => forget(one, shared),
         IncidentsCommand::Verify { head, at } => verify(&place(at)?, head.as_deref(), shared),
-        IncidentsCommand::Schema => {
+        IncidentsCommand::Schema { of } => {
             let mut out = console::report_writer(shared)?;
-            out.write_all(RECORD_SCHEMA.as_bytes())?;
+            let schema = match of {
+                Document::Record => RECORD_SCHEMA,
+                Document::Response => RESPONSE_SCHEMA,
+            };
+            out.write_all(schema.as_bytes())?;
             out.flush()?;
             Ok(Exit::Clean)
         }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use keysweep::ledger::{Incident, IncidentState};
+use keysweep::ledger::{Incident, IncidentState, write_json};
 use keysweep::model::{Credential, Doubt, Finding, Fingerprint};
 use keysweep::provider::Registry;
-use keysweep::report::{Redactor, Stored, printable};
+use keysweep::report::{Redactor, Stored, printable, write_record};
 use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
 
 use super::act::{ActArgs, Desk, Person, Results};
@@ -131,7 +131,7 @@ fn of_report(
                 fields.insert("schema".to_owned(), json!(1));
                 fields.insert("kind".to_owned(), json!("plan"));
             }
-            writeln!(out, "{value:#}")?;
+            write_json(&value, &mut *out)?;
         }
         out.flush()?;
         return Ok(if stopped() {
@@ -258,7 +258,7 @@ pub(crate) fn write_requests(
             "schema": 1, "kind": "requests", "rule": finding.rule, "secret": secret,
             "fingerprint": finding.fingerprint.to_string(), "requests": all,
         });
-        return writeln!(out, "{value}");
+        return write_record(&value, out);
     }
     writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
     if requests.is_empty() {
