@@ -387,3 +387,34 @@ fn cut_off_at_any_moment_a_run_goes_on_to_the_same_end() {
     cut_everywhere(Fake::new, &["deactivate"]);
     cut_everywhere(Fake::rash, &["delete"]);
 }
+
+#[test]
+fn cut_off_in_a_step_that_has_become_due_it_goes_on_to_the_same_end() {
+    let due = || {
+        let stage = Stage::new(Fake::new());
+        is_dead(&stage.apply());
+        stage.net.pass(Duration::from_secs(90_000));
+        stage
+    };
+    let whole = due();
+    is_dead(&whole.recheck());
+    let mut at = 0;
+    loop {
+        at += 1;
+        let stage = due();
+        *stage.cut.borrow_mut() = at;
+        let cut = catch_unwind(AssertUnwindSafe(|| stage.recheck()));
+        *stage.cut.borrow_mut() = 0;
+        if cut.is_ok() {
+            break;
+        }
+        is_dead(&stage.recheck());
+        assert_eq!(stage.record(), whole.record(), "cut off at moment {at}");
+        assert_eq!(
+            stage.calls(),
+            ["deactivate", "delete"],
+            "cut off at moment {at}"
+        );
+    }
+    assert!(at > 8, "only {at} moments");
+}

@@ -70,6 +70,38 @@ impl Scene {
         run
     }
 
+    /// Runs a scan, whose report is kept as `report.json`.
+    fn report(&self, arguments: &[&str]) -> Run {
+        let report = self.file("report.json");
+        let more = ["--format", "json", "--output", report.to_str().unwrap()];
+        self.run(&[arguments, &more].concat())
+    }
+
+    /// Runs a command on the report.
+    fn on_report(&self, command: &str, arguments: &[&str]) -> Run {
+        let report = self.file("report.json");
+        self.run(&[&[command, report.to_str().unwrap()], arguments].concat())
+    }
+
+    /// Ends what the report names; it is proven dead, and a recheck agrees.
+    fn ends_all(&self) -> Run {
+        let run = self
+            .on_report("respond", &["--apply", "--yes"])
+            .ends_with(0);
+        assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
+        self.run(&["recheck"]).ends_with(0);
+        run
+    }
+
+    /// With a database on loopback that has a certificate of the tests' own CA.
+    fn of_database(server: &Server, line: String, secrets: &[&str]) -> Self {
+        let config = format!(
+            "[network]\nhosts = [\"localhost\"]\nprivate = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"\n",
+            server.path("ca.pem").display()
+        );
+        Self::new(Tree::new().with("app.env", line), &config, secrets)
+    }
+
     fn incidents(&self) -> Vec<Value> {
         let run = self
             .run(&["incidents", "list", "--format", "json"])
@@ -89,24 +121,6 @@ impl Scene {
     }
 }
 
-/// Commits everything in the tree.
-fn commit(tree: &Tree, message: &str) -> String {
-    let repository = git2::Repository::init(tree.path()).unwrap();
-    let mut index = repository.index().unwrap();
-    index
-        .add_all(["*"], git2::IndexAddOption::DEFAULT, None)
-        .unwrap();
-    index.update_all(["*"], None).unwrap();
-    index.write().unwrap();
-    let content = repository.find_tree(index.write_tree().unwrap()).unwrap();
-    let who =
-        git2::Signature::new("Jo", "jo@example.org", &git2::Time::new(1_767_225_600, 0)).unwrap();
-    let head = repository.head().ok().and_then(|h| h.peel_to_commit().ok());
-    let parents: Vec<&git2::Commit<'_>> = head.iter().collect();
-    let id = repository.commit(Some("HEAD"), &who, &who, message, &content, &parents);
-    id.unwrap().to_string()
-}
-
 fn id_of(incident: &Value) -> String {
     incident["id"].as_str().unwrap().to_owned()
 }
@@ -120,9 +134,9 @@ fn an_aws_key_from_history_to_dead_and_back() {
         "deploy/.env",
         format!("AWS_ACCESS_KEY_ID={id}\nAWS_SECRET_ACCESS_KEY={secret}\n"),
     );
-    let first = commit(&tree, "Deploy from here");
+    let first = tree.commit("Deploy from here");
     tree.write("deploy/.env", "AWS_ACCESS_KEY_ID=\n");
-    commit(&tree, "Keys do not belong here");
+    tree.commit("Keys do not belong here");
     let url = moto.url();
     let mut config = "[endpoints]\n".to_owned();
     for host in HOSTS {
@@ -133,21 +147,11 @@ fn an_aws_key_from_history_to_dead_and_back() {
         .with("KEYSWEEP_AWS_SECRET_ACCESS_KEY", moto.fact("ADMIN_SECRET"));
 
     // Found, and verified with account and user.
-    let report = scene.file("report.json");
-    let report = report.to_str().unwrap();
     scene
-        .run(&[
-            "git",
-            "--verify",
-            "--fail-on",
-            "active",
-            "--format",
-            "json",
-            "--output",
-            report,
-        ])
+        .report(&["git", "--verify", "--fail-on", "active"])
         .ends_with(1);
-    let found: Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+    let found = fs::read_to_string(scene.file("report.json")).unwrap();
+    let found: Value = serde_json::from_str(&found).unwrap();
     let found = found.as_array().unwrap();
     let key = found
         .iter()
@@ -161,7 +165,7 @@ fn an_aws_key_from_history_to_dead_and_back() {
     );
 
     // Planned: nothing is done.
-    let run = scene.run(&["respond", report]).ends_with(0);
+    let run = scene.on_report("respond", &[]).ends_with(0);
     assert!(run.out.contains("deactivate"), "{}", run.out);
     assert!(
         moto.call("list", &[])
@@ -169,11 +173,8 @@ fn an_aws_key_from_history_to_dead_and_back() {
             .all(|l| l.ends_with("Active"))
     );
 
-    // Deactivated, proven dead, recorded; the neighbour lives.
-    let run = scene
-        .run(&["respond", report, "--apply", "--yes"])
-        .ends_with(0);
-    assert!(run.out.contains("proven dead"), "{}", run.out);
+    // Deactivated, proven dead, recorded, rechecked; the neighbour lives.
+    scene.ends_all();
     let keys = moto.call("list", &[]);
     assert!(keys.contains(&format!("{id} Inactive")), "{keys}");
     assert!(
@@ -190,8 +191,7 @@ fn an_aws_key_from_history_to_dead_and_back() {
         assert!(written.contains(part), "{part}\n{written}");
     }
 
-    // Rechecked: dead. Made active again by somebody: red, and open.
-    scene.run(&["recheck"]).ends_with(0);
+    // Made active again by somebody: red, and open.
     moto.call("status", &[id, "Active"]);
     let run = scene.run(&["recheck"]).ends_with(1);
     assert!(run.out.contains("WORKS AGAIN"), "{}", run.out);
@@ -228,20 +228,9 @@ fn a_registry_that_keeps_deleted_tokens_alive_is_not_proven() {
     let line = format!("//registry.npmjs.org/:_authToken={leak}\n");
     let config = format!("[endpoints]\n\"registry.npmjs.org\" = \"{url}\"\n");
     let scene = Scene::new(Tree::new().with(".npmrc", line), &config, &[&leak]);
-    let report = scene.file("report.json");
-    let report = report.to_str().unwrap();
-    scene
-        .run(&[
-            "scan",
-            "--format",
-            "json",
-            "--exit-zero",
-            "--output",
-            report,
-        ])
-        .ends_with(0);
+    scene.report(&["scan", "--exit-zero"]).ends_with(0);
     let run = scene
-        .run(&["respond", report, "--apply", "--yes", "--deadline", "4"])
+        .on_report("respond", &["--apply", "--yes", "--deadline", "4"])
         .ends_with(2);
     assert!(run.out.contains("NOT PROVEN"), "{}{}", run.out, run.err);
     // The registry did delete the record, and says so.
@@ -284,67 +273,27 @@ fn githubs_own_description_accepts_the_revocation() {
 fn a_postgresql_role_is_ended_and_proven_dead() {
     let server = Server::start("postgres", &[]);
     let (password, keeper) = (word(21), word(22));
-    server.script(
-        "sql",
-        &[&format!(
-            "CREATE ROLE keeper LOGIN SUPERUSER PASSWORD '{keeper}'"
-        )],
-    );
-    server.script(
-        "sql",
-        &[&format!("CREATE ROLE app LOGIN PASSWORD '{password}'")],
-    );
-    server.script(
-        "sql",
-        &[&format!("CREATE ROLE other LOGIN PASSWORD '{password}x'")],
-    );
+    for role in [
+        format!("keeper LOGIN SUPERUSER PASSWORD '{keeper}'"),
+        format!("app LOGIN PASSWORD '{password}'"),
+        format!("other LOGIN PASSWORD '{password}x'"),
+    ] {
+        server.script("sql", &[&format!("CREATE ROLE {role}")]);
+    }
     let port = server.file("port");
     let line = format!("DATABASE_URL=postgresql://app:{password}@localhost:{port}/postgres\n");
-    let config = format!(
-        "[network]\nhosts = [\"localhost\"]\nprivate = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"\n",
-        server.path("ca.pem").display()
-    );
-    let scene = Scene::new(
-        Tree::new().with("app.env", line),
-        &config,
-        &[&password, &keeper],
-    )
-    .with("KEYSWEEP_POSTGRES_USER", "keeper")
-    .with("KEYSWEEP_POSTGRES_PASSWORD", &keeper);
-    let report = scene.file("report.json");
-    let report = report.to_str().unwrap();
+    let scene = Scene::of_database(&server, line, &[&password, &keeper])
+        .with("KEYSWEEP_POSTGRES_USER", "keeper")
+        .with("KEYSWEEP_POSTGRES_PASSWORD", &keeper);
     scene
-        .run(&[
-            "scan",
-            "--verify",
-            "--format",
-            "json",
-            "--exit-zero",
-            "--output",
-            report,
-        ])
+        .report(&["scan", "--verify", "--exit-zero"])
         .ends_with(0);
-    let run = scene.run(&["verify", report]).ends_with(1);
+    let run = scene.on_report("verify", &[]).ends_with(1);
     assert!(run.out.contains("app"), "{}", run.out);
-    let run = scene
-        .run(&["respond", report, "--apply", "--yes"])
-        .ends_with(0);
-    assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
-    assert_eq!(
-        server.script(
-            "sql",
-            &["SELECT rolcanlogin FROM pg_roles WHERE rolname = 'app'"]
-        ),
-        "f"
-    );
-    assert_eq!(
-        server.script(
-            "sql",
-            &["SELECT rolcanlogin FROM pg_roles WHERE rolname = 'other'"]
-        ),
-        "t"
-    );
-    scene.run(&["recheck"]).ends_with(0);
+    scene.ends_all();
+    let logins =
+        "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname IN ('app', 'other') ORDER BY 1";
+    assert_eq!(server.script("sql", &[logins]), "app|f\nother|t");
     server.script("sql", &["ALTER ROLE app LOGIN"]);
     scene.run(&["recheck"]).ends_with(1);
 }
@@ -381,34 +330,11 @@ fn a_redis_user_is_ended_and_proven_dead() {
     );
     let port = server.file("port");
     let line = format!("REDIS_URL=rediss://app:{password}@localhost:{port}/0\n");
-    let config = format!(
-        "[network]\nhosts = [\"localhost\"]\nprivate = [\"127.0.0.0/8\", \"::1/128\"]\nca = \"{}\"\n",
-        server.path("ca.pem").display()
-    );
-    let scene = Scene::new(
-        Tree::new().with("app.env", line),
-        &config,
-        &[&password, &keeper],
-    )
-    .with("KEYSWEEP_REDIS_USER", "boss")
-    .with("KEYSWEEP_REDIS_PASSWORD", &keeper);
-    let report = scene.file("report.json");
-    let report = report.to_str().unwrap();
-    scene
-        .run(&[
-            "scan",
-            "--format",
-            "json",
-            "--exit-zero",
-            "--output",
-            report,
-        ])
-        .ends_with(0);
-    let run = scene
-        .run(&["respond", report, "--apply", "--yes"])
-        .ends_with(0);
-    assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
-    scene.run(&["recheck"]).ends_with(0);
+    let scene = Scene::of_database(&server, line, &[&password, &keeper])
+        .with("KEYSWEEP_REDIS_USER", "boss")
+        .with("KEYSWEEP_REDIS_PASSWORD", &keeper);
+    scene.report(&["scan", "--exit-zero"]).ends_with(0);
+    scene.ends_all();
     server.script("command", &["ACL", "SETUSER", "app", "on"]);
     scene.run(&["recheck"]).ends_with(1);
 }

@@ -10,7 +10,7 @@ use keysweep::ledger::{
 };
 use keysweep::model::{Credential, Fingerprint, Secret, Severity};
 
-use crate::support::{Run, fake, program};
+use crate::support::{Run, Tree, fake, program, schema};
 
 /// A home folder with a ledger in its data folder.
 struct Home {
@@ -56,6 +56,11 @@ impl Home {
 
     /// With two incidents: one closed, one open with a step whose answer was lost.
     fn filled(secret: &str) -> Self {
+        Self::of_lines(secret, 1)
+    }
+
+    /// The same for a secret that takes so many lines.
+    fn of_lines(secret: &str, lines: u32) -> Self {
         let home = Self::new();
         let ledger = home.open();
         let leak = |byte| NewIncident {
@@ -86,7 +91,7 @@ impl Home {
             places: vec![Site {
                 path: "app.env".to_owned(),
                 line: 1,
-                end_line: 1,
+                end_line: lines,
                 commit: None,
             }],
             ..NewIncident::default()
@@ -204,6 +209,12 @@ fn a_record_is_exported_and_its_head_holds() {
     assert!(!record.contains(&*secret));
     page.hides(&secret);
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let schema = home.run(&["schema"]).ends_with(0);
+    let schema: serde_json::Value = serde_json::from_str(&schema.out).unwrap();
+    schema::fits(&schema, "", &record);
+    for filled in ["steps", "checks", "events", "todo"] {
+        assert!(!record[filled].as_array().unwrap().is_empty(), "{filled}");
+    }
     assert_eq!(record["state"], "closed");
     assert_eq!(record["proof"]["proven"], true);
     let head = record["ledger"].as_str().unwrap();
@@ -226,9 +237,6 @@ fn a_record_is_exported_and_its_head_holds() {
     );
     let text = home.run(&["export", "KS-20260131-1", "--format", "text"]);
     assert!(text.ends_with(2).err.contains("markdown or json"));
-    let schema = home.run(&["schema"]).ends_with(0);
-    let schema: serde_json::Value = serde_json::from_str(&schema.out).unwrap();
-    assert_eq!(schema["title"], "keysweep incident record");
 }
 
 #[test]
@@ -455,4 +463,86 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     let shown = home.run(&["show", "KS-20260131-1"]).ends_with(0);
     assert!(shown.out.contains("The secret: not kept"), "{}", shown.out);
     home.run(&["verify"]).ends_with(0);
+}
+
+/// The record's commands, typed into a shell against a repository that somebody serves.
+fn rewrite(secret: &str, lines: u32) -> Tree {
+    let home = Home::of_lines(secret, lines);
+    let record = home.run(&["export", "KS-20260131-1", "--format", "json"]);
+    let record: serde_json::Value = serde_json::from_str(&record.ends_with(0).out).unwrap();
+    let todo = record["todo"].as_array().unwrap();
+    let commands = |todo: &serde_json::Value| -> Vec<String> {
+        let all = todo["commands"].as_array().into_iter().flatten();
+        all.map(|line| line.as_str().unwrap().to_owned()).collect()
+    };
+    let commands = todo.iter().map(commands);
+    let mut commands = commands
+        .filter(|all| all.iter().any(|line| line.contains("filter-repo")))
+        .collect::<Vec<_>>()
+        .remove(0);
+    assert_eq!(commands[0], "url='ADDRESS OF THE REPOSITORY'");
+
+    let tree = Tree::new();
+    let work = Tree::new().with("app.env", format!("TOKEN={secret}\n"));
+    work.write("README", "It needs a token.\n");
+    work.commit(&format!("Add {}", secret.lines().next().unwrap()));
+    work.write("app.env", "TOKEN=\n");
+    work.commit("Remove it");
+    let served = tree.path().join("served.git");
+    let cloned = std::process::Command::new("git")
+        .args(["clone", "-q", "--bare"])
+        .args([work.path(), &served])
+        .status();
+    assert!(cloned.unwrap().success());
+    commands[0] = format!("url='{}'", served.display());
+    commands.insert(0, "set -e; stty() { :; }".to_owned());
+    let bin = assert_cmd::cargo::cargo_bin!("keysweep");
+    let path = std::env::var("PATH").unwrap();
+    let mut shell = assert_cmd::Command::new("/bin/sh");
+    shell
+        .args(["-c", &commands.join("\n")])
+        .current_dir(tree.path())
+        .env(
+            "PATH",
+            format!("{}:{path}", bin.parent().unwrap().display()),
+        )
+        .env("HOME", home.folder.path())
+        .write_stdin(format!("{secret}\n"));
+    Run::of(&mut shell).ends_with(0);
+    assert!(!tree.path().join("replace.txt").exists());
+    tree
+}
+
+/// All that is reachable in the repository that [`rewrite`] serves.
+fn history(tree: &Tree) -> String {
+    let output = std::process::Command::new("git")
+        .args([
+            "--git-dir",
+            "served.git",
+            "log",
+            "--all",
+            "-p",
+            "--format=%B",
+        ])
+        .current_dir(tree.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+#[ignore = "needs git-filter-repo; run by ./test.sh"]
+fn the_records_commands_take_a_secret_out_of_a_history() {
+    let secret = fake::github_pat(7);
+    let told = history(&rewrite(&secret, 1));
+    assert!(!told.contains(&*secret), "{told}");
+    assert!(told.contains("TOKEN=***REMOVED***"), "{told}");
+    assert!(told.contains("Add ***REMOVED***"), "{told}");
+    // What takes several lines goes with its file.
+    let told = history(&rewrite("first line\nsecond line", 2));
+    assert!(!told.contains("second line"), "{told}");
+    assert!(!told.contains("app.env"), "{told}");
+    assert!(told.contains("It needs a token."), "{told}");
 }

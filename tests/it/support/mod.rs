@@ -9,6 +9,7 @@ pub mod fake;
 #[cfg(feature = "online")]
 pub mod http;
 pub mod repo;
+pub mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,24 @@ impl Tree {
     /// Makes the folder a repository.
     pub fn repository(&self) -> git2::Repository {
         git2::Repository::init(self.path()).unwrap()
+    }
+
+    /// Commits all files of the folder, as Jo on 2026-01-01, and gives the commit's id; the folder becomes a repository.
+    pub fn commit(&self, message: &str) -> String {
+        let repository = self.repository();
+        let mut index = repository.index().unwrap();
+        index
+            .add_all(["*"], git2::IndexAddOption::DEFAULT, None)
+            .unwrap();
+        index.update_all(["*"], None).unwrap();
+        index.write().unwrap();
+        let content = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let date = git2::Time::new(1_767_225_600, 0);
+        let who = git2::Signature::new("Jo", "jo@example.org", &date).unwrap();
+        let head = repository.head().ok().and_then(|h| h.peel_to_commit().ok());
+        let parents: Vec<&git2::Commit<'_>> = head.iter().collect();
+        let id = repository.commit(Some("HEAD"), &who, &who, message, &content, &parents);
+        id.unwrap().to_string()
     }
 
     /// Runs `keysweep scan` in the folder, with these arguments behind it.
