@@ -71,6 +71,14 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Complains of a place that can hold no ledger: a folder, a device, a pipe. Nothing there is touched.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for such a one.
+    pub fn place(path: &Path) -> Result<(), Error> {
+        schema::is_place(path)
+    }
+
     /// Opens a ledger that is there to look at it, whatever its rows say: [`Ledger::verify`] is for the caller. All that would write
     /// is refused.
     ///

@@ -168,14 +168,22 @@ fn narrow(_: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Complains of what can hold no ledger: a folder, a device, a pipe. A mode would be set on a device, and a pipe waited for.
+pub(super) fn is_place(path: &Path) -> Result<(), Error> {
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(Error::Io {
+            path: path.to_owned(),
+            why: "this is no file, and a ledger is one; name another with --ledger".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Looks at the file's head before SQLite does: <https://www.sqlite.org/fileformat.html#the_database_header>.
 fn glance(path: &Path, known: i64) -> Result<(), Error> {
+    is_place(path)?;
     let fail = |error: &io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Error::Io {
-            path: path.to_owned(),
-            why: "there is no ledger; `keysweep respond` makes one, --ledger names another"
-                .to_owned(),
-        },
+        io::ErrorKind::NotFound => none(path),
         _ => Error::io(path, "the ledger cannot be opened", error),
     };
     let mut head = Vec::new();

@@ -95,12 +95,14 @@ impl LedgerPlace {
 
     /// Opens it for writing; ledger and key are made on first use.
     pub(crate) fn open(&self, now: Timestamp) -> Result<Ledger, Error> {
+        Ledger::place(&self.path)?;
         // A key that is made for a ledger that is there could not be its key.
         Ledger::open(&self.path, &self.kek(is_new(&self.path))?, now)
     }
 
     /// Opens one that is there, to look at it.
     pub(crate) fn look(&self) -> Result<Ledger, Error> {
+        Ledger::place(&self.path)?;
         Ledger::look(&self.path, &self.kek(false)?)
     }
 

@@ -400,6 +400,37 @@ fn a_key_that_others_may_read_is_refused() {
     home.run(&["list"]).ends_with(0);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_no_ledger_and_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let home = Home::new();
+    let folder = home.folder.path().join("folder");
+    let pipe = home.folder.path().join("pipe");
+    fs::create_dir(&folder).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for place in [folder, pipe] {
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+        let path = place.to_str().unwrap();
+        for command in [
+            &["incidents", "list"][..],
+            &["incidents", "verify"],
+            &["recheck"],
+            &["respond", "--resume"],
+        ] {
+            let run = Run::of(home.command().args(command).args(["--ledger", path]));
+            let run = run.ends_with(2);
+            assert!(run.err.contains("this is no file"), "{}", run.err);
+        }
+        let mode = fs::metadata(&place).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{path}");
+    }
+    let beside = fs::read_dir(home.folder.path()).unwrap().count();
+    assert_eq!(beside, 2, "no key is made for it");
+}
+
 #[test]
 fn two_runs_wait_for_each_other() {
     let home = Home::filled(&fake::github_pat(7));
