@@ -244,10 +244,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// Takes the outcome of an incident; gives whether to go on with the next one.
-    ///
-    /// # Errors
-    /// Where the ledger fails in a way that also stops the next.
+    /// Takes the outcome of an incident; gives whether to go on with the next one: not where what failed would stop that, too.
     pub(crate) fn take(&mut self, ended: Result<Ended, Error>, shared: &Shared) -> bool {
         match ended {
             Ok(ended) => {
@@ -265,7 +262,7 @@ impl Results {
         }
     }
 
-    /// Prints what became of all, and says how the command ends.
+    /// Prints what became of all.
     pub(crate) fn write(
         &self,
         out: &mut dyn Write,
