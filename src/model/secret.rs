@@ -95,11 +95,21 @@ impl fmt::Display for Secret {
 }
 
 /// A secret with its named parts (user, host, key id), which are not secret by themselves but are
-/// redacted with it.
-#[derive(Debug, Clone)]
+/// redacted with it. `Debug` shows the names of the parts alone: a session token is one, and so is what the user types.
+#[derive(Clone)]
 pub struct Credential {
     /// The secret itself.
     pub secret: Secret,
     /// Named parts, sorted by name.
     pub parts: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.parts.iter().map(|(name, _)| &**name).collect();
+        f.debug_struct("Credential")
+            .field("secret", &self.secret)
+            .field("parts", &names)
+            .finish()
+    }
 }

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use assert_cmd::Command;
+use keysweep::model::{ConfirmedLeak, Secret};
+use keysweep::provider::Authority;
+use keysweep::scan::Options;
 
 use super::{Scene, Trouble};
+use crate::support::{fake, found};
 
 #[test]
 fn the_plan_says_what_dies_and_what_needs_it_and_does_nothing() {
@@ -296,4 +300,31 @@ fn the_proofs_of_several_keys_take_longer_than_the_run_may_ask() {
         assert_eq!(ended["outcome"], "dead", "{ended}");
     }
     assert_eq!(scene.bank().live, BTreeSet::from([scene.neighbour.clone()]));
+}
+
+#[test]
+fn what_a_panic_would_print_of_a_leak_is_redacted() {
+    let (key, part) = (fake::github_pat(3), fake::github_pat(4));
+    let mut all = found(
+        "a.env",
+        format!("TOKEN={key}\n").as_bytes(),
+        &Options::default(),
+    );
+    let mut finding = all.remove(0);
+    finding.credential.parts = vec![("session_token".to_owned(), part.to_string())];
+    let mut authority = Authority::default();
+    let token = Secret::new(part.as_bytes(), "");
+    authority.parts.insert("token".to_owned(), token);
+    let leak = ConfirmedLeak::named(&finding, finding.fingerprint).unwrap();
+    let panicked = std::panic::catch_unwind(|| {
+        panic!(
+            "{finding:?} {leak:?} {authority:?} {:?}",
+            finding.credential
+        )
+    });
+    let told = panicked.unwrap_err().downcast::<String>().unwrap();
+    assert!(told.contains("session_token"), "{told}");
+    for secret in [&key, &part] {
+        assert!(!told.contains(&**secret), "{told}");
+    }
 }

@@ -283,6 +283,7 @@ impl Scene {
     }
 
     /// `respond --apply --yes` behind a shell's words, in which `"$0" "$@"` is the program.
+    #[cfg(target_os = "linux")]
     fn behind(&self, shell: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         command
