@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -196,7 +197,13 @@ impl<'d> Desk<'d> {
         let tell = |text: &str| console::say(self.shared, &printable(text));
         let clean =
             |finding: &Finding, text: &str| Redactor::new([finding], false).redact(text.as_bytes());
-        let ask = |question: &Question| self.person.ask(question);
+        let ask = |question: &Question| {
+            let begun = Instant::now();
+            let answer = self.person.ask(question);
+            // Whoever thinks for long finds the run where it was.
+            self.net.grant(begun.elapsed());
+            answer
+        };
         let held = |name: &str, parts: &[String]| self.own.held(name, parts);
         let run = Run {
             net: self.net,

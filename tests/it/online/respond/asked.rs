@@ -1,5 +1,8 @@
 //! What a person at the terminal is asked, and what is done where there is none.
 
+#[cfg(target_os = "linux")]
+use std::time::Duration;
+
 use super::Scene;
 
 #[test]
@@ -13,14 +16,14 @@ fn without_a_terminal_nothing_is_done_unless_it_was_agreed_to() {
     assert!(scene.incidents().is_empty());
 }
 
-/// Runs the program in a real terminal and types an answer; gives the code and what was on the screen.
+/// Runs the program in a real terminal and types an answer after a while; gives the code and what was on the screen.
 #[cfg(target_os = "linux")]
-fn typed(scene: &Scene, answer: &str) -> (i32, String) {
+fn typed(scene: &Scene, more: &str, wait: Duration, answer: &str) -> (i32, String) {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
     let exe = assert_cmd::cargo::cargo_bin!("keysweep");
     let command = format!(
-        "stty -echo cols 200; exec '{}' respond '{}' --apply --rules '{}' --config '{}'",
+        "stty -echo cols 200; exec '{}' respond '{}' --apply {more} --rules '{}' --config '{}'",
         exe.display(),
         scene.file("report.json").display(),
         scene.file("example.toml").display(),
@@ -40,6 +43,7 @@ fn typed(scene: &Scene, answer: &str) -> (i32, String) {
         .unwrap();
     let mut input = child.stdin.take().unwrap();
     // The terminal keeps what is typed before somebody reads it.
+    std::thread::sleep(wait);
     input.write_all(answer.as_bytes()).unwrap();
     input.flush().unwrap();
     let output = child.wait_with_output().unwrap();
@@ -53,13 +57,15 @@ fn typed(scene: &Scene, answer: &str) -> (i32, String) {
 #[test]
 fn a_person_at_the_terminal_is_asked_before_what_cannot_be_undone() {
     let scene = Scene::new("own");
-    let (code, screen) = typed(&scene, "n\n");
+    let (code, screen) = typed(&scene, "", Duration::ZERO, "n\n");
     assert_eq!(code, 2, "{screen}");
     let asked = "revoke the token itself: this cannot be undone; also: jobs that use it stop [y/N]";
     assert!(screen.contains(asked), "{screen}");
     assert!(screen.contains("was not wanted"), "{screen}");
     assert_eq!((scene.deletes(), &*scene.incidents()[0].1), (0, "open"));
-    let (code, screen) = typed(&scene, "y\n");
+    // Who takes longer than the run may is heard, too.
+    let wait = Duration::from_secs(3);
+    let (code, screen) = typed(&scene, "--budget 2", wait, "y\n");
     assert_eq!(code, 0, "{screen}");
     assert!(screen.contains("proven dead"), "{screen}");
     assert_eq!((scene.deletes(), scene.incidents().len()), (1, 1));

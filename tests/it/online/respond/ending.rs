@@ -8,7 +8,7 @@ use keysweep::model::{ConfirmedLeak, Secret};
 use keysweep::provider::Authority;
 use keysweep::scan::Options;
 
-use super::{Scene, Trouble};
+use super::{Scene, Trouble, document};
 use crate::support::{fake, found};
 
 #[test]
@@ -37,7 +37,7 @@ fn the_plan_says_what_dies_and_what_needs_it_and_does_nothing() {
     }
     assert!(!run.out.contains('\u{1b}'), "{}", run.out);
     let json = scene.respond(&["--format", "json"]).ends_with(0);
-    let plan = scene.document("plan", &json.out);
+    let plan = document("plan", &json.out);
     let leak = &plan["leaks"][0];
     assert_eq!(leak["authority"]["whose"], "itself");
     assert_eq!(leak["stages"][0]["reversible"], false);
@@ -62,7 +62,7 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
     let json = scene
         .respond(&["--dry-run", "--format", "json"])
         .ends_with(0);
-    let requests = scene.document("requests", &json.out);
+    let requests = document("requests", &json.out);
     assert_eq!(requests["requests"].as_array().unwrap().len(), 2);
     let run = scene.revoke(&scene.leak, &["--dry-run"]).ends_with(0);
     assert!(
@@ -113,7 +113,7 @@ fn a_key_is_ended_proven_dead_recorded_and_rechecked() {
     // An outage proves nothing.
     scene.bank().is_down = true;
     let run = scene.run(&["recheck", "--format", "json"]).ends_with(2);
-    let told = scene.document("response", &run.out);
+    let told = document("response", &run.out);
     assert_eq!(told["incidents"][0]["outcome"], "unknown");
     assert_eq!(scene.incidents()[0].1, "reopened");
     scene.bank().is_down = false;
@@ -294,7 +294,7 @@ fn the_proofs_of_several_keys_take_longer_than_the_run_may_ask() {
         .respond(&["--apply", "--yes", "--budget", "2", "--format", "json"])
         .ends_with(0);
     run.hides(&other);
-    let told = scene.document("response", &run.out);
+    let told = document("response", &run.out);
     assert_eq!(told["plan"]["leaks"].as_array().unwrap().len(), 2);
     for ended in told["incidents"].as_array().unwrap() {
         assert_eq!(ended["outcome"], "dead", "{ended}");
@@ -311,7 +311,7 @@ fn what_a_panic_would_print_of_a_leak_is_redacted() {
         &Options::default(),
     );
     let mut finding = all.remove(0);
-    finding.credential.parts = vec![("session_token".to_owned(), part.to_string())];
+    finding.credential.parts = vec![("session_token".to_owned(), part.clone())];
     let mut authority = Authority::default();
     let token = Secret::new(part.as_bytes(), "");
     authority.parts.insert("token".to_owned(), token);

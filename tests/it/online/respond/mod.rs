@@ -307,16 +307,6 @@ impl Scene {
         fs::write(file, rules.replace(from, to)).unwrap();
     }
 
-    /// A document that the program wrote, held against the schema that it prints.
-    fn document(&self, kind: &str, text: &str) -> Value {
-        let schema = Run::of(program().args(["incidents", "schema", "response"])).ends_with(0);
-        let schema: Value = serde_json::from_str(&schema.out).unwrap();
-        let document: Value = serde_json::from_str(text).unwrap();
-        assert_eq!(document["kind"], kind);
-        schema::fits(&schema, kind, &document);
-        document
-    }
-
     fn deletes(&self) -> usize {
         let seen = self.server.seen();
         seen.iter().filter(|seen| seen.method == "DELETE").count()
@@ -368,4 +358,14 @@ impl Scene {
         }
         assert!(files >= 4, "the ledger is among them");
     }
+}
+
+/// A document that the program wrote, held against the schema that it prints.
+fn document(kind: &str, text: &str) -> Value {
+    let schema = Run::of(program().args(["incidents", "schema", "response"])).ends_with(0);
+    let schema: Value = serde_json::from_str(&schema.out).unwrap();
+    let document: Value = serde_json::from_str(text).unwrap();
+    assert_eq!(document["kind"], kind);
+    schema::fits(&schema, kind, &document);
+    document
 }
