@@ -48,8 +48,8 @@ pub(crate) enum IncidentsCommand {
     },
     /// Print the JSON Schema of a record in json, or of what respond, revoke and recheck write
     Schema {
-        /// Of what
-        #[arg(value_enum, default_value_t = Document::Record)]
+        /// Whose schema
+        #[arg(value_name = "DOCUMENT", value_enum, default_value_t = Document::Record)]
         of: Document,
     },
 }

@@ -297,9 +297,19 @@ fn killed_everywhere(block: &str) {
 
 #[cfg(debug_assertions)]
 #[test]
-fn killed_at_any_moment_it_goes_on_to_the_same_end() {
+fn killed_at_any_moment_it_goes_on_to_the_same_end_where_a_call_must_not_be_sent_twice() {
     killed_everywhere("own");
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn killed_at_any_moment_it_goes_on_to_the_same_end_where_it_may_be_repeated() {
     killed_everywhere("repeatable");
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn killed_at_any_moment_it_goes_on_to_the_same_end_by_the_callers_authority() {
     killed_everywhere("admin");
 }
 
