@@ -101,7 +101,12 @@ pub(crate) fn run_with(
     #[cfg(feature = "online")]
     let hidden = {
         let mut hidden = hidden;
-        hidden.extend(super::online::verify::of_scan(&mut results, args, shared)?);
+        hidden.extend(super::online::verify::of_scan(
+            engine,
+            &mut results,
+            args,
+            shared,
+        )?);
         hidden
     };
     let collected = &results.collected;

@@ -26,7 +26,7 @@ use std::time::Duration;
 use self::template::Values;
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
 use crate::net::{Error, Net};
-use crate::rule::block::{self, Blocks};
+use crate::rule::block::{self, Blocks, Verify};
 
 /// How credentials of a kind are proven, and perhaps ended.
 pub trait Provider: Send + Sync {
@@ -334,6 +334,13 @@ impl Registry {
             Some("jwt") => Some(Box::new(jwt::Jwt)),
             Some(_) => None,
         }
+    }
+
+    /// What the block of a rule says of proving its credentials.
+    #[must_use]
+    pub fn proof(&self, rule: &str) -> Option<&Verify> {
+        let uses = self.blocks.rules.get(rule)?;
+        self.blocks.verify.get(uses.verify.as_deref()?)
     }
 
     /// Adds to a finding's credential what its active answer tells of it.

@@ -356,7 +356,7 @@ impl Verify {
                     "`elsewhere = [\"default\"]` goes with a host in `self_hosted`".to_owned(),
                 );
             }
-            if part != "default" && !request.names(part) {
+            if part != "default" && !request.variables().any(|name| name == part) {
                 return Err(format!(
                     "`elsewhere` names `{part}`, which the request does not use"
                 ));
@@ -380,6 +380,20 @@ impl Verify {
             }
         }
         Ok(())
+    }
+}
+
+impl Verify {
+    /// Whether more than the secret decides whom it is shown to and what is asked: the same secret beside other parts is another question.
+    pub fn needs_parts(&self) -> bool {
+        let of_parts = |name: &str| name != "secret" && !self.vars.contains_key(name);
+        self.builtin.as_deref().is_some_and(|name| name != "jwt")
+            || !self.beside.is_empty()
+            || self.vars.values().any(|var| var.from != "secret")
+            || self
+                .request
+                .as_ref()
+                .is_some_and(|request| request.variables().any(of_parts))
     }
 }
 
@@ -442,16 +456,25 @@ impl Revoke {
 
 impl Request {
     /// Whether a variable stands in it.
-    fn names(&self, variable: &str) -> bool {
-        let written = format!("{{{variable}}}");
-        std::iter::once(&self.url)
+    /// The names of all variables, in the order of the templates.
+    fn variables(&self) -> impl Iterator<Item = &str> {
+        let templates = std::iter::once(&self.url)
             .chain(&self.also)
             .chain(self.headers.values())
             .chain(self.also_headers.values())
             .chain(self.basic.iter().flatten())
             .chain(self.form.values())
-            .chain(&self.json)
-            .any(|template| template.contains(&written))
+            .chain(&self.json);
+        templates.flat_map(|template| {
+            let ends = template.split('{').skip(1);
+            ends.filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
+                .filter(|name| {
+                    !name.is_empty()
+                        && name
+                            .bytes()
+                            .all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.')
+                })
+        })
     }
 
     fn check(&self, self_hosted: bool) -> Result<(), String> {

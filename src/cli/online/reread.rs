@@ -4,22 +4,31 @@
 //! match has the finding's fingerprint. A report may come from anywhere: its paths never lead out of the root, and not through links.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::bail;
 
 use keysweep::history::{Removed, Repo, files_below, refs};
-use keysweep::model::{Credential, Finding, Fingerprint, Oid, Origin, Place};
+use keysweep::model::{
+    Checked, Credential, Finding, Fingerprint, Oid, Origin, Place, Verification,
+};
 use keysweep::pack::{Db, Kind};
+use keysweep::provider::Registry;
+use keysweep::rule::block::Verify;
 use keysweep::scan::{
     BlobMatch, Engine, Options, PUBLISHED_SALT, Scratch, Settings, fingerprint, scan_bytes,
     scan_reader,
 };
 use keysweep::source::open_regular;
+use keysweep::verify::beside::host_beside;
 
 use crate::cli::git::{MEMORY, is_address, path_of, trust};
 use crate::cli::progress::stopped;
 
+/// Bytes around a secret in which a host is looked for.
+const BESIDE: u64 = 4096;
 /// Files of a commit whose names are looked at.
 const NAMES: usize = 500_000;
 
@@ -133,10 +142,48 @@ enum Source {
     Refs,
 }
 
+/// Findings with their secrets: one for each question that its provider can be asked of it.
+#[derive(Default)]
+pub(crate) struct Live {
+    /// A finding whose secret stands beside several users or hosts is there for each; the first has its fingerprint.
+    pub(crate) findings: Vec<Finding>,
+    /// For each of them the number of the finding that it is of.
+    of: Vec<usize>,
+}
+
+impl Live {
+    /// Gives the findings what was said of them. What stands for several logins works where one of them does, and is dead where all are.
+    pub(crate) fn tell(&self, findings: &mut [Finding]) {
+        let rank = |checked: &Checked| match checked.verification {
+            Verification::Active(_) => 3,
+            Verification::Unknown(_) => 2,
+            Verification::Inactive(_) => 1,
+            Verification::Unsupported => 0,
+        };
+        for (number, finding) in findings.iter_mut().enumerate() {
+            let own = self.of.iter().zip(&self.findings);
+            let own = own.filter(|(of, _)| **of == number);
+            let said = own.filter_map(|(_, live)| live.verification.as_ref());
+            // Of equal words the first stays.
+            finding.verification = said.rev().max_by_key(|c| rank(c)).cloned();
+        }
+    }
+}
+
+/// A match with the host that stands beside it.
+struct Seen {
+    rule: usize,
+    credential: Credential,
+}
+
+/// Sources of one finding that are looked at where its parts count.
+const SOURCES: usize = 200;
+
 /// Reads secrets again.
 pub(crate) struct Reread<'e> {
     engine: &'e Engine,
-    roots: &'e Roots,
+    registry: &'e Registry,
+    roots: Option<&'e Roots>,
     salts: Vec<&'e [u8]>,
     /// The repositories around the roots, and those of their submodules; opened when one is needed.
     repositories: Option<Vec<(Option<Repo>, Db)>>,
@@ -146,7 +193,12 @@ pub(crate) struct Reread<'e> {
 
 impl<'e> Reread<'e> {
     /// With the rules and the salt that the project's configuration has now.
-    pub(crate) fn new(engine: &'e Engine, roots: &'e Roots, salt: &'e [u8]) -> Self {
+    pub(crate) fn new(
+        engine: &'e Engine,
+        registry: &'e Registry,
+        roots: Option<&'e Roots>,
+        salt: &'e [u8],
+    ) -> Self {
         let mut salts = vec![salt];
         if salt != PUBLISHED_SALT {
             // The report may have been made without the project's configuration.
@@ -154,6 +206,7 @@ impl<'e> Reread<'e> {
         }
         Self {
             engine,
+            registry,
             roots,
             salts,
             repositories: None,
@@ -169,81 +222,177 @@ impl<'e> Reread<'e> {
         }
     }
 
-    /// Puts the secrets and their parts into findings that a report has without them. What stands nowhere any more stays unknown.
-    pub(crate) fn run(&mut self, findings: &mut [Finding]) {
+    /// Puts secrets and parts into findings: those that a report has without them, and those whose parts decide who is asked. What stands
+    /// nowhere any more stays as it is.
+    pub(crate) fn run(&mut self, findings: &[Finding]) -> Live {
+        let parts_count = |finding: &Finding| {
+            let proof = self.registry.proof(&finding.rule);
+            proof.is_some_and(Verify::needs_parts)
+        };
+        let with_parts: Vec<bool> = findings.iter().map(parts_count).collect();
         let mut wanted: HashMap<(String, Fingerprint), Vec<usize>> = HashMap::new();
-        for (number, finding) in findings.iter().enumerate() {
-            if !finding.credential.secret.is_known() {
+        for (number, (finding, with_parts)) in findings.iter().zip(&with_parts).enumerate() {
+            if *with_parts || !finding.credential.secret.is_known() {
                 let key = (finding.rule.clone(), finding.fingerprint);
                 wanted.entry(key).or_default().push(number);
             }
         }
-        let mut found: Vec<Option<Credential>> = findings.iter().map(|_| None).collect();
+        let mut found: Vec<Vec<Credential>> = findings.iter().map(|_| Vec::new()).collect();
         let mut looked_at = BTreeSet::new();
-        for number in 0..findings.len() {
-            let Some(finding) = findings.get(number) else {
-                continue;
-            };
-            if finding.credential.secret.is_known() {
+        for (number, (finding, with_parts)) in findings.iter().zip(&with_parts).enumerate() {
+            if !with_parts && finding.credential.secret.is_known() {
                 continue;
             }
-            let parts = finding.credential.parts.len();
-            for place in &finding.places {
-                let whole = |found: &Option<Credential>| {
-                    found.as_ref().is_some_and(|c| c.parts.len() >= parts)
-                };
-                if stopped() || found.get(number).is_some_and(whole) {
+            let sources = finding.places.iter().flat_map(|place| {
+                let sources = self.sources(place).into_iter();
+                sources.map(|source| (source, &place.path))
+            });
+            let sources: Vec<_> = sources.take(SOURCES).collect();
+            for (source, path) in sources {
+                let is_there = found.get(number).is_some_and(|all| !all.is_empty());
+                if stopped() || !with_parts && is_there {
                     break;
                 }
-                for source in self.sources(place) {
-                    if !looked_at.insert(source.clone()) {
-                        continue;
-                    }
-                    for m in self.matches(&source, &place.path) {
-                        self.fit(&m, &wanted, &mut found);
-                    }
+                if !looked_at.insert(source.clone()) {
+                    continue;
+                }
+                for seen in self.matches(&source, path) {
+                    self.fit(seen, &wanted, &mut found);
                 }
             }
         }
-        for (finding, credential) in findings.iter_mut().zip(found) {
-            if let Some(credential) = credential {
-                finding.credential = credential;
+        let mut live = Live::default();
+        for (number, (finding, found)) in findings.iter().zip(found).enumerate() {
+            self.add(number, finding, found, &mut live);
+        }
+        live
+    }
+
+    /// Adds a finding once for each credential that it stands for.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "further fingerprints are made of the secret and its parts"
+    )]
+    fn add(&self, number: usize, finding: &Finding, found: Vec<Credential>, live: &mut Live) {
+        let mut all: Vec<Credential> = Vec::new();
+        for credential in &found {
+            // What stands with more elsewhere is the same without it.
+            let has = |other: &Credential| {
+                let mut parts = credential.parts.iter();
+                other.parts.len() > credential.parts.len() && parts.all(|p| other.parts.contains(p))
+            };
+            let is_new = all.iter().all(|other| other.parts != credential.parts);
+            if is_new && !found.iter().any(has) {
+                all.push(credential.clone());
             }
+        }
+        if all.is_empty() {
+            let mut credential = finding.credential.clone();
+            if credential.part("host").is_none()
+                && let Some(host) = self.host_in_snippet(finding)
+            {
+                credential.parts.push(("host".to_owned(), host));
+                credential.parts.sort();
+            }
+            all.push(credential);
+        }
+        let salt = self.salts.first().copied().unwrap_or_default();
+        for (index, credential) in all.into_iter().enumerate() {
+            let mut one = finding.clone();
+            for (name, value) in &mut one.opens {
+                if let Some(part) = credential.part(name) {
+                    part.clone_into(value);
+                }
+            }
+            if index > 0 {
+                let mut print = credential.secret.expose().to_vec();
+                for (name, value) in &credential.parts {
+                    print.extend([&[0], name.as_bytes(), &[0], value.as_bytes()].concat());
+                }
+                one.fingerprint = fingerprint(&one.rule, &print, salt);
+            }
+            one.credential = credential;
+            live.findings.push(one);
+            live.of.push(number);
         }
     }
 
-    /// Gives a match to the findings whose fingerprint it has; the one with the most parts stays.
+    /// The host beside a secret that is known and whose places cannot be read again, on its line.
+    #[expect(clippy::disallowed_methods, reason = "the line is searched for a host")]
+    fn host_in_snippet(&self, finding: &Finding) -> Option<String> {
+        let proof = self.registry.proof(&finding.rule)?;
+        let mut places = finding.places.iter();
+        places.find_map(|place| {
+            let (start, end) = place.snippet.secret;
+            let line = place.snippet.text.expose();
+            host_beside(line, start..end, &proof.beside, &proof.home)
+        })
+    }
+
+    /// Gives a match to the findings whose fingerprint it has.
     #[expect(
         clippy::disallowed_methods,
         reason = "the fingerprint is made of the secret"
     )]
     fn fit(
         &self,
-        m: &BlobMatch,
+        seen: Seen,
         wanted: &HashMap<(String, Fingerprint), Vec<usize>>,
-        found: &mut [Option<Credential>],
+        found: &mut [Vec<Credential>],
     ) {
-        let Some(rule) = self.engine.rules().rule(m.rule) else {
+        let Some(rule) = self.engine.rules().rule(seen.rule) else {
             return;
         };
         let id = rule.spec().id.to_string();
         for salt in &self.salts {
-            let print = fingerprint(&id, m.secret.expose(), salt);
+            let print = fingerprint(&id, seen.credential.secret.expose(), salt);
             for number in wanted.get(&(id.clone(), print)).into_iter().flatten() {
-                let Some(slot) = found.get_mut(*number) else {
-                    continue;
-                };
-                if slot
-                    .as_ref()
-                    .is_none_or(|old| old.parts.len() < m.parts.len())
-                {
-                    *slot = Some(Credential {
-                        secret: m.secret.clone(),
-                        parts: m.parts.clone(),
-                    });
+                if let Some(all) = found.get_mut(*number) {
+                    all.push(seen.credential.clone());
                 }
             }
         }
+    }
+
+    /// A match as a credential, with the host beside it where the kind has one; `text` holds the bytes of its source from `from` on.
+    fn seen(&self, m: BlobMatch, text: &[u8], from: u64) -> Seen {
+        let mut parts = m.parts;
+        let rule = self.engine.rules().rule(m.rule);
+        let proof = rule.and_then(|rule| self.registry.proof(&rule.spec().id));
+        let at = |offset: u64| usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
+        let span = at(m.place.span.start)..at(m.place.span.end);
+        if let Some(proof) = proof
+            && !parts
+                .iter()
+                .any(|(name, value)| name == "host" && !value.is_empty())
+            && let Some(host) = host_beside(text, span, &proof.beside, &proof.home)
+        {
+            parts.retain(|(name, _)| name != "host");
+            parts.push(("host".to_owned(), host));
+            parts.sort();
+        }
+        Seen {
+            rule: m.rule,
+            credential: Credential {
+                secret: m.secret,
+                parts,
+            },
+        }
+    }
+
+    /// The same for a match in a file that was read as a stream.
+    fn seen_in(&self, m: BlobMatch, file: &mut File) -> Seen {
+        let from = m.place.span.start.saturating_sub(BESIDE);
+        let length = m.place.span.end.saturating_sub(from) + BESIDE;
+        let mut text = Vec::new();
+        let read = file
+            .seek(SeekFrom::Start(from))
+            .and_then(|_| file.take(length.min(4 * BESIDE)).read_to_end(&mut text));
+        // A file that went away meanwhile has nothing beside the secret.
+        if read.is_err() {
+            text.clear();
+        }
+        self.seen(m, &text, from)
     }
 
     /// What may hold the secret of a place.
@@ -255,31 +404,38 @@ impl<'e> Reread<'e> {
             Origin::Commit | Origin::Tag => objects().into_iter().collect(),
             Origin::Content => match place.blob {
                 Some(blob) => vec![Source::Object(blob)],
-                None => self
-                    .roots
-                    .files(&place.path)
-                    .into_iter()
-                    .map(Source::File)
-                    .collect(),
+                None => {
+                    let files = self.roots.map(|roots| roots.files(&place.path));
+                    let files = files.unwrap_or_default().into_iter();
+                    files.map(Source::File).collect()
+                }
             },
         }
     }
 
-    fn matches(&mut self, source: &Source, path: &[u8]) -> Vec<BlobMatch> {
+    fn matches(&mut self, source: &Source, path: &[u8]) -> Vec<Seen> {
         match source {
             Source::File(file) => {
                 let Ok(mut content) = open_regular(file, false) else {
                     return Vec::new();
                 };
                 let (options, scratch) = (&self.options, &mut self.scratch);
-                scan_reader(self.engine, &mut content.file, path, options, scratch, &()).matches
+                let outcome =
+                    scan_reader(self.engine, &mut content.file, path, options, scratch, &());
+                let mut file = content.file;
+                let matches = outcome.matches.into_iter();
+                matches.map(|m| self.seen_in(m, &mut file)).collect()
             }
             Source::Object(id) => {
                 let bytes = self.repositories().iter().find_map(|(_, db)| {
                     let stored = db.find(id, MEMORY).ok().flatten()?;
                     Some(stored.bytes)
                 });
-                bytes.map_or_else(Vec::new, |bytes| self.scan(&bytes, path))
+                let Some(bytes) = bytes else {
+                    return Vec::new();
+                };
+                let matches = self.scan(&bytes, path).into_iter();
+                matches.map(|m| self.seen(m, &bytes, 0)).collect()
             }
             Source::Names(commit) => {
                 let mut names = BTreeSet::new();
@@ -315,15 +471,19 @@ impl<'e> Reread<'e> {
         }
     }
 
-    fn scan_names(&mut self, names: &BTreeSet<Vec<u8>>) -> Vec<BlobMatch> {
+    fn scan_names(&mut self, names: &BTreeSet<Vec<u8>>) -> Vec<Seen> {
         // A scan looks at each name of a path alone.
         let mut alone = BTreeSet::new();
         for name in names {
             alone.extend(name.split(|b| *b == b'/'));
             alone.insert(name);
         }
-        let matches = alone.into_iter().flat_map(|name| self.scan(name, name));
-        matches.collect()
+        let mut all = Vec::new();
+        for name in alone {
+            let matches = self.scan(name, name).into_iter();
+            all.extend(matches.map(|m| self.seen(m, name, 0)));
+        }
+        all
     }
 
     fn scan(&mut self, bytes: &[u8], path: &[u8]) -> Vec<BlobMatch> {
@@ -333,7 +493,7 @@ impl<'e> Reread<'e> {
     fn repositories(&mut self) -> &[(Option<Repo>, Db)] {
         self.repositories.get_or_insert_with(|| {
             let mut all = Vec::new();
-            for (_, root) in &self.roots.all {
+            for (_, root) in self.roots.iter().flat_map(|roots| &roots.all) {
                 let Ok(repo) = Repo::discover(root, &trust(root)) else {
                     continue;
                 };

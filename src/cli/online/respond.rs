@@ -92,9 +92,10 @@ fn of_report(
     {
         bail!("--unconfirmed {print}: the report has no finding of this fingerprint");
     }
-    let (mut live, common, shared, engine) = verify::live(&stored, &args.root, common, shared)?;
+    let here = verify::live(&stored, &args.root, common, shared)?;
+    let (common, shared, engine, registry) = (here.common, here.shared, here.engine, here.registry);
+    let mut live = here.live.findings;
     let shared = &shared;
-    let registry = verify::registry(&common)?;
     let own = Own::read(&common.config)?;
     let held = |name: &str, parts: &[String]| own.held(name, parts);
     let policy = keep::policy(&args.act.keep, &own);
@@ -287,8 +288,8 @@ fn resume(
     // Secrets that the ledger does not keep come from the report.
     let (live, common, shared) = if let Some(path) = report {
         let stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
-        let (live, common, shared, _) = verify::live(&stored, &args.root, common, shared)?;
-        (live, common, shared)
+        let here = verify::live(&stored, &args.root, common, shared)?;
+        (here.live.findings, here.common, here.shared)
     } else {
         let (common, shared) = settings::here(common, shared)?;
         (Vec::new(), common, shared)

@@ -18,7 +18,7 @@ use keysweep::rule::block::Blocks;
 use keysweep::scan::Engine;
 use keysweep::verify::{Batch, THREADS, one};
 
-use super::reread::{Reread, Roots};
+use super::reread::{Live, Reread, Roots};
 use super::settings::{self, CallerArgs, OnlineArgs, Own};
 use super::typed;
 use crate::cli::args::{CommonArgs, FailOn, Shared};
@@ -102,24 +102,22 @@ fn of_report(
 ) -> anyhow::Result<Exit> {
     heed_signals();
     let mut stored = Stored::read(&path.display().to_string(), &input::all(path)?)?;
-    let (live, common, shared, engine) = live(&stored, &args.root, common, shared)?;
+    let here = live(&stored, &args.root, common, shared)?;
+    let (common, shared, engine, registry) = (here.common, here.shared, here.engine, here.registry);
+    let mut live = here.live;
     let shared = &shared;
     let reporter = report::by_name(&shared.format).context("no such report format")?;
-    let registry = registry(&common)?;
     if args.dry_run {
-        return preview(&live, &stored, &engine, &registry, shared);
+        return preview(&live.findings, &stored, &engine, &registry, shared);
     }
     let client = Own::read(&common.config)?.client(&args.caller.network)?;
-    let mut live = live;
-    ask(&client, &registry, &mut live, shared);
-    for (finding, live) in stored.findings.iter_mut().zip(&live) {
-        finding.verification.clone_from(&live.verification);
-    }
+    ask(&client, &registry, &mut live.findings, shared);
+    live.tell(&mut stored.findings);
     let tally = settle(&mut stored.findings, args.only_active).0;
     let exit = ended(&tally);
     stored.summary.verified = Some(tally);
     stored.summary.cancelled |= stopped();
-    let redactor = redactor(&engine, &stored, &live, args.show_secrets);
+    let redactor = redactor(&engine, &stored, &live.findings, args.show_secrets);
     let options = report::Options {
         show_secrets: args.show_secrets,
         // A report has them only where they were asked for.
@@ -135,27 +133,41 @@ fn of_report(
     Ok(if stopped() { Exit::Interrupted } else { exit })
 }
 
-/// A report's findings with their secrets, read again where they stand; and what the project's configuration says.
+/// What a report's findings are here: with their secrets, read again where they stand, and what the project's configuration says.
+pub(crate) struct Here {
+    pub(crate) live: Live,
+    pub(crate) common: CommonArgs,
+    pub(crate) shared: Shared,
+    pub(crate) engine: Engine,
+    pub(crate) registry: Registry,
+}
+
+/// Reads the secrets of a report again.
 pub(crate) fn live(
     stored: &Stored,
     named: &[PathBuf],
     common: &CommonArgs,
     shared: &Shared,
-) -> anyhow::Result<(Vec<Finding>, CommonArgs, Shared, Engine)> {
-    let mut live = stored.findings.clone();
-    let is_known = live.iter().all(|f| f.credential.secret.is_known());
+) -> anyhow::Result<Here> {
+    let mut all = stored.findings.iter();
     let roots = match Roots::of(named, &stored.root) {
         Ok(roots) => Some(roots),
-        Err(_) if is_known => None,
+        Err(_) if all.all(|f| f.credential.secret.is_known()) => None,
         Err(error) => return Err(error),
     };
     let top = roots.as_ref().and_then(Roots::top);
     let (common, shared) = project::of_tree(top.as_deref(), common, shared)?;
     let engine = scan::engine(&common)?;
-    if let Some(roots) = &roots {
-        Reread::new(&engine, roots, common.project.salt()).run(&mut live);
-    }
-    Ok((live, common, shared, engine))
+    let registry = registry(&common)?;
+    let salt = common.project.salt();
+    let live = Reread::new(&engine, &registry, roots.as_ref(), salt).run(&stored.findings);
+    Ok(Here {
+        live,
+        common,
+        shared,
+        engine,
+        registry,
+    })
 }
 
 /// A redactor that knows what a report shows and what was read again for it.
@@ -224,6 +236,7 @@ pub(crate) fn is_active(finding: &Finding) -> bool {
 
 /// Verifies what a scan found, where the user wants it; gives the findings that are not shown for it.
 pub(crate) fn of_scan(
+    engine: &Engine,
     results: &mut Results,
     common: &CommonArgs,
     shared: &Shared,
@@ -236,7 +249,12 @@ pub(crate) fn of_scan(
     let registry = registry(common)?;
     let client = Own::read(&common.config)?.client(&ask_args.network)?;
     let findings = &mut results.collected.findings;
-    ask(&client, &registry, findings, shared);
+    // What stands beside a key, and whether it stands beside several users or hosts, is not kept by a scan.
+    let roots = Roots::of(&[], &results.root).ok();
+    let salt = common.project.salt();
+    let mut live = Reread::new(engine, &registry, roots.as_ref(), salt).run(findings);
+    ask(&client, &registry, &mut live.findings, shared);
+    live.tell(findings);
     let (tally, out) = settle(findings, ask_args.only_active);
     results.summary.verified = Some(tally);
     results.summary.cancelled |= stopped();
