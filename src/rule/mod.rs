@@ -4,12 +4,14 @@ pub mod block;
 mod builtin;
 mod file;
 mod prefilter;
+mod proof;
 mod set;
 
 pub use file::{
-    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, is_token_byte, nearest,
-    parse, parse_tables,
+    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, nearest, parse,
+    parse_tables,
 };
 pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
+pub use proof::is_token_byte;
 pub(crate) use set::regex;
 pub use set::{Block, Compiled, Error, Near, Rule, RuleSet, RuleSpec, Selection, Words};
