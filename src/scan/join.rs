@@ -266,23 +266,28 @@ pub(crate) fn locate(
         let rule = rules.rule(m.rule).filter(|_| settings.inline_allow)?;
         comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today, &knows)
     };
-    let winners = |loser: usize, winners: &[usize]| {
-        let loser = &joined[loser].0.span;
-        let winners = winners.iter().map(|winner| {
-            let m = &joined[*winner].0;
-            Winner {
-                rule: m.rule,
-                secret: m.secret.clone(),
-                matched: matched(blob.bytes, m),
-                is_whole: m.span.start <= loser.start && loser.end <= m.span.end,
-                is_marked: matches!(judged(m), Some(Allowance::Accepted(_))),
-            }
-        });
-        winners.collect::<Vec<_>>()
-    };
+    // A long match may win over very many: they share what is said of it.
+    let mut winners: BTreeMap<usize, Winner> = BTreeMap::new();
     let mut covers: BTreeMap<usize, Vec<Winner>> = covers
-        .iter()
-        .map(|(loser, all)| (*loser, winners(*loser, all)))
+        .into_iter()
+        .map(|(loser, numbers)| {
+            let loser_span = &joined[loser].0.span;
+            let all = numbers.into_iter().map(|number| {
+                let m = &joined[number].0;
+                let winner = winners.entry(number).or_insert_with(|| Winner {
+                    rule: m.rule,
+                    secret: m.secret.clone(),
+                    matched: matched(blob.bytes, m),
+                    is_whole: false,
+                    is_marked: matches!(judged(m), Some(Allowance::Accepted(_))),
+                });
+                Winner {
+                    is_whole: m.span.start <= loser_span.start && loser_span.end <= m.span.end,
+                    ..winner.clone()
+                }
+            });
+            (loser, all.collect())
+        })
         .collect();
     let mut out = Vec::with_capacity(joined.len());
     for (number, (m, start, end)) in joined.into_iter().enumerate() {
