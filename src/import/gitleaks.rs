@@ -18,7 +18,6 @@ use self::file::File;
 use self::reader::Keys;
 use self::translation::Translation;
 use super::{Error, Imported};
-use crate::rule::RuleSet;
 
 /// What the caller decides.
 pub struct Options<'a> {
@@ -79,12 +78,7 @@ pub fn read(text: &str, name: &str) -> Result<Imported, Error> {
 pub fn read_with(text: &str, name: &str, options: &Options<'_>) -> Result<Imported, Error> {
     let mut notes = Vec::new();
     let file = File::load(text, name, 0, options, &mut notes)?;
-    let builtin = RuleSet::builtin().map_err(|e| Error {
-        file: name.to_owned(),
-        line: 1,
-        text: e.to_string(),
-    })?;
-    let mut imported = Translation::of(&file, builtin, notes, options.keep_defaults);
+    let mut imported = Translation::of(&file, notes, options.keep_defaults);
     imported
         .notes
         .sort_by(|a, b| (&a.file, a.line, &a.text).cmp(&(&b.file, b.line, &b.text)));

@@ -19,8 +19,6 @@ use self::syntax::normal;
 const MAX_DEPTH: u32 = 60;
 /// Strings that a set of literals may hold on the way.
 const MAX_SET: usize = 64;
-/// What one regular expression of an allow-list may take.
-const ALLOW_LIMIT: usize = 256 << 10;
 
 /// The same regular expression in our syntax, for an allow-list.
 ///
@@ -32,10 +30,7 @@ pub(super) fn plain(text: &str) -> Result<String, String> {
     if normal.len() > 8_192 {
         return Err("it is longer than 8 KB".to_owned());
     }
-    ::regex::bytes::RegexBuilder::new(&normal)
-        .unicode(false)
-        .size_limit(ALLOW_LIMIT)
-        .build()
+    crate::config::check_regex(&normal)
         .map_err(|_| "it takes more than 256 KB when compiled".to_owned())?;
     Ok(normal)
 }

@@ -5,18 +5,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use globset::{GlobSet, GlobSetBuilder};
 use jiff::civil::Date;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use super::baseline::{Baseline, Key};
 use super::{Note, glob};
-use crate::config::{AllowEntry, Target};
+use crate::config::{self, AllowEntry, Target};
 use crate::model::{Cover, Finding, Fingerprint, Idle, Origin, Place, Secret};
-
-/// Most bytes that one regular expression may take when it is compiled.
-const REGEX_SIZE: usize = 1 << 20;
 
 /// Entries of one folder's files; they hold in it and below.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,8 +63,8 @@ struct Matcher {
     entry: AllowEntry,
     note: Note,
     paths: Option<GlobSet>,
-    path_regexes: Vec<Regex>,
-    regexes: Vec<Regex>,
+    path_regexes: Vec<LazyRegex>,
+    regexes: Vec<LazyRegex>,
     stopwords: Vec<Vec<u8>>,
     prints: Vec<Fingerprint>,
 }
@@ -484,23 +482,10 @@ impl Matcher {
         }
         let set = set.build();
         let set = set.map_err(|e| error(format!("the globs are too large: {e}")))?;
-        let compile = |text: &String| {
-            // The text of a pattern may hold what it looks for, and is not repeated.
-            let regex = RegexBuilder::new(text)
-                .unicode(false)
-                .size_limit(REGEX_SIZE)
-                .build();
-            regex.map_err(|e| match e {
-                regex::Error::CompiledTooBig(_) => {
-                    error("a regular expression is too large; write a simpler one".into())
-                }
-                _ => error(
-                    "a regular expression does not compile; neither look-around nor back-references are known"
-                        .into(),
-                ),
-            })
+        let regexes = |all: &[String]| {
+            let all = all.iter().map(|text| LazyRegex::new(text));
+            all.collect::<Result<Vec<_>, _>>().map_err(&error)
         };
-        let regexes = |all: &[String]| all.iter().map(compile).collect::<Result<Vec<_>, _>>();
         let (path_regexes, own) = (regexes(&entry.path_regexes)?, regexes(&entry.regexes)?);
         let mut prints = Vec::new();
         for text in &entry.fingerprints {
@@ -558,7 +543,7 @@ impl Matcher {
         {
             return false;
         }
-        let any = |regexes: &[Regex], text: &[u8]| regexes.iter().any(|r| r.is_match(text));
+        let any = |regexes: &[LazyRegex], text: &[u8]| regexes.iter().any(|r| r.is_match(text));
         if !self.path_regexes.is_empty() && !path.is_some_and(|path| any(&self.path_regexes, path))
         {
             return false;
@@ -587,6 +572,32 @@ impl Matcher {
             Target::Match => any(&self.regexes, subject.matched),
             Target::Line => any(&self.regexes, place.snippet.text.expose()),
         }
+    }
+}
+
+/// A regular expression that compiles, and does so when the first text is compared with it.
+#[derive(Debug)]
+struct LazyRegex {
+    text: String,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl LazyRegex {
+    fn new(text: &str) -> Result<Self, String> {
+        // The text of a pattern may hold what it looks for, and is not repeated.
+        config::check_regex(text).map_err(|_| {
+            "a regular expression is too large or does not compile; write a simpler one, without look-around and back-references".to_owned()
+        })?;
+        Ok(Self {
+            text: text.to_owned(),
+            compiled: OnceLock::new(),
+        })
+    }
+
+    fn is_match(&self, bytes: &[u8]) -> bool {
+        let compiled = || config::compile(&self.text).ok();
+        let regex = self.compiled.get_or_init(compiled);
+        regex.as_ref().is_some_and(|regex| regex.is_match(bytes))
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! build.rs includes this file by path, as it does `file.rs`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Proves that every match holds one of the literals, and gives the most bytes that a match may
 /// have before it. `None` where the proof fails.
-pub(super) fn locate(hir: &Hir, literals: &[String], fold: bool) -> Option<usize> {
+pub(crate) fn locate(hir: &Hir, literals: &[String], fold: bool) -> Option<usize> {
     let search = Search::new(literals, fold);
     let start = Ways {
         open: [(ROOT, 0)].into(),
@@ -111,7 +111,7 @@ impl Ways {
 struct Search {
     nodes: Vec<Node>,
     /// Bytes that no literal holds lead to [`ROOT`] from everywhere.
-    used: BTreeSet<u8>,
+    used: [bool; 256],
     fold: bool,
 }
 
@@ -128,7 +128,7 @@ impl Search {
     fn new(literals: &[String], fold: bool) -> Self {
         let mut search = Self {
             nodes: vec![Node::default()],
-            used: BTreeSet::new(),
+            used: [false; 256],
             fold,
         };
         for (index, literal) in literals.iter().enumerate() {
@@ -158,7 +158,7 @@ impl Search {
 
     /// The child behind a byte, made where there is none.
     fn grown(&mut self, at: State, byte: u8) -> State {
-        self.used.insert(byte);
+        self.used[usize::from(byte)] = true;
         self.child(at, byte).unwrap_or_else(|| {
             let new = self.nodes.len();
             self.nodes.push(Node::default());
@@ -186,14 +186,20 @@ impl Search {
     fn walk(&self, ways: Ways, hir: &Hir) -> Option<Ways> {
         match hir.kind() {
             HirKind::Empty | HirKind::Look(_) => Some(ways),
-            HirKind::Literal(l) => Some(l.0.iter().fold(ways, |w, b| self.append(&w, [*b]))),
+            HirKind::Literal(l) => {
+                let bytes = l.0.iter().map(|b| folded(*b, self.fold));
+                Some(bytes.fold(ways, |ways, byte| self.append(&ways, &[byte])))
+            }
             HirKind::Class(Class::Bytes(c)) => {
-                let bytes = c.iter().flat_map(|r| r.start()..=r.end());
-                let bytes: BTreeSet<u8> = bytes.map(|b| folded(b, self.fold)).collect();
+                let mut held = [false; 256];
+                for byte in c.iter().flat_map(|r| r.start()..=r.end()) {
+                    held[usize::from(folded(byte, self.fold))] = true;
+                }
+                let bytes: Vec<u8> = (0..=255).filter(|b| held[usize::from(*b)]).collect();
                 Some(if bytes.len() > 40 {
                     ways.forget(1)
                 } else {
-                    self.append(&ways, bytes)
+                    self.append(&ways, &bytes)
                 })
             }
             HirKind::Class(_) => Some(ways.forget(hir.properties().maximum_len()?)),
@@ -232,19 +238,19 @@ impl Search {
     }
 
     /// Each open way goes on with each of the bytes.
-    fn append(&self, ways: &Ways, bytes: impl IntoIterator<Item = u8>) -> Ways {
-        let bytes = bytes.into_iter().map(|b| folded(b, self.fold));
-        let (known, other): (Vec<u8>, Vec<u8>) = bytes.partition(|b| self.used.contains(b));
+    fn append(&self, ways: &Ways, bytes: &[u8]) -> Ways {
+        let is_used = |byte: &&u8| self.used[usize::from(**byte)];
+        let has_other = !bytes.iter().all(|byte| is_used(&byte));
         let mut next = Ways {
             open: BTreeMap::new(),
             before: ways.before,
         };
         for (state, passed) in &ways.open {
             let passed = passed + 1;
-            if !other.is_empty() {
+            if has_other {
                 next.add(ROOT, passed);
             }
-            for byte in &known {
+            for byte in bytes.iter().filter(is_used) {
                 let to = self.step(*state, *byte);
                 match self.nodes[to].met {
                     Some((_, length)) => next.before = next.before.max(passed - length),

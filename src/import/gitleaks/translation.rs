@@ -12,7 +12,6 @@ use crate::rule::RuleSet;
 const FAR: u32 = 1_000;
 
 pub(super) struct Translation {
-    builtin: RuleSet,
     /// Their id → ours.
     ids: BTreeMap<String, Vec<String>>,
     pub(super) imported: Imported,
@@ -24,9 +23,8 @@ pub(super) struct Translation {
 impl Translation {
     /// What a file says in our terms; `notes` were made on reading it. With `keep`, rules under the ids of gitleaks' default
     /// rules are carried over, too.
-    pub(super) fn of(file: &File, builtin: RuleSet, notes: Vec<Note>, keep: bool) -> Imported {
+    pub(super) fn of(file: &File, notes: Vec<Note>, keep: bool) -> Imported {
         let mut out = Self {
-            builtin,
             ids: BTreeMap::new(),
             imported: Imported {
                 notes,
@@ -312,9 +310,8 @@ impl Translation {
     /// The id in our form, different from every other.
     fn free_id(&self, theirs: &str) -> String {
         let base = slug(theirs);
-        let taken = |id: &str| {
-            self.builtin.index_of(id).is_some() || self.imported.rules.iter().any(|r| r.id == id)
-        };
+        let taken =
+            |id: &str| RuleSet::is_builtin(id) || self.imported.rules.iter().any(|r| r.id == id);
         if !taken(&base) {
             return base;
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::{MAX_SET, quoted};
+use crate::rule::locate;
 
 /// The keywords where each match holds one, else literals that the pattern itself asks for.
 pub(super) fn choose(
-    pattern: &str,
     hir: &Hir,
     wanted: &[String],
     keywords: &[String],
@@ -17,7 +17,7 @@ pub(super) fn choose(
         let mut literals = wanted.to_vec();
         literals.sort();
         literals.dedup();
-        if literals.len() <= MAX_SET && proven(pattern, &literals, true) {
+        if literals.len() <= MAX_SET && locate(hir, &literals, true).is_some() {
             return Ok((
                 wanted.iter().fold(Vec::new(), |mut list, w| {
                     if !list.contains(w) {
@@ -35,7 +35,7 @@ pub(super) fn choose(
     let exact = exact.filter(|e| !spelled(e));
     for (literals, fold) in [(exact, false), (folded.clone(), true)] {
         if let Some(literals) = literals
-            && proven(pattern, &literals, fold)
+            && locate(hir, &literals, fold).is_some()
         {
             return Ok((literals, fold));
         }
@@ -48,19 +48,6 @@ pub(super) fn choose(
             quoted(keywords)
         )
     })
-}
-
-fn proven(pattern: &str, literals: &[String], ignore_case: bool) -> bool {
-    let text = format!(
-        "provider = \"Custom\"\n[[rule]]\nid = \"x\"\nname = \"x\"\nseverity = \"high\"\nconfidence = \"medium\"\nliterals = [{}]\nignore_case = {ignore_case}\npattern = {}\n",
-        literals
-            .iter()
-            .map(|l| crate::import::write::string(l))
-            .collect::<Vec<_>>()
-            .join(", "),
-        crate::import::write::string(pattern)
-    );
-    crate::rule::parse("import", &text).is_ok()
 }
 
 /// Texts of which every match holds one, of 3 bytes at least.

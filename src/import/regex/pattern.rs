@@ -66,7 +66,7 @@ pub(in crate::import) fn rule(
         .filter(|k| (3..=64).contains(&k.len()) && k.is_ascii())
         .map(|k| k.to_ascii_lowercase())
         .collect();
-    let (literals, ignore_case) = choose(&pattern, &hir, &wanted, keywords)?;
+    let (literals, ignore_case) = choose(&hir, &wanted, keywords)?;
     let same = ignore_case && literals == wanted && wanted.len() == keywords.len();
     if !same && !keywords.is_empty() {
         changes.push(format!(
@@ -195,7 +195,7 @@ fn bounded(
     for (one, many) in BOUNDS {
         let pattern = written(normal, parts, secret, one, many);
         let longest = hir(&pattern)?.properties().maximum_len();
-        if longest.is_some_and(|l| l <= MAX_REACH) && crate::rule::regex(&pattern).is_ok() {
+        if longest.is_some_and(|l| l <= MAX_REACH) && crate::rule::check_regex(&pattern).is_ok() {
             return Ok((pattern, free.then_some((one, many))));
         }
         if !free {
