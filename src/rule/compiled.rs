@@ -50,7 +50,7 @@ pub(crate) fn fits(pattern: &str, limit: usize) -> bool {
     let Some(hir) = parsed(pattern) else {
         return false;
     };
-    if states(&hir).saturating_mul(STATE) <= limit {
+    if bound(&hir) <= limit {
         return true;
     }
     Regex::builder()
@@ -77,25 +77,31 @@ fn parsed(pattern: &str) -> Option<Hir> {
         .ok()
 }
 
-/// Bytes that a state takes at most: builders count some 40 for it and 8 for each range of bytes.
-const STATE: usize = 256;
+/// Bytes that a builder counts for a state, doubled, and for a branch of one.
+const STATE: usize = 80;
+const BRANCH: usize = 16;
 
-/// States that an automaton has at most.
-fn states(hir: &Hir) -> usize {
-    let all = |subs: &[Hir]| {
-        let subs = subs.iter().map(|sub| states(sub).saturating_add(1));
-        subs.fold(1, usize::saturating_add)
-    };
+/// Bytes that an automaton takes at most, in either direction.
+fn bound(hir: &Hir) -> usize {
+    // What stands around a pattern.
+    part(hir).saturating_add(16 * STATE)
+}
+
+fn part(hir: &Hir) -> usize {
     match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => 1,
-        HirKind::Literal(l) => l.0.len(),
-        HirKind::Class(Class::Bytes(c)) => 1 + c.ranges().len(),
+        HirKind::Empty | HirKind::Look(_) => STATE,
+        HirKind::Literal(l) => STATE * l.0.len(),
+        HirKind::Class(Class::Bytes(c)) => STATE + BRANCH * c.ranges().len(),
         HirKind::Class(Class::Unicode(_)) => usize::MAX,
-        HirKind::Capture(c) => states(&c.sub).saturating_add(2),
-        HirKind::Concat(subs) | HirKind::Alternation(subs) => all(subs),
+        HirKind::Capture(c) => part(&c.sub).saturating_add(2 * STATE),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => {
+            let subs = subs.iter().map(|sub| part(sub).saturating_add(BRANCH));
+            subs.fold(2 * STATE, usize::saturating_add)
+        }
         HirKind::Repetition(r) => {
             let rounds = r.max.unwrap_or(r.min).saturating_add(1) as usize;
-            states(&r.sub).saturating_add(2).saturating_mul(rounds)
+            let round = part(&r.sub).saturating_add(2 * STATE);
+            round.saturating_mul(rounds)
         }
     }
 }
@@ -170,7 +176,7 @@ mod tests {
                 }
                 // One that is small by its syntax alone takes no more than that.
                 if let Some(hir) = parsed(&text) {
-                    let bound = states(&hir).saturating_mul(STATE);
+                    let bound = bound(&hir);
                     let bounds = NFA::config().nfa_size_limit(Some(bound));
                     for bounds in [
                         bounds.clone(),
