@@ -126,7 +126,7 @@ pub struct RawRule {
     /// A byte outside the literals that stands in every match, 0 for none; computed.
     #[serde(skip)]
     pub gate: u8,
-    /// Least length of an unbroken run of [`is_token_byte`]s in the secret, 0 for none; computed.
+    /// Least length of an unbroken run of [`is_token_byte`](super::is_token_byte)s in the secret, 0 for none; computed.
     #[serde(skip)]
     pub run: usize,
     /// What follows a literal of three bytes in every match: 0 anything, 1 a byte of

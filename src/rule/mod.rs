@@ -10,7 +10,9 @@ mod set;
 mod spec;
 
 pub use compiled::Compiled;
-pub(crate) use compiled::{check_regex, fits, regex};
+#[cfg(feature = "online")]
+pub(crate) use compiled::regex;
+pub(crate) use compiled::{check_regex, fits};
 pub use file::{
     FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, nearest, parse,
     parse_tables,
