@@ -173,15 +173,18 @@ struct PlaceRow {
 struct Places<'r> {
     report: &'r Report<'r>,
     finding: &'r Finding,
+    /// The first place's, which stands in the finding's record.
+    first: Option<Line>,
 }
 
 impl Serialize for Places<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The first place's stands in the finding's record.
-        let first = self.report.places(self.finding).next();
-        let mut before = first.map(|place| line(self.report, self.finding, place));
-        serializer.collect_seq(self.report.places(self.finding).map(|place| {
-            let own = line(self.report, self.finding, place);
+        let mut before = self.first.clone();
+        let places = self.report.places(self.finding).enumerate();
+        serializer.collect_seq(places.map(|(number, place)| {
+            let first = self.first.as_ref().filter(|_| number == 0);
+            let own = first.cloned();
+            let own = own.unwrap_or_else(|| line(self.report, self.finding, place));
             let is_new = before.as_ref() != Some(&own);
             if is_new {
                 before = Some(own.clone());
@@ -297,6 +300,7 @@ pub(super) fn finding_value(report: &Report<'_>, finding: &Finding) -> serde_jso
 pub(super) fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> FindingRow<'r> {
     let redactor = report.redactor;
     let first = report.places(finding).next();
+    let first_line = first.map(|place| line(report, finding, place));
     let texts = |pairs: &'r [(String, String)]| {
         pairs
             .iter()
@@ -320,9 +324,13 @@ pub(super) fn finding_row<'r>(report: &'r Report<'r>, finding: &'r Finding) -> F
         parts: texts(&finding.credential.parts),
         fingerprint: finding.fingerprint.to_string(),
         place_fingerprint: first.map(|place| place_fingerprint(report, finding, &place.path)),
-        line: first.map(|place| line(report, finding, place)),
+        line: first_line.clone(),
         history: finding.history.as_ref().map(|h| history_row(report, h)),
-        places: Places { report, finding },
+        places: Places {
+            report,
+            finding,
+            first: first_line,
+        },
         verification: verification::row(report, finding),
         opens: texts(&finding.opens),
         owners: finding
