@@ -21,10 +21,18 @@ mod file;
 )]
 mod block;
 
+#[path = "src/rule/proof.rs"]
+#[allow(
+    unreachable_pub,
+    reason = "shared with the library, which uses all of it"
+)]
+mod proof;
+
 fn main() {
     println!("cargo::rerun-if-changed=patterns");
     println!("cargo::rerun-if-changed=src/rule/file.rs");
     println!("cargo::rerun-if-changed=src/rule/block.rs");
+    println!("cargo::rerun-if-changed=src/rule/proof.rs");
     println!("cargo::rerun-if-changed=build.rs");
     match tables(Path::new("patterns")) {
         Ok((rules, blocks)) => {

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::allow::{AllowEntry, Target};
 use super::glob::globs;
 use super::online;
-use super::value::{Source, Table, compile, integer, is_commit_prefix, is_fingerprint};
+use super::value::{Source, Table, check_regex, integer, is_commit_prefix, is_fingerprint};
 use crate::model::{Confidence, Severity};
 use crate::rule::{self, FileError, RuleFile};
 
@@ -303,7 +303,7 @@ fn entry(table: &Table<'_>, file: &str, line: u32, regexes: &Cell<usize>) -> All
                 "more than {MOST_REGEXES} regular expressions in one file; join some with `|`"
             ));
         }
-        compile(text).map(drop)
+        check_regex(text)
     };
     let commit = |text: &str| {
         let wrong = || {

@@ -18,7 +18,7 @@ pub use folders::{Folders, Scope};
 pub use glob::{GlobError, globs};
 pub use online::{LedgerKeys, NetworkKeys, Online, RespondKeys, ValueFrom};
 pub use read::{MOST_BYTES, read};
-pub use value::{compile, is_commit_prefix, is_fingerprint};
+pub use value::{check_regex, compile, is_commit_prefix, is_fingerprint};
 
 pub use crate::rule::FileError;
 

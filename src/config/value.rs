@@ -257,6 +257,17 @@ const COMPILED: usize = 256 << 10;
 /// Longest expression in bytes.
 const LONGEST: usize = 8 << 10;
 
+/// Whether a regular expression of a configuration compiles; compiling it is put off until something is compared with it.
+///
+/// # Errors
+/// Why not, and the mend.
+pub fn check_regex(pattern: &str) -> Result<(), String> {
+    if pattern.len() <= LONGEST && crate::rule::fits(pattern, COMPILED) {
+        return Ok(());
+    }
+    compile(pattern).map(drop)
+}
+
 /// Compiles a regular expression of a configuration: for bytes, without Unicode, within bounds.
 ///
 /// # Errors

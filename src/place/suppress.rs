@@ -3,20 +3,18 @@
 //! It comes after merging, since a fingerprint is a finding's and not a match's. Every entry counts its uses, so that a
 //! report can name those that do nothing.
 
+mod matcher;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{GlobSet, GlobSetBuilder};
 use jiff::civil::Date;
-use regex::bytes::{Regex, RegexBuilder};
 
+use self::matcher::{Matcher, Subject};
+use super::Note;
 use super::baseline::{Baseline, Key};
-use super::{Note, glob};
-use crate::config::{AllowEntry, Target};
-use crate::model::{Cover, Finding, Fingerprint, Idle, Origin, Place, Secret};
-
-/// Most bytes that one regular expression may take when it is compiled.
-const REGEX_SIZE: usize = 1 << 20;
+use crate::config::AllowEntry;
+use crate::model::{Cover, Finding, Fingerprint, Idle, Origin, Place};
 
 /// Entries of one folder's files; they hold in it and below.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,17 +56,6 @@ struct Compiled {
     by_print: BTreeMap<Fingerprint, Vec<usize>>,
     /// The others.
     rest: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Matcher {
-    entry: AllowEntry,
-    note: Note,
-    paths: Option<GlobSet>,
-    path_regexes: Vec<Regex>,
-    regexes: Vec<Regex>,
-    stopwords: Vec<Vec<u8>>,
-    prints: Vec<Fingerprint>,
 }
 
 /// What was left of findings.
@@ -383,46 +370,6 @@ fn path_of(place: &Place, locate: &dyn Fn(&Place) -> Option<Vec<u8>>) -> Option<
     }
 }
 
-/// What an entry is compared with, beside the place.
-struct Subject<'s> {
-    rule: &'s str,
-    fingerprint: Fingerprint,
-    secret: &'s [u8],
-    /// What the rule's pattern matched.
-    matched: &'s [u8],
-}
-
-impl<'s> Subject<'s> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with what the project accepts, not shown"
-    )]
-    fn of(finding: &'s Finding, place: &'s Place) -> Self {
-        let snippet = &place.snippet;
-        let (from, to) = snippet.matched;
-        let plain = snippet.text.expose().get(from..to).unwrap_or_default();
-        Self {
-            rule: &finding.rule,
-            fingerprint: finding.fingerprint,
-            secret: finding.credential.secret.expose(),
-            matched: snippet.encoded.as_ref().map_or(plain, Secret::expose),
-        }
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with what the project accepts, not shown"
-    )]
-    fn of_cover(cover: &'s Cover) -> Self {
-        Self {
-            rule: &cover.rule,
-            fingerprint: cover.fingerprint,
-            secret: cover.secret.expose(),
-            matched: cover.matched.expose(),
-        }
-    }
-}
-
 impl Compiled {
     /// The entries that can mean a finding, by its fingerprint.
     fn meant(&self, print: Fingerprint) -> impl Iterator<Item = &Matcher> {
@@ -447,146 +394,6 @@ impl Compiled {
         let rest = path?.strip_prefix(self.folder.as_bytes())?;
         rest.strip_prefix(b"/")
             .map(|rest| Some(Cow::Borrowed(rest)))
-    }
-}
-
-impl Matcher {
-    fn new(entry: AllowEntry) -> Result<Self, Error> {
-        let error = |what: String| Error {
-            file: entry.file.clone(),
-            line: entry.line,
-            what,
-        };
-        let criteria = [
-            &entry.rules,
-            &entry.paths,
-            &entry.path_regexes,
-            &entry.regexes,
-            &entry.stopwords,
-            &entry.commits,
-            &entry.fingerprints,
-        ];
-        if criteria.iter().all(|values| values.is_empty()) {
-            return Err(error(
-                "accepts everything; give at least one of rule, path, path_regex, regex, stopword, commit, fingerprint".into(),
-            ));
-        }
-        let mut set = GlobSetBuilder::new();
-        for path in &entry.paths {
-            let forms = glob::forms(path).map_err(|_| {
-                error(format!(
-                    "`{path}` is no glob; write one such as `docs/**` or `*.pem`"
-                ))
-            })?;
-            for form in forms {
-                set.add(form);
-            }
-        }
-        let set = set.build();
-        let set = set.map_err(|e| error(format!("the globs are too large: {e}")))?;
-        let compile = |text: &String| {
-            // The text of a pattern may hold what it looks for, and is not repeated.
-            let regex = RegexBuilder::new(text)
-                .unicode(false)
-                .size_limit(REGEX_SIZE)
-                .build();
-            regex.map_err(|e| match e {
-                regex::Error::CompiledTooBig(_) => {
-                    error("a regular expression is too large; write a simpler one".into())
-                }
-                _ => error(
-                    "a regular expression does not compile; neither look-around nor back-references are known"
-                        .into(),
-                ),
-            })
-        };
-        let regexes = |all: &[String]| all.iter().map(compile).collect::<Result<Vec<_>, _>>();
-        let (path_regexes, own) = (regexes(&entry.path_regexes)?, regexes(&entry.regexes)?);
-        let mut prints = Vec::new();
-        for text in &entry.fingerprints {
-            let print = Fingerprint::parse(text);
-            prints.push(print.ok_or_else(|| {
-                error(format!(
-                    "`{text}` is no fingerprint; copy one from a report, 32 hexadecimal digits"
-                ))
-            })?);
-        }
-        let stopwords = entry.stopwords.iter();
-        Ok(Self {
-            note: Note {
-                owner: entry.owner.clone(),
-                expires: entry.expires,
-                reason: entry.reason.clone(),
-            },
-            paths: (!entry.paths.is_empty()).then_some(set),
-            path_regexes,
-            regexes: own,
-            stopwords: stopwords
-                .map(|w| w.to_ascii_lowercase().into_bytes())
-                .collect(),
-            prints,
-            entry,
-        })
-    }
-
-    fn is_print_alone(&self) -> bool {
-        let entry = &self.entry;
-        !self.prints.is_empty()
-            && entry.rules.is_empty()
-            && self.paths.is_none()
-            && self.path_regexes.is_empty()
-            && self.regexes.is_empty()
-            && self.stopwords.is_empty()
-            && entry.commits.is_empty()
-    }
-
-    /// Whether a finding meets all criteria at a place; `path` is relative to the entry's folder.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "compared with what the project accepts, not shown"
-    )]
-    fn matches(&self, subject: &Subject<'_>, place: &Place, path: Option<&[u8]>) -> bool {
-        let entry = &self.entry;
-        if !entry.rules.is_empty() && !entry.rules.iter().any(|rule| rule == subject.rule) {
-            return false;
-        }
-        if !self.prints.is_empty() && !self.prints.contains(&subject.fingerprint) {
-            return false;
-        }
-        if let Some(set) = &self.paths
-            && !path.is_some_and(|path| set.is_match(String::from_utf8_lossy(path).as_ref()))
-        {
-            return false;
-        }
-        let any = |regexes: &[Regex], text: &[u8]| regexes.iter().any(|r| r.is_match(text));
-        if !self.path_regexes.is_empty() && !path.is_some_and(|path| any(&self.path_regexes, path))
-        {
-            return false;
-        }
-        if !entry.commits.is_empty() {
-            let id = place.commit.map(|id| id.to_string()).unwrap_or_default();
-            let named =
-                |prefix: &String| prefix.len() >= 7 && id.starts_with(&prefix.to_ascii_lowercase());
-            if !entry.commits.iter().any(named) {
-                return false;
-            }
-        }
-        let secret = subject.secret;
-        if !self.stopwords.is_empty() {
-            let lower = secret.to_ascii_lowercase();
-            let holds = |word: &Vec<u8>| memchr::memmem::find(&lower, word).is_some();
-            if !self.stopwords.iter().any(holds) {
-                return false;
-            }
-        }
-        if self.regexes.is_empty() {
-            return true;
-        }
-        match entry.target {
-            Target::Secret => any(&self.regexes, secret),
-            Target::Match => any(&self.regexes, subject.matched),
-            Target::Line => any(&self.regexes, place.snippet.text.expose()),
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::Target;
 use crate::model::{Credential, Oid, Position, Secret, Severity, Snippet, Span};
 
 const SECRET: &str = "Correct-Horse";

@@ -8,7 +8,8 @@ use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
 
-use super::json::{SCHEMA, finding_value, write_document};
+use super::escaped::write_document;
+use super::record::{SCHEMA, finding_value};
 use super::{Report, by_severity, file_place, grouped, markdown, printable, words};
 use crate::model::{Finding, Fingerprint};
 

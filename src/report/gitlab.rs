@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::json::write_document;
+use super::escaped::write_document;
 use super::sarif::is_url;
 use super::{
     Report, Reporter, by_severity, grouped, hex, history, named, place_fingerprint, printable,

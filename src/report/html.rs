@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::redact::{Shown, is_cut};
 use super::{
     Report, Reporter, by_severity, counted, grouped, history, named, printable, size, suppressed,
-    verification,
+    verification, words,
 };
 use crate::model::{Commit, Finding, History, Oid, Origin, Place, SkipKind};
 
@@ -287,7 +287,7 @@ fn notes(report: &Report<'_>) -> Vec<String> {
 /// What providers said of all findings.
 fn verified_in_all(report: &Report<'_>) -> Option<String> {
     let text = verification::summed(report.summary.verified.as_ref()?);
-    Some(format!("V{}", text.strip_prefix('v').unwrap_or(&text)))
+    Some(words::sentence(&text))
 }
 
 /// What the script reads.

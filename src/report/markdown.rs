@@ -212,7 +212,7 @@ fn end(report: &Report<'_>) -> String {
     }
     if let Some(tally) = &report.summary.verified {
         let summed = verification::summed(tally);
-        let _ = writeln!(out, "V{}.\n", summed.strip_prefix('v').unwrap_or(&summed));
+        let _ = writeln!(out, "{}.\n", words::sentence(&summed));
     }
     let hidden = words::hidden(report);
     if !hidden.is_empty() {

@@ -5,6 +5,7 @@
 
 mod csv;
 mod diff;
+mod escaped;
 mod github;
 mod gitlab;
 mod history;
@@ -14,6 +15,7 @@ mod junit;
 mod markdown;
 mod merge;
 mod read;
+mod record;
 mod redact;
 #[cfg(test)]
 mod sample;
@@ -36,10 +38,11 @@ use sha2::{Digest, Sha256};
 
 pub use csv::Csv;
 pub use diff::{DIFF_FORMATS, Diff};
+pub use escaped::write_record;
 pub use github::Github;
 pub use gitlab::Gitlab;
 pub use html::Html;
-pub use json::{JSON_SCHEMA, Json, Jsonl, write_record};
+pub use json::{JSON_SCHEMA, Json, Jsonl};
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub use read::{ReadError, Stored};
@@ -51,7 +54,7 @@ pub use verification::{verification_text, verification_value};
 
 // What cleans and writes the text of others in records of incidents, too.
 #[cfg(feature = "online")]
-pub(crate) use json::write_document;
+pub(crate) use escaped::write_document;
 #[cfg(feature = "online")]
 pub(crate) use markdown::{code, prose};
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 use serde_json::Value;
 
-use super::json::{SCHEMA, key};
+use super::record::{SCHEMA, key};
 use super::{Options, Redactor, Report, sarif_read, verification};
 use crate::model::{
     BaselineCounts, Commit, Confidence, Credential, Decoding, Finding, Fingerprint, Gap, History,

@@ -16,7 +16,8 @@ use serde_sarif::sarif::{
     Sarif as Log, Suppression, Tool, ToolComponent, VersionControlDetails,
 };
 
-use super::json::{hundredths, redacted, summary_row, write_document};
+use super::escaped::write_document;
+use super::record::{hundredths, redacted, summary_row};
 use super::redact::is_cut;
 use super::{
     Report, Reporter, by_severity, file_place, grouped, history, is_in_source, named,

@@ -14,10 +14,14 @@ pub(super) struct Search {
     shorter: Vec<u32>,
     /// A bit for each hash of four bytes with which a text begins; `None` where a text has fewer.
     heads: Option<Box<[u64]>>,
+    /// Bits of such a hash.
+    bits: u32,
 }
 
-/// Bits of the bitmap: 32 KiB of them.
-const BITS: u32 = 18;
+/// The least and the most bits of a hash: a bitmap of 32 KiB, one of 2 MiB.
+const BITS: (u32, u32) = (18, 24);
+/// Bits of the bitmap for each text, so that few of them are set.
+const SPARE: usize = 16;
 /// Bytes of which the bitmap tells.
 const HEAD: usize = 4;
 
@@ -38,9 +42,11 @@ impl Search {
             shorter.push(open.last().copied().unwrap_or(number));
             open.push(number);
         }
-        let mut heads = Some(vec![0_u64; 1 << BITS >> 6].into_boxed_slice());
+        let bits = (texts.len() * SPARE).checked_ilog2().unwrap_or(0);
+        let bits = bits.clamp(BITS.0, BITS.1);
+        let mut heads = Some(vec![0_u64; 1 << bits >> 6].into_boxed_slice());
         for text in texts.iter().filter(|text| !text.is_empty()) {
-            match (head(text), &mut heads) {
+            match (head(text, bits), &mut heads) {
                 (Some((word, bit)), Some(heads)) => heads[word] |= bit,
                 _ => heads = None,
             }
@@ -49,6 +55,7 @@ impl Search {
             texts,
             shorter,
             heads,
+            bits,
         }
     }
 
@@ -65,7 +72,7 @@ impl Search {
         for start in 0..text.len() {
             let rest = &text[start..];
             if let Some(heads) = &self.heads {
-                match head(rest) {
+                match head(rest, self.bits) {
                     Some((word, bit)) if heads[word] & bit != 0 => {}
                     Some(_) => continue,
                     None => break,
@@ -95,9 +102,9 @@ impl Search {
 
 /// The place of a text's first bytes in the bitmap: a word, and a bit in it.
 #[inline]
-fn head(text: &[u8]) -> Option<(usize, u64)> {
+fn head(text: &[u8], bits: u32) -> Option<(usize, u64)> {
     let first = u32::from_le_bytes(*text.first_chunk::<HEAD>()?);
-    let hash = first.wrapping_mul(0x9e37_79b1) >> (32 - BITS);
+    let hash = first.wrapping_mul(0x9e37_79b1) >> (32 - bits);
     Some(((hash >> 6) as usize, 1 << (hash & 63)))
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::json::write_document;
+use super::escaped::write_document;
 use super::{Report, Reporter, by_severity, history, printable, verification, words};
 use crate::model::{Finding, Origin, Place, Severity};
 

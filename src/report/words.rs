@@ -5,6 +5,13 @@ use std::fmt::Write as _;
 use super::{Report, counted, grouped, history, named, printable, size, verification};
 use crate::model::{Finding, History, Origin, Place, SkipKind, Summary};
 
+/// A text as a sentence begins.
+pub(super) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
+}
+
 /// `2 findings (1 critical, 1 low)`.
 pub(super) fn found(report: &Report<'_>) -> String {
     let counts: Vec<String> = report

@@ -2,14 +2,23 @@
 
 pub mod block;
 mod builtin;
+mod compiled;
 mod file;
 mod prefilter;
+mod proof;
 mod set;
+mod spec;
 
+pub use compiled::Compiled;
+#[cfg(feature = "online")]
+pub(crate) use compiled::regex;
+pub(crate) use compiled::{check_regex, fits};
 pub use file::{
-    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, is_token_byte, nearest,
-    parse, parse_tables,
+    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, nearest, parse,
+    parse_tables,
 };
 pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
-pub(crate) use set::regex;
-pub use set::{Block, Compiled, Error, Near, Rule, RuleSet, RuleSpec, Selection, Words};
+pub use proof::is_token_byte;
+pub(crate) use proof::locate;
+pub use set::{Error, Rule, RuleSet, Selection};
+pub use spec::{Block, Near, RuleSpec, Words};

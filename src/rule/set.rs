@@ -6,122 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use regex_automata::PatternID;
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 use sha2::{Digest, Sha256};
 
 use super::block::Blocks;
 use super::builtin;
-use super::file::{self, FileError, RawRule, RuleFile, nearest};
+use super::compiled::{Compiled, check_regex, compile};
+use super::file::{self, FileError, RuleFile, nearest};
 use super::prefilter::Prefilter;
-use crate::model::{Confidence, Severity};
-
-type Text = Cow<'static, str>;
-type List = Cow<'static, [Text]>;
-
-/// A rule as data: what a rule file says, checked.
-#[expect(clippy::struct_excessive_bools, reason = "the keys of a rule file")]
-#[derive(Debug, Clone)]
-pub struct RuleSpec {
-    /// `<provider>-<kind>`, stable for ever.
-    pub id: Text,
-    /// Name of the provider.
-    pub provider: Text,
-    /// Title of the kind.
-    pub name: Text,
-    /// How bad a leak is.
-    pub severity: Severity,
-    /// What a match alone is worth.
-    pub confidence: Confidence,
-    /// One of these stands in every match.
-    pub literals: List,
-    /// Whether they match in any case.
-    pub ignore_case: bool,
-    /// The regex, macros expanded.
-    pub pattern: Text,
-    /// Least entropy of the secret, bits per character.
-    pub entropy: Option<f32>,
-    /// Verifier of check digits or structure.
-    pub checksum: Option<Text>,
-    /// Sorts of character that the secret must hold.
-    pub require: List,
-    /// Companions.
-    pub near: Cow<'static, [Near]>,
-    /// Globs of which one must match the path.
-    pub only: List,
-    /// Globs of which none may match.
-    pub never: List,
-    /// What the owner does next.
-    pub remedy: Text,
-    /// The vendor's page where the key is ended by hand, or empty.
-    pub console: Text,
-    /// The vendor's page that defines the kind, or empty.
-    pub link: Text,
-    /// Meant to be public.
-    pub publishable: bool,
-    /// Rests on the words around it alone.
-    pub generic: bool,
-    /// Which word filter runs.
-    pub words: Option<Words>,
-    /// Whether placeholder shapes are dropped.
-    pub placeholder: bool,
-    /// Whether the rule looks into decoded text.
-    pub decode: bool,
-    /// The secret is a block from the match to an end mark.
-    pub block: Option<Block>,
-    /// Segments that describe the secret, for the generator of the tests.
-    pub shape: List,
-    /// Text around a generated secret.
-    pub shape_context: Text,
-    /// Texts in which the rule finds exactly one secret.
-    pub examples: List,
-    /// Texts in which it finds nothing.
-    pub counterexamples: List,
-    /// Whether the secret itself begins with a literal.
-    pub prefixed: bool,
-    /// A byte outside the literals that stands in every match, 0 for none.
-    pub gate: u8,
-    /// Least length of an unbroken run of token bytes in every match.
-    pub run: usize,
-    /// What follows a literal of three bytes: 0 anything, 1 a byte of `[0-9A-Za-z_-]`, 2 a hexadecimal digit.
-    pub next: u8,
-    /// Bytes that a match may hold before its literal.
-    pub back: usize,
-    /// Bytes that a match may hold from its literal on.
-    pub forward: usize,
-}
-
-/// A companion that stands near.
-#[derive(Debug, Clone)]
-pub struct Near {
-    /// Id of the companion's rule.
-    pub rule: Text,
-    /// Lines apart at the most.
-    pub within_lines: u32,
-    /// Name of the part it becomes.
-    pub part: Text,
-    /// Whether there is no finding without it.
-    pub required: bool,
-}
-
-/// A secret of several lines.
-#[derive(Debug, Clone)]
-pub struct Block {
-    /// The text on whose line it ends.
-    pub end: Text,
-    /// Longest block in bytes.
-    pub max: usize,
-}
-
-/// Which word filter runs on a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Words {
-    /// Plain words and identifiers are no secret.
-    Strict,
-    /// Words are allowed beside digits or symbols, as people choose passwords.
-    Password,
-}
+use super::spec::{RuleSpec, Text};
 
 /// Which rules a run uses.
 #[derive(Debug, Clone, Default)]
@@ -322,62 +214,6 @@ fn byte_bits(byte: u8) -> u8 {
     }
 }
 
-/// The most that one compiled pattern may take, in bytes.
-const COMPILED_LIMIT: usize = 1 << 20;
-
-/// A pattern ready to search with.
-#[derive(Debug)]
-pub struct Compiled {
-    /// The engine.
-    pub regex: Regex,
-    /// Group that holds the secret; the whole match for a block.
-    pub secret: usize,
-    /// The other named groups.
-    pub parts: Vec<(usize, String)>,
-}
-
-/// A pattern as rules use it: without Unicode, and within bounds.
-///
-/// # Errors
-/// Where it does not compile, or not within the bounds.
-pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
-    Regex::builder()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(
-            regex_automata::meta::Config::new()
-                .utf8_empty(false)
-                .nfa_size_limit(Some(COMPILED_LIMIT))
-                .onepass_size_limit(Some(COMPILED_LIMIT))
-                .hybrid_cache_capacity(COMPILED_LIMIT)
-                // The literal has been found already: searching for it again would only cost.
-                .auto_prefilter(false),
-        )
-        .build(pattern)
-        .map_err(|error| error.to_string())
-}
-
-fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
-    let regex = regex(&spec.pattern)?;
-    let mut secret = 0;
-    let mut parts = Vec::new();
-    for (index, name) in regex
-        .group_info()
-        .pattern_names(PatternID::ZERO)
-        .enumerate()
-    {
-        match name {
-            Some("secret") if spec.block.is_none() => secret = index,
-            Some("secret") | None => {}
-            Some(name) => parts.push((index, name.to_owned())),
-        }
-    }
-    Ok(Compiled {
-        regex,
-        secret,
-        parts,
-    })
-}
-
 /// All rules of a run with the literal search in front of them.
 #[derive(Debug)]
 pub struct RuleSet {
@@ -545,6 +381,12 @@ impl RuleSet {
         self.known().any(|known| known == id)
     }
 
+    /// Whether a built-in rule has this id.
+    #[must_use]
+    pub fn is_builtin(id: &str) -> bool {
+        builtin::RULES.iter().any(|spec| spec.id == id)
+    }
+
     fn known(&self) -> impl Iterator<Item = &str> {
         let here = self.rules.iter().map(|rule| &*rule.spec.id);
         let left_out = self.left_out.iter().map(|id| &**id);
@@ -616,78 +458,6 @@ impl RuleSet {
     }
 }
 
-impl RuleSpec {
-    fn from_raw(parsed: &RuleFile, raw: &RawRule) -> Self {
-        let text = |s: &str| Text::Owned(s.to_owned());
-        let list = |items: &[String]| -> List { items.iter().map(|s| text(s)).collect() };
-        let link = if raw.link.is_empty() {
-            &parsed.homepage
-        } else {
-            &raw.link
-        };
-        Self {
-            id: text(raw.id.get_ref()),
-            provider: text(raw.provider.as_ref().unwrap_or(&parsed.provider)),
-            name: text(&raw.name),
-            severity: match &*raw.severity {
-                "critical" => Severity::Critical,
-                "high" => Severity::High,
-                "medium" => Severity::Medium,
-                _ => Severity::Low,
-            },
-            confidence: match &*raw.confidence {
-                "high" => Confidence::High,
-                "medium" => Confidence::Medium,
-                _ => Confidence::Low,
-            },
-            literals: list(&raw.literals),
-            ignore_case: raw.ignore_case,
-            pattern: text(&raw.pattern),
-            entropy: raw.entropy,
-            checksum: raw.checksum.as_deref().map(text),
-            require: list(&raw.require),
-            near: raw
-                .near
-                .iter()
-                .map(|n| Near {
-                    rule: text(&n.rule),
-                    within_lines: n.within_lines,
-                    part: text(&n.part),
-                    required: n.required,
-                })
-                .collect(),
-            only: list(&raw.paths.only),
-            never: list(&raw.paths.never),
-            remedy: text(&raw.remedy),
-            console: text(&raw.console),
-            link: text(link),
-            publishable: raw.publishable,
-            generic: raw.generic,
-            words: match raw.words.as_deref() {
-                Some("strict") => Some(Words::Strict),
-                Some(_) => Some(Words::Password),
-                None => None,
-            },
-            placeholder: raw.placeholder,
-            decode: raw.decode,
-            block: raw.block.as_ref().map(|b| Block {
-                end: text(&b.end),
-                max: b.max,
-            }),
-            shape: list(&raw.shape),
-            shape_context: text(raw.shape_context.as_deref().unwrap_or("{}")),
-            examples: list(&raw.examples),
-            counterexamples: list(&raw.counterexamples),
-            prefixed: raw.prefixed,
-            gate: raw.gate,
-            run: raw.run,
-            next: raw.next,
-            back: raw.back,
-            forward: raw.forward,
-        }
-    }
-}
-
 /// Adds a file's rules to those that are there.
 fn add(
     specs: &mut Vec<Cow<'static, RuleSpec>>,
@@ -710,7 +480,7 @@ fn add(
 
 /// What a loaded rule must pass beside [`file::parse`]; the tests hold the built-in ones to it.
 fn check_loaded(path: &str, spec: &RuleSpec) -> Result<(), Error> {
-    compile(spec).map_err(|reason| Error::Pattern {
+    check_regex(&spec.pattern).map_err(|reason| Error::Pattern {
         path: path.to_owned(),
         id: spec.id.to_string(),
         reason,

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::blob::{located, scan_whole, sort};
-use super::join::{Located, Marks, place};
+use super::join::{Located, place};
+use super::marks::Marks;
 use super::reading::{in_name, in_path};
 use super::windows::Windowed;
 use super::{AuditOutcome, BlobMatch, Engine, Limits, Scratch, Settings, fingerprint};

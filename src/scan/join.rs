@@ -69,49 +69,6 @@ pub struct BlobMatch {
     pub time: Option<i64>,
 }
 
-/// Which of a secret's places have a comment that accepts it. Those that better matches cover are told apart: what is said
-/// of them counts only among themselves.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Marks {
-    plain: Seen,
-    covered: Seen,
-}
-
-/// Whether there is a place with a comment, and whether there is one without.
-#[derive(Debug, Clone, Copy, Default)]
-struct Seen {
-    marked: bool,
-    open: bool,
-}
-
-impl Marks {
-    /// Adds a place.
-    pub(super) fn add(&mut self, place: &Place) {
-        if let Some(covered) = &place.covered {
-            self.covered.marked |= covered.mark.is_some();
-            self.covered.open |= covered.mark.is_none();
-        } else {
-            let reason = place.dropped.as_deref();
-            self.plain.marked |= reason.is_some_and(|reason| reason.starts_with("suppressed by"));
-            self.plain.open |= reason.is_none();
-        }
-    }
-
-    /// Accepts a place in the past, where a comment accepts all of today.
-    pub(super) fn cover(self, place: &mut Place, comment: &str) {
-        let reason = || Some(Reason::Comment(comment.to_owned()).to_string());
-        if let Some(covered) = &mut place.covered {
-            let marked = self.plain.marked || self.covered.marked;
-            let open = self.plain.open || self.covered.open;
-            if marked && !open && covered.mark.is_none() {
-                covered.mark = reason();
-            }
-        } else if self.plain.marked && !self.plain.open && place.dropped.is_none() {
-            place.dropped = reason();
-        }
-    }
-}
-
 /// Longest piece of a line that a report shows, in bytes.
 const SNIPPET: usize = 240;
 
@@ -266,23 +223,28 @@ pub(crate) fn locate(
         let rule = rules.rule(m.rule).filter(|_| settings.inline_allow)?;
         comment::allows(blob.bytes, &m.span, &rule.spec().id, settings.today, &knows)
     };
-    let winners = |loser: usize, winners: &[usize]| {
-        let loser = &joined[loser].0.span;
-        let winners = winners.iter().map(|winner| {
-            let m = &joined[*winner].0;
-            Winner {
-                rule: m.rule,
-                secret: m.secret.clone(),
-                matched: matched(blob.bytes, m),
-                is_whole: m.span.start <= loser.start && loser.end <= m.span.end,
-                is_marked: matches!(judged(m), Some(Allowance::Accepted(_))),
-            }
-        });
-        winners.collect::<Vec<_>>()
-    };
+    // A long match may win over very many: they share what is said of it.
+    let mut winners: BTreeMap<usize, Winner> = BTreeMap::new();
     let mut covers: BTreeMap<usize, Vec<Winner>> = covers
-        .iter()
-        .map(|(loser, all)| (*loser, winners(*loser, all)))
+        .into_iter()
+        .map(|(loser, numbers)| {
+            let loser_span = &joined[loser].0.span;
+            let all = numbers.into_iter().map(|number| {
+                let m = &joined[number].0;
+                let winner = winners.entry(number).or_insert_with(|| Winner {
+                    rule: m.rule,
+                    secret: m.secret.clone(),
+                    matched: matched(blob.bytes, m),
+                    is_whole: false,
+                    is_marked: matches!(judged(m), Some(Allowance::Accepted(_))),
+                });
+                Winner {
+                    is_whole: m.span.start <= loser_span.start && loser_span.end <= m.span.end,
+                    ..winner.clone()
+                }
+            });
+            (loser, all.collect())
+        })
         .collect();
     let mut out = Vec::with_capacity(joined.len());
     for (number, (m, start, end)) in joined.into_iter().enumerate() {

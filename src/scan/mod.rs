@@ -8,6 +8,7 @@ mod carry;
 mod driver;
 mod engine;
 mod join;
+mod marks;
 mod merge;
 mod meter;
 mod objects;

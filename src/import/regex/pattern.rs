@@ -1,0 +1,251 @@
+//! A rule's pattern: every repetition bounded, a group `secret`, literals.
+
+use regex_syntax::ast::{self, Ast};
+
+use super::literal::choose;
+use super::{MAX_DEPTH, hir, normal, quoted};
+use crate::rule::MAX_REACH;
+
+/// Bounds that are tried in place of none: of one character, of a group.
+///
+/// A private key of 4096 bits has some 3,250 characters in its block.
+const BOUNDS: [(u32, u32); 10] = [
+    (3400, 32),
+    (2048, 32),
+    (1216, 32),
+    (1024, 32),
+    (512, 32),
+    (256, 16),
+    (128, 8),
+    (64, 6),
+    (40, 4),
+    (24, 3),
+];
+
+/// A rule's pattern in our language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::import) struct RulePattern {
+    pub(in crate::import) pattern: String,
+    pub(in crate::import) literals: Vec<String>,
+    pub(in crate::import) ignore_case: bool,
+    /// What became different.
+    pub(in crate::import) changes: Vec<String>,
+}
+
+/// A pattern with a longest match, a group `secret`, and literals of which each match holds one.
+///
+/// # Errors
+/// Why our rules cannot say it.
+pub(in crate::import) fn rule(
+    text: &str,
+    group: usize,
+    keywords: &[String],
+) -> Result<RulePattern, String> {
+    let normal = normal(text)?;
+    let parts = Parts::of(&normal)?;
+    let mut changes = Vec::new();
+    let secret = parts.secret(group)?;
+    if secret.is_none() && !parts.groups.is_empty() {
+        changes.push(
+            "its groups are alternatives, so the whole match counts as the secret".to_owned(),
+        );
+    }
+    let (pattern, bounds) = bounded(&normal, &parts, secret)?;
+    if let Some((one, many)) = bounds {
+        changes.push(if parts.repeats.iter().any(|r| r.unbounded && !r.single) {
+            format!(
+                "repetitions without an end now have one: {one} characters, {many} times a group"
+            )
+        } else {
+            format!("repetitions without an end now have one: {one} characters")
+        });
+    }
+    let hir = hir(&pattern)?;
+    let wanted: Vec<String> = keywords
+        .iter()
+        .filter(|k| (3..=64).contains(&k.len()) && k.is_ascii())
+        .map(|k| k.to_ascii_lowercase())
+        .collect();
+    let (literals, ignore_case) = choose(&hir, &wanted, keywords)?;
+    let same = ignore_case && literals == wanted && wanted.len() == keywords.len();
+    if !same && !keywords.is_empty() {
+        changes.push(format!(
+            "a match need not hold one of the keywords, and keysweep looks at nothing else in the file: it begins with {} instead",
+            quoted(&literals)
+        ));
+    }
+    Ok(RulePattern {
+        pattern,
+        literals,
+        ignore_case,
+        changes,
+    })
+}
+
+/// Where the parts of a pattern stand that a rule writes otherwise.
+#[derive(Default)]
+struct Parts {
+    repeats: Vec<Repeat>,
+    groups: Vec<Group>,
+    boundaries: Vec<(usize, usize)>,
+}
+
+struct Repeat {
+    /// The operator's bytes.
+    at: (usize, usize),
+    min: u32,
+    unbounded: bool,
+    lazy: bool,
+    /// Whether one character is repeated, not a group.
+    single: bool,
+}
+
+struct Group {
+    /// The bytes of `(`, `(?P<name>`.
+    open: (usize, usize),
+    index: usize,
+    /// Whether every match passes it.
+    always: bool,
+}
+
+impl Parts {
+    fn of(pattern: &str) -> Result<Self, String> {
+        let ast = ast::parse::ParserBuilder::new()
+            .nest_limit(MAX_DEPTH)
+            .build()
+            .parse(pattern)
+            .map_err(|e| format!("it cannot be read: {}", e.kind()))?;
+        let mut parts = Self::default();
+        parts.walk(&ast, true);
+        Ok(parts)
+    }
+
+    fn walk(&mut self, ast: &Ast, always: bool) {
+        match ast {
+            Ast::Assertion(a) if a.kind == ast::AssertionKind::WordBoundary => {
+                self.boundaries
+                    .push((a.span.start.offset, a.span.end.offset));
+            }
+            Ast::Repetition(r) => {
+                let (min, unbounded) = match &r.op.kind {
+                    ast::RepetitionKind::ZeroOrOne => (0, false),
+                    ast::RepetitionKind::ZeroOrMore => (0, true),
+                    ast::RepetitionKind::OneOrMore => (1, true),
+                    ast::RepetitionKind::Range(ast::RepetitionRange::AtLeast(n)) => (*n, true),
+                    ast::RepetitionKind::Range(
+                        ast::RepetitionRange::Exactly(n) | ast::RepetitionRange::Bounded(n, _),
+                    ) => (*n, false),
+                };
+                self.repeats.push(Repeat {
+                    at: (r.op.span.start.offset, r.op.span.end.offset),
+                    min,
+                    unbounded,
+                    lazy: !r.greedy,
+                    single: !matches!(*r.ast, Ast::Group(_) | Ast::Repetition(_)),
+                });
+                self.walk(&r.ast, always && min > 0);
+            }
+            Ast::Group(g) => {
+                let start = g.span.start.offset;
+                match &g.kind {
+                    ast::GroupKind::CaptureIndex(index) => self.groups.push(Group {
+                        open: (start, start + 1),
+                        index: *index as usize,
+                        always,
+                    }),
+                    ast::GroupKind::CaptureName { name, .. } => self.groups.push(Group {
+                        open: (start, name.span.end.offset + 1),
+                        index: name.index as usize,
+                        always,
+                    }),
+                    ast::GroupKind::NonCapturing(_) => {}
+                }
+                self.walk(&g.ast, always);
+            }
+            Ast::Alternation(a) => a.asts.iter().for_each(|a| self.walk(a, false)),
+            Ast::Concat(c) => c.asts.iter().for_each(|a| self.walk(a, always)),
+            _ => {}
+        }
+    }
+
+    /// The group that is the secret; the whole match without one.
+    fn secret(&self, wanted: usize) -> Result<Option<usize>, String> {
+        if wanted > 0 {
+            return if self.groups.iter().any(|g| g.index == wanted) {
+                Ok(Some(wanted))
+            } else {
+                Err(format!("secretGroup {wanted} names no group of it"))
+            };
+        }
+        // The first group that took part is the secret; one that always does can be named beforehand.
+        Ok(match self.groups.first() {
+            Some(first) if first.always || self.groups.len() == 1 => Some(first.index),
+            _ => None,
+        })
+    }
+}
+
+/// The pattern with every repetition bounded, and the bounds where some were needed.
+fn bounded(
+    normal: &str,
+    parts: &Parts,
+    secret: Option<usize>,
+) -> Result<(String, Option<(u32, u32)>), String> {
+    let free = parts.repeats.iter().any(|r| r.unbounded);
+    for (one, many) in BOUNDS {
+        let pattern = written(normal, parts, secret, one, many);
+        let longest = hir(&pattern)?.properties().maximum_len();
+        if longest.is_some_and(|l| l <= MAX_REACH) && crate::rule::check_regex(&pattern).is_ok() {
+            return Ok((pattern, free.then_some((one, many))));
+        }
+        if !free {
+            return Err(match longest {
+                Some(l) if l <= MAX_REACH => "it takes more than 1 MB when compiled".to_owned(),
+                _ => format!("its longest match is over {MAX_REACH} bytes"),
+            });
+        }
+    }
+    Err(format!(
+        "its longest match is over {MAX_REACH} bytes, or it takes more than 1 MB when compiled, even with small bounds on its repetitions"
+    ))
+}
+
+fn written(normal: &str, parts: &Parts, secret: Option<usize>, one: u32, many: u32) -> String {
+    let mut edits: Vec<((usize, usize), String)> = Vec::new();
+    for repeat in parts.repeats.iter().filter(|r| r.unbounded) {
+        let bound = if repeat.single { one } else { many };
+        let lazy = if repeat.lazy { "?" } else { "" };
+        edits.push((
+            repeat.at,
+            format!("{{{},{}}}{lazy}", repeat.min, bound.max(repeat.min)),
+        ));
+    }
+    for group in &parts.groups {
+        let open = if secret == Some(group.index) {
+            "(?<secret>"
+        } else {
+            "(?:"
+        };
+        edits.push((group.open, open.to_owned()));
+    }
+    for boundary in &parts.boundaries {
+        edits.push((*boundary, r"(?:\<|\>)".to_owned()));
+    }
+    edits.sort();
+    let mut out = String::new();
+    let mut at = 0;
+    for ((start, end), text) in edits {
+        out.push_str(normal.get(at..start).unwrap_or_default());
+        out.push_str(&text);
+        at = end;
+    }
+    out.push_str(normal.get(at..).unwrap_or_default());
+    if secret.is_none() {
+        out = format!("(?<secret>{out})");
+    }
+    if !parts.boundaries.is_empty() {
+        // The byte on either side decides a boundary, so it belongs to the match.
+        out = format!(r"(?s:\A|.)(?:{out})(?s:.|\z)");
+    }
+    out
+}
