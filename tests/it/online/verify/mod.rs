@@ -1,5 +1,6 @@
 //! `verify` and `--verify`: whether a credential works, what reports say of it, and that nothing is sent to anybody else.
 
+mod beside;
 mod reread;
 
 use std::fs;
@@ -365,7 +366,7 @@ fn one_credential_is_asked_for_by_its_kind_and_never_stands_in_an_argument() {
         ("acme-tokne", "x", "did you mean `acme-token`?"),
         ("generic-password", "x", "no call is known"),
         ("acme-token", "", "no secret was given"),
-        ("acme-token", "a\nb\n", "NAME=VALUE"),
+        ("acme-token", "a\nb\n", "nothing was sent"),
     ] {
         let run = ask(rule, input, &[]).ends_with(2);
         assert!(run.err.contains(word), "{}", run.err);
