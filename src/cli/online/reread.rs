@@ -257,13 +257,13 @@ impl<'e> Reread<'e> {
                     continue;
                 }
                 for seen in self.matches(&source, path) {
-                    self.fit(seen, &wanted, &mut found);
+                    self.fit(&seen, &wanted, &mut found);
                 }
             }
         }
         let mut live = Live::default();
         for (number, (finding, found)) in findings.iter().zip(found).enumerate() {
-            self.add(number, finding, found, &mut live);
+            self.add(number, finding, &found, &mut live);
         }
         live
     }
@@ -273,9 +273,9 @@ impl<'e> Reread<'e> {
         clippy::disallowed_methods,
         reason = "further fingerprints are made of the secret and its parts"
     )]
-    fn add(&self, number: usize, finding: &Finding, found: Vec<Credential>, live: &mut Live) {
+    fn add(&self, number: usize, finding: &Finding, found: &[Credential], live: &mut Live) {
         let mut all: Vec<Credential> = Vec::new();
-        for credential in &found {
+        for credential in found {
             // What stands with more elsewhere is the same without it.
             let has = |other: &Credential| {
                 let mut parts = credential.parts.iter();
@@ -336,7 +336,7 @@ impl<'e> Reread<'e> {
     )]
     fn fit(
         &self,
-        seen: Seen,
+        seen: &Seen,
         wanted: &HashMap<(String, Fingerprint), Vec<usize>>,
         found: &mut [Vec<Credential>],
     ) {
@@ -402,14 +402,14 @@ impl<'e> Reread<'e> {
             Origin::Ref => vec![Source::Refs],
             Origin::Name => place.commit.map(Source::Names).into_iter().collect(),
             Origin::Commit | Origin::Tag => objects().into_iter().collect(),
-            Origin::Content => match place.blob {
-                Some(blob) => vec![Source::Object(blob)],
-                None => {
+            Origin::Content => place.blob.map_or_else(
+                || {
                     let files = self.roots.map(|roots| roots.files(&place.path));
                     let files = files.unwrap_or_default().into_iter();
                     files.map(Source::File).collect()
-                }
-            },
+                },
+                |blob| vec![Source::Object(blob)],
+            ),
         }
     }
 
