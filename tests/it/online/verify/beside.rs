@@ -188,3 +188,30 @@ fn what_is_not_of_the_kind_is_sent_to_nobody() {
     verify(&format!("TOKEN={live}\n")).ends_with(1);
     assert_eq!(world.server.seen().len(), 2);
 }
+
+#[test]
+fn a_host_of_ones_own_is_known_from_the_callers_file_with_its_port() {
+    let own = Server::of([Answer::json(&json!({"login": "jane"}))]);
+    let config = format!(
+        "[known.cloud]\nhost = \"acme.own.example.org:8443\"\n[endpoints]\n\"acme.own.example.org:8443\" = \"{}\"\n",
+        own.url()
+    );
+    let files = Tree::new()
+        .with("cloud.toml", CLOUD)
+        .with("own.toml", config);
+    let tree = Tree::new().with("a.env", format!("ACME_TOKEN=acmec_{}\n", word(5)));
+    let file = |name: &str| files.path().join(name).display().to_string();
+    let run = Run::of(
+        program()
+            .current_dir(tree.path())
+            .args(["scan", "--verify", "--format", "jsonl"])
+            .args([
+                "--rules",
+                &file("cloud.toml"),
+                "--config",
+                &file("own.toml"),
+            ]),
+    );
+    assert_eq!(statuses(&run)[0].0, "active", "{}{}", run.out, run.err);
+    assert_eq!(own.count("GET", "/me"), 1);
+}
