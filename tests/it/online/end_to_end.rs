@@ -409,6 +409,47 @@ fn a_postgresql_role_is_ended_and_proven_dead() {
 }
 
 #[test]
+#[ignore = "needs PostgreSQL; run by ./test.sh"]
+fn roles_that_share_a_password_all_die() {
+    let server = Server::start("postgres", &[]);
+    let (password, keeper) = (word(23), word(24));
+    for role in [
+        format!("keeper LOGIN SUPERUSER PASSWORD '{keeper}'"),
+        format!("one LOGIN PASSWORD '{password}'"),
+        format!("two LOGIN PASSWORD '{password}'"),
+        format!("idle NOLOGIN PASSWORD '{password}'"),
+    ] {
+        server.script("sql", &[&format!("CREATE ROLE {role}")]);
+    }
+    let port = server.file("port");
+    let line =
+        |role: &str| format!("URL=postgresql://{role}:{password}@localhost:{port}/postgres\n");
+    let lines = [line("idle"), line("one"), line("two")].concat();
+    let scene = Scene::of_database(&server, lines, &[&password, &keeper])
+        .with("KEYSWEEP_POSTGRES_USER", "keeper")
+        .with("KEYSWEEP_POSTGRES_PASSWORD", &keeper);
+    scene.report(&["scan", "--exit-zero"]).ends_with(0);
+    let run = scene.on_report("verify", &[]).ends_with(1);
+    assert!(run.out.contains("active"), "{}", run.out);
+    let run = scene.ends_all();
+    assert!(
+        run.out.contains("idle") || run.out.contains("inactive"),
+        "{}",
+        run.out
+    );
+    let logins = "SELECT count(*) FROM pg_roles WHERE rolname IN ('one', 'two') AND rolcanlogin";
+    assert_eq!(server.script("sql", &[logins]), "0");
+    assert_eq!(scene.incidents().len(), 2);
+    scene.on_report("verify", &[]).ends_with(0);
+    // One that works again opens its own incident alone.
+    server.script("sql", &["ALTER ROLE two LOGIN"]);
+    scene.run(&["recheck"]).ends_with(1);
+    let states = scene.incidents();
+    let reopened = states.iter().filter(|i| i["state"] == "reopened").count();
+    assert_eq!(reopened, 1, "{states:#?}");
+}
+
+#[test]
 #[ignore = "needs Redis; run by ./test.sh"]
 fn a_redis_user_is_ended_and_proven_dead() {
     let server = Server::start("redis", &[]);
