@@ -104,6 +104,21 @@ pub struct NewIncident {
     pub remedy: String,
     /// The provider's page that documents how keys of the kind are ended, or empty.
     pub link: String,
+    /// Where its provider was asked when this was opened; none where that is not known.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
+    /// What the commands of its record are called with so that they ask as then, `--config …`, quoted for a shell; empty for nothing.
+    #[serde(default)]
+    pub flags: String,
+}
+
+/// Where a provider was asked. Another one's refusal says nothing of the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The host that the rule names, with its scheme: `https://api.github.com`; of a login `host:port`.
+    pub named: String,
+    /// What was asked: the same, or what the caller's `[endpoints]` said.
+    pub at: String,
 }
 
 impl Default for NewIncident {
@@ -133,6 +148,8 @@ impl Default for NewIncident {
             console: String::new(),
             remedy: String::new(),
             link: String::new(),
+            asked: Vec::new(),
+            flags: String::new(),
         }
     }
 }
@@ -307,9 +324,20 @@ pub struct NewStep {
     pub due: Option<Timestamp>,
     /// The request, redacted.
     pub request: String,
+    /// When somebody agreed beforehand to it, as to all that cannot be undone.
+    #[serde(default, with = "text::option")]
+    pub agreed: Option<Timestamp>,
 }
 
+/// The step that a person does.
+pub(crate) const BY_HAND: &str = "a person ends the key";
+
 impl NewStep {
+    /// Whether a person does it.
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.kind == StepKind::Revoke && self.what == BY_HAND
+    }
+
     /// A step of a kind with nothing else said of it.
     #[must_use]
     pub fn of(kind: StepKind, what: &str) -> Self {
@@ -325,6 +353,7 @@ impl NewStep {
             repeatable: true,
             due: None,
             request: String::new(),
+            agreed: None,
         }
     }
 }
@@ -352,6 +381,23 @@ pub struct Step {
     pub finished: Option<Timestamp>,
     /// How often it was begun.
     pub attempts: u32,
+    /// The answer, in words without secrets.
+    pub answer: String,
+}
+
+/// One time that a step was begun, with the answer to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// Its number, from 1. What is found out later of an answer that was lost has the same.
+    pub number: u32,
+    /// When it was begun.
+    #[serde(with = "text")]
+    pub started: Timestamp,
+    /// When its answer was there.
+    #[serde(with = "text::option")]
+    pub finished: Option<Timestamp>,
+    /// What it came to.
+    pub state: StepState,
     /// The answer, in words without secrets.
     pub answer: String,
 }
@@ -492,6 +538,13 @@ impl NewIncident {
             self.verified = old.verified;
         }
         self.identity = self.identity.or(old.identity);
+        // Where it was found active stays: it is to be proven dead there. What is found so now may name fewer of these.
+        let is_there = !self.asked.is_empty() && self.verification == "active";
+        let is_known = self.asked.iter().all(|one| old.asked.contains(one));
+        if !(old.asked.is_empty() || is_there && is_known) {
+            self.asked = old.asked;
+            self.flags = old.flags;
+        }
         self.more_places = self.more_places.max(old.more_places);
         join(&mut self.places, old.places);
         join(&mut self.systems, old.systems);
@@ -515,12 +568,17 @@ impl NewIncident {
             &mut self.console,
             &mut self.remedy,
             &mut self.link,
+            &mut self.flags,
         ] {
             *text = cut(text, TEXT);
         }
         self.more_places += shorten(&mut self.places);
         for site in &mut self.places {
             site.path = cut(&site.path, TEXT);
+        }
+        shorten(&mut self.asked);
+        for one in &mut self.asked {
+            (one.named, one.at) = (cut(&one.named, TEXT), cut(&one.at, TEXT));
         }
         shorten(&mut self.systems);
         for (name, value) in &mut self.systems {

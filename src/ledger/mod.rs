@@ -22,11 +22,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 pub use error::Error;
+pub(crate) use incident::BY_HAND;
 pub use incident::{
-    Begun, Check, CheckState, Event, Exposure, Incident, IncidentId, IncidentState, NewIncident,
+    Asked, Attempt, Begun, Check, CheckState, Event, Exposure, Incident, IncidentId, IncidentState, NewIncident,
     NewStep, NoId, Site, Step, StepId, StepKind, StepState, Whose,
 };
-pub use record::{RECORD_SCHEMA, Record, Todo, write_json};
+pub use record::{Flags, RECORD_SCHEMA, Record, Todo, quoted, write_json};
 pub use seal::Kek;
 
 use crate::model::Credential;
@@ -50,8 +51,14 @@ impl Ledger {
     /// # Errors
     /// Where it is not whole, not ours, or not to be opened; nothing was written then.
     pub fn open(path: &Path, kek: &Kek, now: Timestamp) -> Result<Self, Error> {
-        let keys = Keys::of(kek)?;
-        let conn = schema::open(path, true)?;
+        let mut keys = Keys::of(kek)?;
+        let mut conn = schema::open(path, true)?;
+        if !schema::is_empty(&conn).map_err(|e| Error::of(path, &e))? {
+            // An older one, too, is brought to the newest version only with its own key, and only if nobody changed it.
+            let ledger = Self::of(conn, path, keys)?;
+            ledger.verify()?;
+            (conn, keys) = (ledger.conn, ledger.keys);
+        }
         schema::migrate(&conn, path, schema::MIGRATIONS, |tx, version| {
             if version == 1 {
                 tx.execute("INSERT INTO meta VALUES ('key', ?1)", [keys.check()])

@@ -1,11 +1,13 @@
 //! What a ledger says, and the rows that say it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Row;
 use serde::de::DeserializeOwned;
 
 use super::text::Text;
 use super::{
-    Check, CheckState, Error, Event, Incident, IncidentId, IncidentState, Ledger, Step, StepId,
+    Attempt, Check, CheckState, Error, Event, Incident, IncidentId, IncidentState, Ledger, Step, StepId,
     StepState,
 };
 
@@ -100,6 +102,48 @@ impl Ledger {
                 note: row.get(3)?,
             })
         })
+    }
+
+    /// Each time that a step of an incident was begun, by step, the oldest first: a step's row tells of the last alone.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn attempts(&self, incident: IncidentId) -> Result<BTreeMap<StepId, Vec<Attempt>>, Error> {
+        let sql = "SELECT action, row FROM audit WHERE incident = ?1
+            AND subject LIKE 'step/%' AND action IN ('start', 'finish') ORDER BY seq";
+        let rows = self.all(sql, Some(&incident.to_string()), |row| {
+            let fields: Vec<serde_json::Value> = of_json(row, 1)?;
+            let text = |at: usize| fields.get(at).and_then(serde_json::Value::as_str);
+            let number = |at: usize| fields.get(at).and_then(serde_json::Value::as_i64);
+            let time = |at: usize| text(at).and_then(<jiff::Timestamp as Text>::parse);
+            // The columns of `chain::TABLES`.
+            let attempt = || {
+                Some((
+                    StepId(number(0)?),
+                    Attempt {
+                        number: u32::try_from(number(6)?).ok().filter(|n| *n > 0)?,
+                        started: time(4)?,
+                        finished: time(5),
+                        state: StepState::of(text(2)?)?,
+                        answer: text(7)?.to_owned(),
+                    },
+                ))
+            };
+            Ok((row.get::<_, String>(0)? == "start", attempt()))
+        })?;
+        let mut all = BTreeMap::<StepId, Vec<Attempt>>::new();
+        for (begins, attempt) in rows {
+            // What was never begun has no attempt.
+            let Some((step, attempt)) = attempt else {
+                continue;
+            };
+            let attempts = all.entry(step).or_default();
+            match attempts.last_mut() {
+                Some(last) if !begins && last.finished.is_none() => *last = attempt,
+                _ => attempts.push(attempt),
+            }
+        }
+        Ok(all)
     }
 
     pub(super) fn all<T>(

@@ -78,6 +78,9 @@ pub(super) const MIGRATIONS: &[&str] = &["
         mac BLOB NOT NULL
     ) STRICT;
     CREATE INDEX audit_incident ON audit (incident);
+", "
+    -- Of leaks: where their providers were asked; of steps: whether somebody agreed to them. Both stand in the JSON of their rows,
+    -- and who does not know them would write the rows without them.
 "];
 
 /// Opens a ledger; one that is not there is made only where it will be written.

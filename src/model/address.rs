@@ -1,5 +1,6 @@
 //! Hosts, ranges of addresses and web addresses as people write them in a configuration, and as requests carry them.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -104,6 +105,17 @@ impl HostPattern {
     #[must_use]
     pub fn has_port(&self) -> bool {
         self.port.is_some()
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let below = if self.below { "*." } else { "" };
+        write!(f, "{below}{}", self.name)?;
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
     }
 }
 

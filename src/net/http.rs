@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::guard::{Guard, NoProxy, Route};
 use super::limits::{Limits, Stop, Waiting};
 use super::transport::{Interrupted, Mark, SENT, Tls, Watch, tls_settings};
-use super::{Clock, Error, Net, Reply, Request, Settings};
+use super::{Clock, Error, Net, Origin, Reply, Request, Settings, base};
 
 /// Most bytes of a body that are read.
 const MOST_BYTES: u64 = 1 << 20;
@@ -318,6 +318,15 @@ impl Net for Client {
 
     fn tls(&self) -> Arc<rustls::ClientConfig> {
         Arc::clone(&self.tls)
+    }
+
+    fn origin(&self, url: &str) -> Result<Origin, Error> {
+        let named = base(url)?;
+        let at = self.guard.route(&named)?.url;
+        Ok(Origin {
+            at: at.trim_end_matches('/').to_owned(),
+            named,
+        })
     }
 
     fn is_listed(&self, host: &str) -> bool {

@@ -39,6 +39,18 @@ pub trait Net: Sync {
     /// The TLS settings of the run: the system's trust and the caller's own CA.
     fn tls(&self) -> Arc<rustls::ClientConfig>;
 
+    /// Where a request to an address would go; nothing is sent, and of the address the host alone is looked at.
+    ///
+    /// # Errors
+    /// Why it would go nowhere.
+    fn origin(&self, url: &str) -> Result<Origin, Error> {
+        let named = base(url)?;
+        Ok(Origin {
+            at: named.clone(),
+            named,
+        })
+    }
+
     /// Whether the caller lists a host that a self-hosted service may have.
     fn is_listed(&self, host: &str) -> bool;
 
@@ -51,6 +63,66 @@ pub trait Net: Sync {
     /// Adds to the time that the run may take: for a wait that belongs to what is done, however many of them there are. Where a run
     /// may take any time, nothing happens.
     fn grant(&self, _: Duration) {}
+}
+
+/// Where requests to a host go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The host that is named, with scheme and port: `https://api.github.com`; of a login `host:port`.
+    pub named: String,
+    /// What is asked instead: the same, or what the caller's `[endpoints]` say, with the path that they put in front.
+    pub at: String,
+}
+
+impl Origin {
+    /// Whether the host that is named is the one that is asked.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.named == self.at
+    }
+}
+
+/// Scheme, host and port of an address, in one form.
+fn base(url: &str) -> Result<String, Error> {
+    let malformed = |why: &str| Error::Malformed {
+        host: "a request".to_owned(),
+        why: why.to_owned(),
+    };
+    let scheme = url.find("://").map_or(0, |at| at + 3);
+    let after = url.get(scheme..).unwrap_or_default();
+    let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+    let bare = url.get(..scheme + end).unwrap_or_default();
+    let address: WebAddress = bare.parse().map_err(malformed)?;
+    let scheme = if address.plain { "http" } else { "https" };
+    Ok(format!("{scheme}://{}", address.authority()))
+}
+
+/// A request as it is shown ([`Request::shown`]), with the address that it goes to where that is another:
+/// `GET https://ghe.example.org/api/v3/user  (for api.github.com)`.
+#[must_use]
+pub fn placed(net: &dyn Net, request: &str) -> String {
+    let (line, rest) = match request.split_once('\n') {
+        Some((line, rest)) => (line, Some(rest)),
+        None => (request, None),
+    };
+    let placed = || {
+        let (method, url) = line.split_once(' ')?;
+        let origin = net.origin(url).ok().filter(|origin| !origin.is_own())?;
+        let named = base(url).ok()?;
+        let host = named.split_once("://")?.1;
+        // What is shown may be written otherwise; its host ends where the path begins.
+        let begin = url.find("://")? + 3;
+        let path = url.get(begin..)?;
+        let path = path.get(path.find(['/', '?']).unwrap_or(path.len())..)?;
+        Some(format!("{method} {}{path}  (for {host})", origin.at))
+    };
+    let Some(line) = placed() else {
+        return request.to_owned();
+    };
+    match rest {
+        Some(rest) => format!("{line}\n{rest}"),
+        None => line,
+    }
 }
 
 /// The time, and whether the run goes on, from whoever may look.

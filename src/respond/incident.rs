@@ -17,6 +17,8 @@ pub struct Detected {
     pub command: String,
     /// What was scanned, as the user named it.
     pub scanned: String,
+    /// What later commands about the incident are called with, quoted for a shell; empty for nothing.
+    pub flags: String,
 }
 
 /// Places that an incident names.
@@ -91,6 +93,9 @@ pub fn opened(
         console: planned.console.clone(),
         remedy: finding.remedy.clone(),
         link: planned.source.clone(),
+        // A run says it: it knows the network.
+        asked: Vec::new(),
+        flags: clean(&detected.flags),
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Held, Kinds, Policy, Use, Uses};
 use crate::model::{ConfirmedLeak, Finding, Fingerprint, Verification};
+use crate::net::{Net, placed};
 use crate::provider::{Authority, Needed, Terms};
 
 /// What would be done about the leaks of a report.
@@ -211,6 +212,14 @@ impl Plan {
         }
     }
 
+    /// Says of the requests where they go.
+    pub fn place(&mut self, net: &dyn Net) {
+        let stages = self.leaks.iter_mut().flat_map(|leak| &mut leak.stages);
+        for request in stages.filter_map(|stage| stage.request.as_mut()) {
+            *request = placed(net, request);
+        }
+    }
+
     /// The findings that the leaks are of, in order.
     #[must_use]
     pub fn findings<'f>(&self, all: &'f [Finding]) -> Vec<&'f Finding> {
@@ -334,7 +343,7 @@ pub(super) fn authorised(terms: &Terms, held: &Held<'_>) -> (Authorised, Authori
 fn mend(name: &str, part: &str) -> String {
     let variable = Authority::variable(name, part);
     format!(
-        "the {part} of a {name} credential of your own is needed: write `{part} = {{ env = \"…\" }}` under [authority.{name}] of your configuration, or set {variable}"
+        "the {part} of a credential of your own for {name} is needed: write `{part} = {{ env = \"…\" }}` under [authority.{name}] of your configuration, or set {variable}"
     )
 }
 

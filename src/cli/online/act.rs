@@ -14,7 +14,7 @@ use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable};
 use keysweep::respond::{
-    Answer, Detected, Ended, Error, Outcome, Planned, Point, Policy, Question, Run, Why, opened,
+    Answer, Detected, Ended, Error, Flags, Outcome, Planned, Point, Policy, Question, Run, Why, opened,
 };
 
 use super::keep::{self, KeepArgs};
@@ -29,7 +29,7 @@ use crate::cli::progress::stopped;
 /// What the commands take that end keys, or see that they are dead.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ActArgs {
-    /// Agree to steps that cannot be undone, and ask nothing
+    /// Agree to steps that cannot be undone, those that are due later too, and ask nothing
     #[arg(long, short = 'y')]
     yes: bool,
     #[command(flatten)]
@@ -145,6 +145,7 @@ impl Device {
 
 /// What is needed to work on incidents.
 pub(crate) struct Desk<'d> {
+    args: &'d ActArgs,
     net: &'d dyn Net,
     registry: &'d Registry,
     pub(crate) ledger: Ledger,
@@ -155,19 +156,26 @@ pub(crate) struct Desk<'d> {
 }
 
 impl<'d> Desk<'d> {
-    /// With the ledger that flags and configuration name; it is made if it is not there.
+    /// With the ledger that flags and configuration name; `makes` it if it is not there.
     pub(crate) fn open(
-        args: &ActArgs,
+        args: &'d ActArgs,
+        makes: bool,
         own: &'d Own,
         net: &'d dyn Net,
         registry: &'d Registry,
         person: &'d Person,
         shared: &'d Shared,
     ) -> anyhow::Result<Self> {
+        let ledger = if makes {
+            keep::ledger(&args.keep, own)?
+        } else {
+            keep::existing_ledger(&args.keep, own)?
+        };
         Ok(Self {
+            args,
             net,
             registry,
-            ledger: keep::ledger(&args.keep, own)?,
+            ledger,
             own,
             policy: keep::policy(&args.keep, own),
             person,
@@ -212,6 +220,16 @@ impl<'d> Desk<'d> {
             held: &held,
             policy: self.policy,
             owner: format!("process {}", std::process::id()),
+            agreed: self.person.yes,
+            send_again: self.person.send_again,
+            flags: Flags {
+                act: format!("{}{}", self.args.caller.flags(), self.args.keep.flag()),
+                look: format!(
+                    "{}{}",
+                    self.args.caller.config_flag(),
+                    self.args.keep.flag()
+                ),
+            },
             ask: &ask,
             tell: &tell,
             clean: &clean,
@@ -316,7 +334,11 @@ impl Results {
         let unclear = any(|o| {
             matches!(
                 o,
-                Outcome::Unclear(_) | Outcome::NotProven(_) | Outcome::Stopped { .. }
+                Outcome::Unclear(_)
+                    | Outcome::NotProven(..)
+                    | Outcome::Stopped { .. }
+                    | Outcome::Unasked { .. }
+                    | Outcome::Declined(_)
             )
         });
         if !self.failed.is_empty() || unclear || is_named && any(|o| *o == Outcome::NotKept) {

@@ -8,11 +8,11 @@ use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use keysweep::ledger::{Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
+use keysweep::ledger::{Flags, Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
 use keysweep::report::printable;
 use keysweep::respond::RESPONSE_SCHEMA;
 
-use super::keep::PROGRAM;
+use super::keep::{PROGRAM, flag};
 use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
 use super::settings::Own;
 use crate::cli::args::{ConfigArgs, Shared};
@@ -89,9 +89,9 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
         IncidentsCommand::List { open, at } => list(&place(at)?, *open, shared),
         IncidentsCommand::Show(one) => {
             // What it says is shown first, and then whether that is so.
-            let ledger = place(&one.at)?.look()?;
+            let ledger = look(&place(&one.at)?)?;
             let sound = ledger.verify();
-            let record = match record(&ledger, one.id) {
+            let record = match record(&ledger, one) {
                 Ok(record) => record,
                 Err(error) => return Err(sound.err().unwrap_or(error).into()),
             };
@@ -100,7 +100,7 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
             Ok(Exit::Clean)
         }
         IncidentsCommand::Export(one) => {
-            let ledger = place(&one.at)?.look()?;
+            let ledger = look(&place(&one.at)?)?;
             ledger.verify()?;
             let format = match &*shared.format {
                 "text" if !shared.given.format => "markdown",
@@ -109,7 +109,7 @@ pub(crate) fn run(command: &IncidentsCommand, shared: &Shared) -> anyhow::Result
                 ),
                 format => format,
             };
-            write_record(&record(&ledger, one.id)?, format, shared)?;
+            write_record(&record(&ledger, one)?, format, shared)?;
             Ok(Exit::Clean)
         }
         IncidentsCommand::Forget(one) => forget(one, shared),
@@ -135,8 +135,21 @@ fn place(at: &At) -> anyhow::Result<LedgerPlace> {
     LedgerPlace::of(&at.ledger, &LedgerConfig::of(&own))
 }
 
-fn record(ledger: &Ledger, id: IncidentId) -> Result<Record, keysweep::ledger::Error> {
-    Record::of(ledger, id, Timestamp::now(), PROGRAM)
+/// Opens a ledger that is there, to look at it.
+fn look(place: &LedgerPlace) -> anyhow::Result<Ledger> {
+    if place.exists() {
+        return Ok(place.look()?);
+    }
+    Ledger::place(&place.path)?;
+    bail!("{}", place.missing())
+}
+
+fn record(ledger: &Ledger, one: &One) -> Result<Record, keysweep::ledger::Error> {
+    let flags = Flags {
+        config: flag("--config", one.at.config.as_deref()),
+        ledger: flag("--ledger", one.at.ledger.ledger.as_deref()),
+    };
+    Ok(Record::of(ledger, one.id, Timestamp::now(), PROGRAM)?.with(flags))
 }
 
 fn write_record(record: &Record, format: &str, shared: &Shared) -> anyhow::Result<()> {
@@ -204,8 +217,9 @@ fn list(place: &LedgerPlace, open: bool, shared: &Shared) -> anyhow::Result<Exit
     }
     // Without one, nothing has happened; a name that is wrong is another matter.
     let ledger = if place.exists() || place.is_named {
-        Some(place.look()?)
+        Some(look(place)?)
     } else {
+        console::say(shared, &printable(&place.missing()));
         None
     };
     let sound = ledger.as_ref().map_or(Ok(0), Ledger::verify);
@@ -221,14 +235,14 @@ fn list(place: &LedgerPlace, open: bool, shared: &Shared) -> anyhow::Result<Exit
     let mut out = console::report_writer(shared)?;
     if shared.format == "json" {
         keysweep::ledger::write_json(&rows, &mut *out)?;
-    } else if rows.is_empty() {
+    } else if rows.is_empty() && ledger.is_some() {
         let what = if open {
             "no open incidents"
         } else {
             "no incidents"
         };
         console::say(shared, what);
-    } else {
+    } else if ledger.is_some() {
         out.write_all(table(&rows).as_bytes())?;
     }
     out.flush()?;
@@ -281,9 +295,12 @@ fn table(rows: &[Row<'_>]) -> String {
 }
 
 fn forget(one: &One, shared: &Shared) -> anyhow::Result<Exit> {
+    if !["text", "json"].contains(&&*shared.format) {
+        bail!("this is told as text or json, not as {}", shared.format);
+    }
     let place = place(&one.at)?;
     // One that is not there is not made for this.
-    place.look()?.incident(one.id)?;
+    look(&place)?.incident(one.id)?;
     let now = Timestamp::now();
     let ledger = place.open(now)?;
     let was_kept = ledger.is_sealed(one.id)?;
@@ -293,8 +310,24 @@ fn forget(one: &One, shared: &Shared) -> anyhow::Result<Exit> {
     } else {
         "no secret was kept"
     };
-    console::say(shared, &format!("{}: {what}", one.id));
+    if shared.format == "json" {
+        let forgotten = Forgotten {
+            incident: one.id.to_string(),
+            was_kept,
+        };
+        let mut out = console::report_writer(shared)?;
+        keysweep::ledger::write_json(&forgotten, &mut *out)?;
+        out.flush()?;
+    } else {
+        console::say(shared, &format!("{}: {what}", one.id));
+    }
     Ok(Exit::Clean)
+}
+
+#[derive(Serialize)]
+struct Forgotten {
+    incident: String,
+    was_kept: bool,
 }
 
 #[derive(Serialize)]
@@ -308,7 +341,7 @@ fn verify(place: &LedgerPlace, head: Option<&str>, shared: &Shared) -> anyhow::R
     if !["text", "json"].contains(&&*shared.format) {
         bail!("this is told as text or json, not as {}", shared.format);
     }
-    let ledger = place.look()?;
+    let ledger = look(place)?;
     let rows = ledger.verify()?;
     if let Some(head) = head {
         ledger.verify_head(head)?;

@@ -1,11 +1,12 @@
 //! What the commands that end keys take from flags, the environment and the caller's configuration: the ledger and
 //! the policy.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use keysweep::ledger::Ledger;
+use keysweep::ledger::{Ledger, quoted};
 use keysweep::respond::Policy;
 
 use super::ledger::{LedgerArgs, LedgerConfig, LedgerPlace};
@@ -36,6 +37,28 @@ pub(crate) fn now() -> Timestamp {
 /// Opens the ledger, which is made if it is not there.
 pub(crate) fn ledger(args: &KeepArgs, own: &Own) -> anyhow::Result<Ledger> {
     Ok(LedgerPlace::of(&args.ledger, &LedgerConfig::of(own))?.open(now())?)
+}
+
+/// Opens the ledger, which must be there.
+pub(crate) fn existing_ledger(args: &KeepArgs, own: &Own) -> anyhow::Result<Ledger> {
+    LedgerPlace::of(&args.ledger, &LedgerConfig::of(own))?.open_existing(now())
+}
+
+/// A flag that names a file, for a command that is shown; ` --config '/home/jo/my config.toml'`.
+pub(crate) fn flag(name: &str, file: Option<&Path>) -> String {
+    let Some(file) = file else {
+        return String::new();
+    };
+    // The command may be typed in another folder.
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    format!(" {name} {}", quoted(&path.to_string_lossy()))
+}
+
+impl KeepArgs {
+    /// The flag that names the ledger.
+    pub(crate) fn flag(&self) -> String {
+        flag("--ledger", self.ledger.ledger.as_deref())
+    }
 }
 
 /// What the caller wants of ending keys.

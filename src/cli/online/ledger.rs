@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
 
@@ -66,7 +66,7 @@ impl LedgerPlace {
     /// Settles where they are.
     pub(crate) fn of(args: &LedgerArgs, config: &LedgerConfig) -> anyhow::Result<Self> {
         let named = args.ledger.clone().or_else(|| config.path.clone());
-        let is_named = named.is_some();
+        let is_named = args.ledger.is_some();
         let path = match named {
             Some(path) => path,
             None => etcetera::choose_base_strategy()
@@ -75,6 +75,11 @@ impl LedgerPlace {
                 .join("keysweep")
                 .join("ledger.sqlite"),
         };
+        if args.ledger.is_none() && path.is_relative() && config.path.is_none() {
+            bail!(
+                "HOME is no absolute path, so that the ledger would come into the current folder; set it right, or name the ledger with --ledger"
+            );
+        }
         let is_set = std::env::var_os(KEY).is_some_and(|value| !value.is_empty());
         let key = match &config.key {
             Some(key) => key.clone(),
@@ -91,6 +96,23 @@ impl LedgerPlace {
     /// Whether there is one.
     pub(crate) fn exists(&self) -> bool {
         !is_new(&self.path)
+    }
+
+    /// Opens one that is there for writing: what only goes on with incidents makes none.
+    pub(crate) fn open_existing(&self, now: Timestamp) -> anyhow::Result<Ledger> {
+        Ledger::place(&self.path)?;
+        if !self.exists() {
+            bail!("{}", self.missing());
+        }
+        Ok(self.open(now)?)
+    }
+
+    /// What is said where there is none.
+    pub(crate) fn missing(&self) -> String {
+        format!(
+            "there is no ledger at {}; `keysweep respond REPORT --apply` makes one, and --ledger names another",
+            self.path.display()
+        )
     }
 
     /// Opens it for writing; ledger and key are made on first use.

@@ -86,7 +86,13 @@ impl Pen<'_> {
             row("active", "not proven; named with --unconfirmed")?;
         }
         if leak.is_automatic() {
-            row("dies", &leak.object)?;
+            // Which one it is, its provider has yet to say.
+            let found = if leak.object.contains('…') {
+                " (its id is looked up first)"
+            } else {
+                ""
+            };
+            row("dies", &format!("{}{found}", leak.object))?;
         }
         row("authority", &leak.authority.words())?;
         if let Authorised::Missing { mend, .. } = &leak.authority {
@@ -108,6 +114,9 @@ impl Pen<'_> {
                 &format!("step {}", at + 1),
                 &format!("{}{when}; {undo}", stage.what),
             )?;
+            if let Some(request) = stage.request.as_ref().and_then(|r| r.lines().next()) {
+                row("", request)?;
+            }
         }
         if leak.is_automatic() {
             let deadline = std::time::Duration::from_secs(leak.deadline);
@@ -183,7 +192,7 @@ fn redact(value: &mut Value, redactor: &Redactor) {
 pub(crate) fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Dead(_) => "dead",
-        Outcome::NotProven(_) => "not-proven",
+        Outcome::NotProven(..) => "not-proven",
         Outcome::Lives => "lives",
         Outcome::Unclear(_) => "unknown",
         Outcome::ByHand(_) => "by-hand",
@@ -197,11 +206,10 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
 
 /// An outcome in words, and the command that goes on.
 fn told(ended: &Ended) -> (String, Option<String>) {
-    let id = &ended.incident;
-    let resume = || Some(format!("keysweep respond --resume {id}"));
+    let resume = || Some(ended.resume.clone());
     match &ended.outcome {
         Outcome::Dead(answer) => (format!("proven dead: {answer}"), None),
-        Outcome::NotProven(why) => (format!("NOT PROVEN dead: {why}"), resume()),
+        Outcome::NotProven(why, _) => (format!("NOT PROVEN dead: {why}"), resume()),
         Outcome::Lives if ended.state == "reopened" => (
             "the key WORKS AGAIN: the incident is open again".to_owned(),
             resume(),
@@ -210,7 +218,8 @@ fn told(ended: &Ended) -> (String, Option<String>) {
         Outcome::Unclear(why) => (format!("not known: {why}"), None),
         Outcome::ByHand(steps) => {
             let steps = steps.join(" ");
-            (format!("a person ends it: {steps}"), resume())
+            let recheck = Some(ended.recheck.clone());
+            (format!("a person ends it: {steps}"), recheck)
         }
         Outcome::Stopped { why, command } => (format!("stopped: {why}"), Some(command.clone())),
         Outcome::Unasked { what, command } => {
@@ -238,14 +247,23 @@ pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> 
     for (what, due) in &ended.due {
         writeln!(
             out,
-            "  later: {}, from {due:.0} on (by `keysweep recheck`)",
-            printable(what)
+            "  later: {}, from {due:.0} on: {}",
+            printable(what),
+            printable(&ended.recheck)
         )?;
     }
     if let Some(command) = command {
-        writeln!(out, "  go on: {}", printable(&command))?;
+        let when = match ended.outcome {
+            Outcome::ByHand(_) => "then",
+            Outcome::NotProven(..) => "prove it again",
+            _ => "go on",
+        };
+        writeln!(out, "  {when}: {}", printable(&command))?;
     }
-    writeln!(out, "  record: keysweep incidents show {}", ended.incident)
+    if let Outcome::NotProven(_, Some(again)) = &ended.outcome {
+        writeln!(out, "  send it again: {}", printable(again))?;
+    }
+    writeln!(out, "  record: {}", printable(&ended.show))
 }
 
 /// The same as JSON.
@@ -266,8 +284,13 @@ pub(crate) fn ended_value(ended: &Ended) -> Value {
         "told": text,
         "due": due,
     });
-    if let (Some(command), Some(fields)) = (command, value.as_object_mut()) {
-        fields.insert("go_on".to_owned(), Value::String(command));
+    if let Some(fields) = value.as_object_mut() {
+        if let Some(command) = command {
+            fields.insert("go_on".to_owned(), Value::String(command));
+        }
+        if let Outcome::NotProven(_, Some(again)) = &ended.outcome {
+            fields.insert("send_again".to_owned(), Value::String(again.clone()));
+        }
     }
     value
 }

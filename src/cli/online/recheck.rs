@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let own = Own::read(&common.config)?;
     let client = own.client(&args.act.caller.network)?;
     let person = Person::new(&args.act, false);
-    let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
+    let desk = Desk::open(&args.act, false, &own, &client, &registry, &person, shared)?;
     let mut unfinished = 0;
     let mut incidents = Vec::new();
     if args.incidents.is_empty() {
@@ -84,7 +84,10 @@ fn counted(results: &Results, unfinished: usize) -> String {
     let incidents = if all == 1 { "incident" } else { "incidents" };
     let words: Vec<String> = words
         .iter()
-        .map(|(word, n)| format!("{n} {word}"))
+        .map(|(word, n)| match (*word, n) {
+            ("lives", 2..) => format!("{n} live"),
+            _ => format!("{n} {word}"),
+        })
         .collect();
     let mut text = format!("{all} {incidents} rechecked");
     if !words.is_empty() {

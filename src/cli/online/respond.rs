@@ -8,8 +8,9 @@ use serde_json::json;
 
 use keysweep::ledger::{Incident, IncidentState, write_json};
 use keysweep::model::{Credential, Doubt, Finding, Fingerprint};
+use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
-use keysweep::report::{Redactor, Stored, printable, write_record};
+use keysweep::report::{Redactor, Stored, printable};
 use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
 
 use super::act::{ActArgs, Desk, Person, Results};
@@ -96,12 +97,20 @@ fn of_report(
     let (common, shared, engine, registry) = (here.common, here.shared, here.engine, here.registry);
     let mut live = here.live.findings;
     let shared = &shared;
+    let is_whole = verify::are_loaded(&live, &engine, shared);
     let own = Own::read(&common.config)?;
     let held = |name: &str, parts: &[String]| own.held(name, parts);
     let policy = keep::policy(&args.act.keep, &own);
     if args.dry_run {
         let redactor = verify::redactor(&engine, &stored, &live, false);
-        return dry_run(&live, &registry, &held, &redactor, shared);
+        let client = own.client(&args.act.caller.network)?;
+        let sources = Sources {
+            net: &client,
+            registry: &registry,
+            held: &held,
+        };
+        let exit = dry_run(&live, &sources, &redactor, shared)?;
+        return Ok(if is_whole { exit } else { Exit::Trouble });
     }
     let client = own.client(&args.act.caller.network)?;
     verify::ask(&client, &registry, &mut live, shared);
@@ -112,8 +121,14 @@ fn of_report(
         let uses = search(&top, &made.findings(&live), Limits::default());
         made.depend(uses);
     }
+    made.place(&client);
+    for left in &mut made.left_out {
+        if engine.rules().index_of(&left.rule).is_none() {
+            left.why = verify::not_loaded(&left.rule);
+        }
+    }
     let tally = keysweep::model::Tally::of(&live).unwrap_or_default();
-    let in_vain = verify::is_vain(&tally);
+    let in_vain = verify::is_vain(&tally) || !is_whole;
     let mut out = console::report_writer(shared)?;
     if shared.format == "text" {
         plan::write_plan(&mut *out, &made, &redactor)?;
@@ -149,12 +164,13 @@ fn of_report(
     }
     let mut results = Results::default();
     if !made.leaks.is_empty() {
-        let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
+        let desk = Desk::open(&args.act, true, &own, &client, &registry, &person, shared)?;
         let detected = Detected {
             at: stored.finished.unwrap_or_else(keep::now),
             by: keep::PROGRAM.to_owned(),
             command: format!("keysweep respond {} --apply", path.display()),
             scanned: stored.root.clone(),
+            flags: args.act.caller.flags(),
         };
         for planned in &made.leaks {
             let finding = live.get(planned.index);
@@ -178,11 +194,11 @@ fn of_report(
 /// Prints the requests that would be sent for a report's findings.
 fn dry_run(
     live: &[Finding],
-    registry: &Registry,
-    held: &keysweep::respond::Held<'_>,
+    sources: &Sources<'_>,
     redactor: &Redactor,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
+    let mut all = Vec::new();
     let mut out = console::report_writer(shared)?;
     let mut seen = std::collections::BTreeSet::new();
     for finding in live {
@@ -191,46 +207,51 @@ fn dry_run(
         }
         let key = &finding.credential;
         let asks = if key.secret.is_known() {
-            requests(registry, finding, held)
+            requests(sources, finding)
         } else {
             vec![("not asked".to_owned(), Doubt::NotThere.to_string())]
         };
-        write_requests(&mut *out, finding, &asks, redactor, shared)?;
+        all.push((finding, asks));
     }
-    if shared.format == "text" {
-        writeln!(out, "dry run: nothing was sent")?;
-    }
+    write_requests(&mut *out, &all, redactor, shared)?;
     out.flush()?;
     Ok(Exit::Clean)
 }
 
-/// The requests of a credential with what each is for.
-pub(crate) fn requests(
-    registry: &Registry,
-    finding: &Finding,
-    held: &keysweep::respond::Held<'_>,
-) -> Vec<(String, String)> {
+/// What requests are made from.
+pub(crate) struct Sources<'s> {
+    pub(crate) net: &'s dyn Net,
+    pub(crate) registry: &'s Registry,
+    pub(crate) held: &'s keysweep::respond::Held<'s>,
+}
+
+/// What each is for, and the request or why there is none.
+pub(crate) type Requests = Vec<(String, String)>;
+
+/// The requests of a credential.
+pub(crate) fn requests(sources: &Sources<'_>, finding: &Finding) -> Requests {
     let key = &finding.credential;
     let mut all = Vec::new();
-    if let Some(provider) = registry.verifier(&finding.rule) {
+    if let Some(provider) = sources.registry.verifier(&finding.rule) {
+        let what = || "ask whether it works".to_owned();
         match provider.preview(key) {
             Ok(requests) => {
-                let requests = requests.into_iter();
-                all.extend(requests.map(|request| ("ask whether it works".to_owned(), request)));
+                let requests = requests.iter();
+                all.extend(requests.map(|request| (what(), placed(sources.net, request))));
             }
-            Err(doubt) => all.push(("ask whether it works".to_owned(), doubt.to_string())),
+            Err(doubt) => all.push((what(), doubt.to_string())),
         }
     }
-    if let Some(revoker) = registry.revoker(&finding.rule) {
+    if let Some(revoker) = sources.registry.revoker(&finding.rule) {
         let terms = revoker.terms(key);
         let authority = match &terms.needed {
-            keysweep::provider::Needed::Owner { name, parts } => held(name, parts).ok(),
+            keysweep::provider::Needed::Owner { name, parts } => (sources.held)(name, parts).ok(),
             _ => None,
         };
         let authority = authority.unwrap_or_default();
         for (at, stage) in terms.stages.iter().enumerate() {
             let text = revoker.preview(key, &authority, at);
-            let text = text.unwrap_or_else(|doubt| doubt.to_string());
+            let text = text.map_or_else(|doubt| doubt.to_string(), |r| placed(sources.net, &r));
             all.push((stage.what.clone(), text));
         }
         for step in &terms.steps {
@@ -240,42 +261,48 @@ pub(crate) fn requests(
     all
 }
 
-/// Writes the requests of a credential.
+/// Writes the requests of credentials: that nothing was sent stands at the end.
 pub(crate) fn write_requests(
     out: &mut dyn Write,
-    finding: &Finding,
-    requests: &[(String, String)],
+    all: &[(&Finding, Requests)],
     redactor: &Redactor,
     shared: &Shared,
 ) -> io::Result<()> {
-    let secret = finding.credential.secret.redacted();
     if shared.format != "text" {
         let clean = |text: &str| redactor.redact(text.as_bytes());
-        let all: Vec<_> = requests
-            .iter()
-            .map(|(what, text)| json!({ "for": clean(what), "request": clean(text) }))
-            .collect();
-        let value = json!({
-            "schema": 1, "kind": "requests", "rule": finding.rule, "secret": secret,
-            "fingerprint": finding.fingerprint.to_string(), "requests": all,
+        let credentials = all.iter().map(|(finding, requests)| {
+            let requests: Vec<_> = requests
+                .iter()
+                .map(|(what, text)| json!({ "for": clean(what), "request": clean(text) }))
+                .collect();
+            json!({
+                "rule": finding.rule, "secret": finding.credential.secret.redacted(),
+                "fingerprint": finding.fingerprint.to_string(), "requests": requests,
+            })
         });
-        return write_record(&value, out);
+        let credentials: Vec<_> = credentials.collect();
+        let value = json!({ "schema": 1, "kind": "requests", "credentials": credentials });
+        return write_json(&value, out);
     }
-    writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
-    if requests.is_empty() {
-        writeln!(out, "  no call is known that proves or ends it")?;
-    }
-    for (what, text) in requests {
-        writeln!(out, "  {}:", redactor.printable(what.as_bytes()))?;
-        for line in text.lines() {
-            writeln!(
-                out,
-                "    {}",
-                redactor.printable(line.as_bytes()).trim_end()
-            )?;
+    for (finding, requests) in all {
+        let secret = finding.credential.secret.redacted();
+        writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
+        if requests.is_empty() {
+            writeln!(out, "  no call is known that proves or ends it")?;
         }
+        for (what, text) in requests {
+            writeln!(out, "  {}:", redactor.printable(what.as_bytes()))?;
+            for line in text.lines() {
+                writeln!(
+                    out,
+                    "    {}",
+                    redactor.printable(line.as_bytes()).trim_end()
+                )?;
+            }
+        }
+        writeln!(out)?;
     }
-    writeln!(out)
+    writeln!(out, "dry run: nothing was sent")
 }
 
 fn resume(
@@ -306,7 +333,7 @@ fn resume(
     let own = Own::read(&common.config)?;
     let client = own.client(&args.act.caller.network)?;
     let person = Person::new(&args.act, args.send_again);
-    let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
+    let desk = Desk::open(&args.act, false, &own, &client, &registry, &person, shared)?;
     let incidents = if id.is_empty() {
         let now = keep::now();
         let mut open = Vec::new();

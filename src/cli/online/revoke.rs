@@ -60,11 +60,14 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let held = |name: &str, parts: &[String]| own.held(name, parts);
     let mut out = console::report_writer(shared)?;
     if args.dry_run {
-        let requests = respond::requests(&registry, &finding, &held);
-        respond::write_requests(&mut *out, &finding, &requests, &redactor, shared)?;
-        if shared.format == "text" {
-            writeln!(out, "dry run: nothing was sent")?;
-        }
+        let client = own.client(&args.act.caller.network)?;
+        let sources = respond::Sources {
+            net: &client,
+            registry: &registry,
+            held: &held,
+        };
+        let all = [(&finding, respond::requests(&sources, &finding))];
+        respond::write_requests(&mut *out, &all, &redactor, shared)?;
         out.flush()?;
         return Ok(Exit::Clean);
     }
@@ -76,7 +79,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     finding.verification = Some(checked.clone());
-    let desk = Desk::open(&args.act, &own, &client, &registry, &person, shared)?;
+    let desk = Desk::open(&args.act, true, &own, &client, &registry, &person, shared)?;
     let unfinished = desk.ledger.incidents()?.into_iter().rev().find(|incident| {
         incident.leak.fingerprint == print && incident.state != IncidentState::Closed
     });
@@ -109,7 +112,8 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
         _ => {
             let findings = [finding.clone()];
-            let made = make_plan(&findings, &registry, &held, &policy, &[print]);
+            let mut made = make_plan(&findings, &registry, &held, &policy, &[print]);
+            made.place(&client);
             if shared.format == "text" {
                 plan::write_plan(&mut *out, &made, &redactor)?;
                 out.flush()?;
@@ -120,6 +124,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
                     by: keep::PROGRAM.to_owned(),
                     command: format!("keysweep revoke --rule {}", args.rule),
                     scanned: String::new(),
+                    flags: args.act.caller.flags(),
                 };
                 let ended = desk.end(&finding, planned, &detected, &redactor);
                 ended.map(|ended| results.take(ended, shared));

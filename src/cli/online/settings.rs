@@ -10,10 +10,12 @@ use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 
 use keysweep::config::{self, At, Online, ValueFrom};
+use keysweep::ledger::quoted;
 use keysweep::model::{HostPattern, Secret};
 use keysweep::net::{Client, Clock, Settings};
 use keysweep::provider::Authority;
 
+use super::keep::flag;
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::progress;
 use crate::cli::project::{self, is_gitleaks, joined, shown, user_file};
@@ -51,6 +53,26 @@ impl CallerArgs {
             config: self.config.clone(),
             ..defaults()
         }
+    }
+}
+
+impl CallerArgs {
+    /// What a later command is called with so that it asks as this one does, quoted for a shell.
+    pub(crate) fn flags(&self) -> String {
+        let mut flags = String::new();
+        for file in &self.selection.rules {
+            flags += &flag("--rules", Some(file));
+        }
+        flags += &self.config_flag();
+        for host in &self.network.allow_host {
+            flags += &format!(" --allow-host {}", quoted(&host.to_string()));
+        }
+        flags
+    }
+
+    /// The flag that names the caller's configuration.
+    pub(crate) fn config_flag(&self) -> String {
+        flag("--config", self.config.config.as_deref())
     }
 }
 

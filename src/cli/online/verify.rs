@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use keysweep::model::{
     Checked, Credential, Doubt, Finding, Observer, Stage, Summary, Tally, Verification,
 };
-use keysweep::net::Net;
+use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
 use keysweep::report::{
     self, Redactor, Stored, printable, verification_text, verification_value, write_record,
@@ -20,7 +20,7 @@ use keysweep::verify::{Batch, THREADS, one};
 
 use super::reread::{Live, Reread, Roots};
 use super::settings::{self, CallerArgs, OnlineArgs, Own};
-use super::typed;
+use super::{respond, typed};
 use crate::cli::args::{CommonArgs, FailOn, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::finish::Results;
@@ -107,14 +107,20 @@ fn of_report(
     let mut live = here.live;
     let shared = &shared;
     let reporter = report::by_name(&shared.format).context("no such report format")?;
-    if args.dry_run {
-        return preview(&live.findings, &stored, &engine, &registry, shared);
-    }
+    let is_whole = are_loaded(&live.findings, &engine, shared);
     let client = Own::read(&common.config)?.client(&args.caller.network)?;
+    if args.dry_run {
+        let exit = preview(&live.findings, &stored, &engine, &registry, &client, shared)?;
+        return Ok(if is_whole { exit } else { Exit::Trouble });
+    }
     ask(&client, &registry, &mut live.findings, shared);
     live.tell(&mut stored.findings);
     let tally = settle(&mut stored.findings, args.only_active).0;
-    let exit = ended(&tally);
+    let exit = if is_whole {
+        ended(&tally)
+    } else {
+        Exit::Trouble
+    };
     stored.summary.verified = Some(tally);
     stored.summary.cancelled |= stopped();
     let redactor = redactor(&engine, &stored, &live.findings, args.show_secrets);
@@ -168,6 +174,22 @@ pub(crate) fn live(
         engine,
         registry,
     })
+}
+
+/// Says of which findings nobody knows the rule; whether there is none such.
+pub(crate) fn are_loaded(findings: &[Finding], engine: &Engine, shared: &Shared) -> bool {
+    let unknown = findings.iter().map(|f| &f.rule);
+    let unknown = unknown.filter(|rule| engine.rules().index_of(rule).is_none());
+    let unknown: std::collections::BTreeSet<_> = unknown.collect();
+    for rule in &unknown {
+        console::say(shared, &printable(&not_loaded(rule)));
+    }
+    unknown.is_empty()
+}
+
+/// Why nothing is done about a finding whose rule nobody knows.
+pub(crate) fn not_loaded(rule: &str) -> String {
+    format!("no rule `{rule}` is loaded; was the report made with --rules?")
 }
 
 /// A redactor that knows what a report shows and what was read again for it.
@@ -298,12 +320,14 @@ fn preview(
     stored: &Stored,
     engine: &Engine,
     registry: &Registry,
+    client: &dyn Net,
     shared: &Shared,
 ) -> anyhow::Result<Exit> {
     let redactor = redactor(engine, stored, live, false);
     let mut out = console::report_writer(shared)?;
     let mut seen = std::collections::BTreeSet::new();
     let (mut asked, mut unsupported) = (0_u64, 0_u64);
+    let mut all = Vec::new();
     for finding in live {
         if !seen.insert((&finding.rule, finding.fingerprint)) {
             continue;
@@ -318,13 +342,15 @@ fn preview(
             Err(Doubt::NotThere)
         };
         asked += u64::from(requests.is_ok());
-        write_requests(
-            &mut *out,
-            &redactor,
-            &finding.rule,
-            &finding.credential,
-            requests,
-        )?;
+        all.push((finding, shown(requests, client)));
+    }
+    if ["json", "jsonl"].contains(&&*shared.format) {
+        respond::write_requests(&mut *out, &all, &redactor, shared)?;
+        out.flush()?;
+        return Ok(Exit::Clean);
+    }
+    for (finding, requests) in &all {
+        write_requests(&mut *out, &redactor, finding, requests)?;
     }
     let credentials = if asked == 1 {
         "credential"
@@ -339,23 +365,28 @@ fn preview(
     Ok(Exit::Clean)
 }
 
-fn write_requests(
-    out: &mut dyn Write,
-    redactor: &Redactor,
-    rule: &str,
-    credential: &Credential,
-    requests: Result<Vec<String>, Doubt>,
-) -> io::Result<()> {
-    let secret = credential.secret.redacted();
-    writeln!(out, "{}  {}", printable(rule), printable(&secret))?;
+/// The requests with the addresses that they go to, or why there are none.
+fn shown(requests: Result<Vec<String>, Doubt>, client: &dyn Net) -> respond::Requests {
     let requests = match requests {
         Ok(requests) if requests.is_empty() => {
             vec!["nothing is sent: it is judged by itself".to_owned()]
         }
-        Ok(requests) => requests,
+        Ok(requests) => requests.iter().map(|r| placed(client, r)).collect(),
         Err(doubt) => vec![doubt.to_string()],
     };
-    for line in requests.iter().flat_map(|request| request.lines()) {
+    let what = || "ask whether it works".to_owned();
+    requests.into_iter().map(|text| (what(), text)).collect()
+}
+
+fn write_requests(
+    out: &mut dyn Write,
+    redactor: &Redactor,
+    finding: &Finding,
+    requests: &respond::Requests,
+) -> io::Result<()> {
+    let secret = finding.credential.secret.redacted();
+    writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
+    for line in requests.iter().flat_map(|(_, request)| request.lines()) {
         writeln!(out, "  {}", redactor.printable(line.as_bytes()))?;
     }
     writeln!(out)
@@ -383,19 +414,23 @@ fn of_rule(
     };
     let finding = typed::finding(&engine, &registry, index, common.project.salt())?;
     let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
-    let credential = finding.credential;
+    let credential = &finding.credential;
     let mut out = console::report_writer(&shared)?;
+    let client = Own::read(&common.config)?.client(&args.caller.network)?;
     if args.dry_run {
-        let requests = provider.preview(&credential);
-        write_requests(&mut *out, &redactor, rule, &credential, requests)?;
-        writeln!(out, "dry run: nothing was sent")?;
+        let requests = shown(provider.preview(credential), &client);
+        if shared.format == "text" {
+            write_requests(&mut *out, &redactor, &finding, &requests)?;
+            writeln!(out, "dry run: nothing was sent")?;
+        } else {
+            respond::write_requests(&mut *out, &[(&finding, requests)], &redactor, &shared)?;
+        }
         out.flush()?;
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let client = Own::read(&common.config)?.client(&args.caller.network)?;
-    let checked = one(&client, &registry, rule, &credential);
-    write_one(&mut *out, &redactor, rule, &credential, &checked, &shared)?;
+    let checked = one(&client, &registry, rule, credential);
+    write_one(&mut *out, &redactor, rule, credential, &checked, &shared)?;
     out.flush()?;
     let mut tally = Tally::default();
     tally.add(&checked.verification);

@@ -6,22 +6,34 @@
 mod page;
 mod todo;
 
+use std::collections::BTreeMap;
 use std::io;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Check, CheckState, Error, Event, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step,
+    Attempt, Check, CheckState, Error, Event, Incident, IncidentId, IncidentState, Ledger,
+    NewIncident, Step, StepId,
 };
 use crate::report::write_document;
-pub use todo::Todo;
+pub use todo::{Todo, quoted};
 
 /// The JSON Schema of a record in JSON.
 pub const RECORD_SCHEMA: &str = include_str!("record.schema.json");
 
 /// Version of the JSON.
 const SCHEMA: u8 = 1;
+
+/// What the commands of a record are called with, so that they find its ledger: each quoted for a shell, with a space in front; empty
+/// for nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// ` --config FILE`.
+    pub config: String,
+    /// ` --ledger FILE`.
+    pub ledger: String,
+}
 
 /// Everything that is on record of an incident.
 #[derive(Debug, Clone)]
@@ -30,6 +42,8 @@ pub struct Record {
     pub incident: Incident,
     /// The steps in order.
     pub steps: Vec<Step>,
+    /// Each time that a step was begun.
+    pub attempts: BTreeMap<StepId, Vec<Attempt>>,
     /// The uses of the key, the oldest first.
     pub checks: Vec<Check>,
     /// What else happened, the oldest first.
@@ -42,6 +56,8 @@ pub struct Record {
     pub made: Timestamp,
     /// What made it: `keysweep 0.1.0`.
     pub made_by: String,
+    /// What its commands are called with.
+    pub flags: Flags,
 }
 
 impl Record {
@@ -58,13 +74,22 @@ impl Record {
         Ok(Self {
             incident: ledger.incident(id)?,
             steps: ledger.steps(id)?,
+            attempts: ledger.attempts(id)?,
             checks: ledger.checks(id)?,
             events: ledger.events(id)?,
             is_sealed: ledger.is_sealed(id)?,
             head: ledger.head()?,
             made,
             made_by: made_by.to_owned(),
+            flags: Flags::default(),
         })
+    }
+
+    /// The same with what its commands are called with.
+    #[must_use]
+    pub fn with(mut self, flags: Flags) -> Self {
+        self.flags = flags;
+        self
     }
 
     /// The check that says last whether the key is dead.
@@ -102,7 +127,14 @@ impl Record {
             opened: shown(incident.opened),
             changed: shown(incident.changed),
             leak: &incident.leak,
-            steps: &self.steps,
+            steps: self
+                .steps
+                .iter()
+                .map(|step| Done {
+                    tries: self.attempts.get(&step.id).map_or(&[], Vec::as_slice),
+                    step,
+                })
+                .collect(),
             proof: Proof {
                 proven: self.is_proven(),
                 at: self.verdict().map(|check| shown(check.at)),
@@ -158,7 +190,7 @@ struct Document<'r> {
     opened: String,
     changed: String,
     leak: &'r NewIncident,
-    steps: &'r [Step],
+    steps: Vec<Done<'r>>,
     proof: Proof<'r>,
     checks: &'r [Check],
     events: Vec<Happened<'r>>,
@@ -167,6 +199,14 @@ struct Document<'r> {
     ledger: &'r str,
     made: String,
     made_by: &'r str,
+}
+
+/// A step with each time that it was begun.
+#[derive(Serialize)]
+struct Done<'r> {
+    #[serde(flatten)]
+    step: &'r Step,
+    tries: &'r [Attempt],
 }
 
 #[derive(Serialize)]

@@ -25,9 +25,10 @@ impl Record {
                         let indent = "  ".repeat(depth + 1);
                         let _ = writeln!(out, "{indent}{}", joined(pieces, Piece::text));
                     }
-                    Line::Commands(commands) => {
-                        for command in commands {
-                            let _ = writeln!(out, "      {}", printable(command));
+                    Line::Commands(lines) | Line::Shown(lines) => {
+                        for line in lines {
+                            let line = format!("      {}", printable(line));
+                            let _ = writeln!(out, "{}", line.trim_end());
                         }
                     }
                 }
@@ -55,7 +56,8 @@ impl Record {
                         let indent = "  ".repeat(*depth);
                         let _ = writeln!(out, "{indent}- {}", joined(pieces, Piece::markdown));
                     }
-                    Line::Commands(commands) => fenced(&mut out, commands),
+                    Line::Commands(commands) => fenced(&mut out, "  ", "sh", commands),
+                    Line::Shown(lines) => fenced(&mut out, "    ", "", lines),
                 }
             }
         }
@@ -140,6 +142,13 @@ impl Record {
             verified.extend([ours(": ".to_owned()), told(&leak.verification_note)]);
         }
         lines.push(field("Verified", verified));
+        for one in &leak.asked {
+            let mut pieces = vec![told(&one.at)];
+            if one.named != one.at {
+                pieces.extend([ours(" for ".to_owned()), told(&one.named)]);
+            }
+            lines.push(field("Asked at", pieces));
+        }
         if let Some(whose) = &leak.identity {
             for (label, value) in [
                 ("Account", &whose.account),
@@ -261,7 +270,6 @@ impl Record {
             for (label, value) in [
                 ("on", &plan.object),
                 ("by the authority of", &plan.authority),
-                ("request", &plan.request),
             ] {
                 if !value.is_empty() {
                     sub(label, vec![told(value)]);
@@ -274,22 +282,42 @@ impl Record {
                     (false, _) => sub("cannot be undone", Vec::new()),
                 }
             }
+            if let Some(agreed) = plan.agreed.filter(|_| !plan.reversible) {
+                sub("agreed to beforehand", vec![time(agreed)]);
+            }
             if let Some(due) = plan.due.filter(|_| step.state == StepState::Planned) {
                 sub("due from", vec![time(due)]);
             }
-            if let Some(started) = step.started {
-                let mut pieces = vec![time(started)];
-                if step.attempts > 1 {
-                    pieces.push(ours(format!(", for the {}. time", step.attempts)));
+            let tries = self.attempts.get(&step.id).map_or(&[][..], Vec::as_slice);
+            if tries.len() > 1 {
+                for one in tries {
+                    let mut pieces = vec![time(one.started)];
+                    if let Some(finished) = one.finished {
+                        pieces.extend([ours(", answered ".to_owned()), time(finished)]);
+                    }
+                    pieces.push(ours(format!(": {}", one.state)));
+                    if !one.answer.is_empty() {
+                        pieces.extend([ours(", ".to_owned()), told(&one.answer)]);
+                    }
+                    sub(&format!("{}. begun", one.number), pieces);
                 }
-                sub("begun", pieces);
+            } else {
+                if let Some(started) = step.started {
+                    sub("begun", vec![time(started)]);
+                }
+                if let Some(finished) = step.finished {
+                    let mut pieces = vec![time(finished)];
+                    if !step.answer.is_empty() {
+                        pieces.extend([ours(": ".to_owned()), told(&step.answer)]);
+                    }
+                    sub("answered", pieces);
+                }
             }
-            if let Some(finished) = step.finished {
-                let mut pieces = vec![time(finished)];
-                if !step.answer.is_empty() {
-                    pieces.extend([ours(": ".to_owned()), told(&step.answer)]);
-                }
-                sub("answered", pieces);
+            if !plan.request.is_empty() {
+                sub("request:", Vec::new());
+                lines.push(Line::Shown(
+                    plan.request.lines().map(str::to_owned).collect(),
+                ));
             }
         }
         if lines.is_empty() {
@@ -308,9 +336,15 @@ impl Record {
         };
         lines.push(Line::Item(0, vec![ours(verdict.to_owned())]));
         for check in &self.checks {
-            let mut pieces = vec![time(check.at), ours(format!(": {}", check.state))];
-            if !check.answer.is_empty() {
-                pieces.extend([ours(", ".to_owned()), told(&check.answer)]);
+            let mut pieces = vec![time(check.at), ours(": ".to_owned())];
+            let word = check.state.word();
+            // What begins with the word needs it once.
+            if check.answer.is_empty() {
+                pieces.push(ours(word.to_owned()));
+            } else if check.answer.starts_with(word) {
+                pieces.push(told(&check.answer));
+            } else {
+                pieces.extend([ours(format!("{word}, ")), told(&check.answer)]);
             }
             lines.push(Line::Item(1, pieces));
         }
@@ -362,10 +396,10 @@ impl Record {
             0,
             vec![ours("Whether the ledger still holds this:".to_owned())],
         ));
-        lines.push(Line::Commands(vec![format!(
-            "keysweep incidents verify --head {}",
+        lines.push(Line::Commands(vec![self.look(&format!(
+            "verify --head {}",
             quoted(&self.head)
-        )]));
+        ))]));
         section("On record", lines)
     }
 }
@@ -379,6 +413,8 @@ enum Line {
     /// Its depth, from 0.
     Item(usize, Vec<Piece>),
     Commands(Vec<String>),
+    /// Lines of others as they are.
+    Shown(Vec<String>),
 }
 
 enum Piece {
@@ -446,17 +482,18 @@ fn joined(pieces: &[Piece], form: fn(&Piece) -> String) -> String {
 }
 
 /// A block that nothing in its lines can end.
-fn fenced(out: &mut String, commands: &[String]) {
-    let longest = commands
+fn fenced(out: &mut String, indent: &str, language: &str, lines: &[String]) {
+    let longest = lines
         .iter()
-        .flat_map(|command| command.split(|c| c != '`'))
+        .flat_map(|line| line.split(|c| c != '`'))
         .map(str::len)
         .max()
         .unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    let _ = writeln!(out, "\n  {fence}sh");
-    for command in commands {
-        let _ = writeln!(out, "  {}", printable(command));
+    let _ = writeln!(out, "\n{indent}{fence}{language}");
+    for line in lines {
+        let line = format!("{indent}{}", printable(line));
+        let _ = writeln!(out, "{}", line.trim_end());
     }
-    let _ = write!(out, "  {fence}\n\n");
+    let _ = write!(out, "{indent}{fence}\n\n");
 }

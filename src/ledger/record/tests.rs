@@ -74,12 +74,14 @@ fn record(state: IncidentState) -> Record {
             leak,
         },
         steps: Vec::new(),
+        attempts: BTreeMap::new(),
         checks: Vec::new(),
         events: Vec::new(),
         is_sealed: true,
         head: format!("12:{}", "ab".repeat(32)),
         made: at(100),
         made_by: "keysweep 0.1.0".to_owned(),
+        flags: Flags::default(),
     }
 }
 

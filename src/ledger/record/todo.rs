@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Record, at, shown};
+use super::{Flags, Record, at, shown};
 use crate::ledger::{IncidentState, NewIncident, Step, StepKind, StepState};
 use crate::report::printable;
 
@@ -57,11 +57,10 @@ impl Record {
         all.push(tell(leak));
         if self.is_proven() && self.is_sealed {
             let again = "See from time to time that the key stays dead.";
-            all.push(Todo::new(again).by(format!("keysweep recheck {}", self.incident.id)));
+            all.push(Todo::new(again).by(self.act(&format!("recheck {}", self.incident.id))));
             let enough = "Remove the sealed secret from the ledger when that is no longer wanted.";
-            all.push(
-                Todo::new(enough).by(format!("keysweep incidents forget {}", self.incident.id)),
-            );
+            let forget = self.look(&format!("forget {}", self.incident.id));
+            all.push(Todo::new(enough).by(forget));
         }
         all
     }
@@ -70,26 +69,39 @@ impl Record {
         let incident = &self.incident;
         let leak = &incident.leak;
         let mut all = Vec::new();
-        let resume = |what: String| Todo::new(what).by("keysweep respond --resume");
-        let ends = |step: &&Step| step.plan.kind == StepKind::Revoke;
+        let resume = |what: String, yes: &str| {
+            let command = if self.is_sealed {
+                format!("respond --resume {}{yes}", incident.id)
+            } else {
+                format!("{}{yes}", self.given_again())
+            };
+            Todo::new(what).by(self.act(&command))
+        };
+        let ends = |step: &&Step| step.plan.kind == StepKind::Revoke && !step.plan.is_by_hand();
         for step in self.steps.iter().filter(ends) {
             let what = spanned(&step.plan.what);
-            match (step.state, step.plan.due) {
-                (StepState::Done | StepState::Skipped, _) => {}
-                (StepState::Started | StepState::Unknown, _) => all.push(resume(format!(
-                    "Find out whether a step had its effect ({what}), and finish it."
-                ))),
+            // Who runs it without a terminal agrees by this.
+            let yes = if step.plan.reversible || step.plan.agreed.is_some() {
+                ""
+            } else {
+                " --yes"
+            };
+            let (what, yes) = match (step.state, step.plan.due) {
+                (StepState::Done | StepState::Skipped, _) => continue,
+                (StepState::Started | StepState::Unknown, _) => (
+                    format!("Find out whether a step had its effect ({what}), and finish it."),
+                    "",
+                ),
                 (StepState::Failed, _) => {
-                    all.push(resume(format!("Do the step that failed ({what}) again.")));
+                    (format!("Do the step that failed ({what}) again."), yes)
                 }
-                (StepState::Planned, Some(due)) if due > self.made => all.push(resume(format!(
-                    "From {} on, do the later step ({what}).",
-                    shown(due)
-                ))),
-                (StepState::Planned, _) => {
-                    all.push(resume(format!("Do the step that is planned ({what}).")));
-                }
-            }
+                (StepState::Planned, Some(due)) if due > self.made => (
+                    format!("From {} on, do the later step ({what}).", shown(due)),
+                    yes,
+                ),
+                (StepState::Planned, _) => (format!("Do the step that is planned ({what})."), yes),
+            };
+            all.push(resume(what, yes));
         }
         if incident.state == IncidentState::Closed {
             return all;
@@ -108,18 +120,53 @@ impl Record {
         } else if all.is_empty() && !leak.remedy.is_empty() {
             all.push(Todo::new("End the key.").with([leak.remedy.clone()]));
         }
+        let by_hand = self.steps.iter().any(|step| step.plan.is_by_hand());
         let what = match incident.state {
+            IncidentState::Open if by_hand => {
+                "When that is done, prove that the key is dead: this closes the incident."
+            }
             IncidentState::NotProven => "Prove that the key is dead: it was not refused in time.",
             IncidentState::Reopened => "The key works again: find out who made it so, and end it.",
             IncidentState::Open | IncidentState::Closed => return all,
         };
         let prove = Todo::new(what);
         all.push(if self.is_sealed {
-            prove.by(format!("keysweep recheck {}", incident.id))
+            prove.by(self.act(&format!("recheck {}", incident.id)))
         } else {
-            prove.by(format!("keysweep verify --rule {}", quoted(&leak.rule)))
+            prove.by(self.act(&self.given_again()))
         });
+        if incident.state == IncidentState::NotProven && self.is_sealed && !by_hand {
+            let again = "Or send the call that ends it again, where the key still works.";
+            let command = format!("respond --resume {} --send-again", incident.id);
+            all.push(Todo::new(again).by(self.act(&command)));
+        }
         all
+    }
+
+    /// What goes on with a key that is not kept: it comes from where it was found, or is typed.
+    fn given_again(&self) -> String {
+        if self.incident.leak.scanned.is_empty() {
+            format!("revoke --rule {}", quoted(&self.incident.leak.rule))
+        } else {
+            format!("respond REPORT --resume {}", self.incident.id)
+        }
+    }
+
+    /// A command that asks providers as it was done then.
+    fn act(&self, command: &str) -> String {
+        let leak = &self.incident.leak;
+        let as_then = if leak.flags.is_empty() {
+            &self.flags.config
+        } else {
+            &leak.flags
+        };
+        format!("keysweep {command}{as_then}{}", self.flags.ledger)
+    }
+
+    /// A command that looks at the ledger.
+    pub(super) fn look(&self, command: &str) -> String {
+        let Flags { config, ledger } = &self.flags;
+        format!("keysweep incidents {command}{config}{ledger}")
     }
 }
 
@@ -226,7 +273,8 @@ fn spanned(text: &str) -> String {
 }
 
 /// Text of others as one word of a POSIX shell. What does not show is spelled out, so that the command does not do what nobody sees.
-pub(super) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     let text = printable(text);
     let is_plain = !text.is_empty()
         && text.bytes().all(|b| {

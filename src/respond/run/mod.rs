@@ -10,9 +10,9 @@ mod walk;
 use jiff::Timestamp;
 
 use super::incident::found_again;
-use super::{Held, Kinds, Policy};
+use super::{Held, Kinds, Policy, origin};
 use crate::ledger::{
-    self, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step, StepKind,
+    self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step, StepKind,
     StepState,
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
@@ -36,6 +36,12 @@ pub struct Run<'a> {
     pub policy: Policy,
     /// Who works on the incidents: two runs have different names.
     pub owner: String,
+    /// Whether a person agreed beforehand to all that cannot be undone: it is kept with steps that are due later.
+    pub agreed: bool,
+    /// Whether what was done without effect is done again.
+    pub send_again: bool,
+    /// What the commands are called with that it names.
+    pub flags: Flags,
     /// Asks a person.
     pub ask: &'a dyn Fn(&Question) -> Answer,
     /// Hears what is done.
@@ -44,6 +50,15 @@ pub struct Run<'a> {
     pub clean: &'a dyn Fn(&Finding, &str) -> String,
     /// Hears of each moment at which a run can be cut off; tests cut it off there.
     pub at: &'a dyn Fn(Point),
+}
+
+/// What commands are called with that are named to the user, each quoted for a shell, with a space in front; empty for nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// Those that ask providers.
+    pub act: String,
+    /// Those that look at the ledger alone.
+    pub look: String,
 }
 
 /// A moment of a run.
@@ -80,23 +95,53 @@ pub enum Error {
     },
 }
 
-/// The step that a person does.
-const BY_HAND: &str = "a person ends the key";
-
 impl Run<'_> {
     /// Ends a leak. An incident of it that is not closed is taken up.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
     pub fn apply(&self, leak: &ConfirmedLeak<'_>, incident: &NewIncident) -> Result<Ended, Error> {
-        let begun = self.write(|now| self.ledger.begin(incident, now))?;
+        let mut incident = incident.clone();
+        if let Some(provider) = self.kinds.verifier(&incident.rule) {
+            incident.asked = origin::asked(self.net, &*provider, leak.credential());
+        }
+        let begun = self.write(|now| self.ledger.begin(&incident, now))?;
         let id = begun.incident;
         self.claimed(id, || {
+            // One that was begun elsewhere is not ended here.
+            if let Some(outcome) = self.astray(&self.ledger.incident(id)?, leak)? {
+                return Ok(outcome);
+            }
             if self.policy.recheck {
                 self.write(|now| self.ledger.seal(id, leak.credential(), now))?;
             }
             self.work(id, leak, true)
         })
+    }
+
+    /// Ends the work on an incident whose key would be used elsewhere than where it was found active: nothing is sent.
+    fn astray(
+        &self,
+        incident: &Incident,
+        leak: &ConfirmedLeak<'_>,
+    ) -> Result<Option<Outcome>, Error> {
+        let provider = self.kinds.verifier(&incident.leak.rule);
+        let why = match provider {
+            Some(provider) => {
+                let now = origin::asked(self.net, &*provider, leak.credential());
+                origin::moved(&incident.leak, &now)
+            }
+            None if incident.leak.asked.is_empty() => None,
+            None => Some(format!(
+                "not asked: no rule `{}` is loaded that says how; give the --rules of then",
+                incident.leak.rule
+            )),
+        };
+        let Some(why) = why else {
+            return Ok(None);
+        };
+        self.checked(incident.id, CheckState::Unknown, &why)?;
+        Ok(Some(Outcome::Unclear(why)))
     }
 
     /// Works on an incident while no other run does.
@@ -123,6 +168,9 @@ impl Run<'_> {
             state: incident.state.word(),
             outcome,
             due: due.collect(),
+            resume: self.command(&format!("respond --resume {id}")),
+            recheck: self.command(&format!("recheck {id}")),
+            show: format!("keysweep incidents show {id}{}", self.flags.look),
         })
     }
 
@@ -151,8 +199,7 @@ impl Run<'_> {
     fn round(&self, id: IncidentId) -> Result<Vec<Step>, Error> {
         let mut steps = self.ledger.steps(id)?;
         let is_first = |step: &Step| {
-            step.plan.kind == StepKind::Find
-                || step.plan.kind == StepKind::Revoke && step.plan.what == BY_HAND
+            step.plan.kind == StepKind::Find || step.plan.is_by_hand()
         };
         if let Some(at) = steps.iter().rposition(is_first) {
             steps.drain(..at);
@@ -170,12 +217,17 @@ impl Run<'_> {
     fn stopped(&self, work: &Work<'_, '_>, why: &str) -> Outcome {
         Outcome::Stopped {
             why: why.to_owned(),
-            command: if self.policy.recheck {
-                format!("keysweep respond --resume {}", work.id)
+            command: self.command(&if self.policy.recheck {
+                format!("respond --resume {}", work.id)
             } else {
-                format!("keysweep respond REPORT --resume {}", work.id)
-            },
+                format!("respond REPORT --resume {}", work.id)
+            }),
         }
+    }
+
+    /// A command that asks providers as this run does.
+    fn command(&self, what: &str) -> String {
+        format!("keysweep {what}{}", self.flags.act)
     }
 
     fn clean(&self, leak: &ConfirmedLeak<'_>, text: &str) -> String {

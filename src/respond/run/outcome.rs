@@ -21,6 +21,12 @@ pub struct Ended {
     pub outcome: Outcome,
     /// What is done later: in words, and from when on.
     pub due: Vec<(String, Timestamp)>,
+    /// The command line that goes on with it.
+    pub resume: String,
+    /// The command line that uses the key again.
+    pub recheck: String,
+    /// The command line that shows its record.
+    pub show: String,
 }
 
 /// How a run over an incident ended.
@@ -28,8 +34,8 @@ pub struct Ended {
 pub enum Outcome {
     /// The provider refuses the key; in its words.
     Dead(String),
-    /// The key was ended and is not proven dead; why.
-    NotProven(String),
+    /// The key was ended and is not proven dead; why, and the command line that sends the call again, where that may help.
+    NotProven(String, Option<String>),
     /// The key works although its incident was closed.
     Lives,
     /// Whether the key works cannot be said; why.

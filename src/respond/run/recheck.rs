@@ -17,6 +17,9 @@ impl Run<'_> {
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
                 return Ok(Outcome::NotKept);
             };
+            if let Some(outcome) = self.astray(incident, &leak)? {
+                return Ok(outcome);
+            }
             let outcome = self.judge(incident, &leak)?;
             if matches!(outcome, Outcome::Dead(_)) && self.is_due(incident.id)? {
                 return self.work(incident.id, &leak, false);

@@ -33,16 +33,23 @@ impl Run<'_> {
             let Some(finding) = self.again(incident, credential)? else {
                 return Ok(Outcome::Stopped {
                     why: "its secret was not kept, so that it is needed again".to_owned(),
-                    command: format!("keysweep revoke --rule {}", incident.leak.rule),
+                    command: self.command(&format!("revoke --rule {}", incident.leak.rule)),
                 });
             };
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
                 return Ok(Outcome::NotKept);
             };
+            if let Some(outcome) = self.astray(incident, &leak)? {
+                return Ok(outcome);
+            }
             let said = self.said(&leak);
-            // It is ended anew only where its provider says that it works again.
-            let anew = incident.state == IncidentState::Reopened
-                && matches!(said, Verification::Active(_));
+            // It is ended anew only where its provider says that it works: again, or still although the call was answered.
+            let is_wanted = match incident.state {
+                IncidentState::Reopened => true,
+                IncidentState::NotProven => self.send_again,
+                IncidentState::Open | IncidentState::Closed => false,
+            };
+            let anew = is_wanted && matches!(said, Verification::Active(_));
             self.work(incident.id, &leak, anew)
         })
     }
@@ -100,7 +107,7 @@ impl Run<'_> {
                     "{}: it was sent before and its answer was lost; {known}",
                     step.plan.what
                 ),
-                command: format!("keysweep respond --resume {} --send-again", work.id),
+                command: self.command(&format!("respond --resume {} --send-again", work.id)),
             }),
         })
     }

@@ -17,6 +17,7 @@ struct Stage {
     leak: Finding,
     policy: Policy,
     answer: Answer,
+    agreed: bool,
     asked: RefCell<Vec<Question>>,
     /// The number of the moment at which a run is cut off, from 1; 0 for never.
     cut: RefCell<u32>,
@@ -33,6 +34,7 @@ impl Stage {
             leak: active(finding("a.env", "DEPLOY_TOKEN=", "secret-value-0")),
             policy: Policy::default(),
             answer: Answer::Yes,
+            agreed: false,
             asked: RefCell::default(),
             cut: RefCell::default(),
         }
@@ -73,6 +75,9 @@ impl Stage {
             held: &held,
             policy: self.policy,
             owner: "test".to_owned(),
+            agreed: self.agreed,
+            send_again: false,
+            flags: Flags::default(),
             ask: &ask,
             tell: &|_| {},
             clean: &clean,
@@ -90,6 +95,7 @@ impl Stage {
                 by: "keysweep".to_owned(),
                 command: "keysweep scan".to_owned(),
                 scanned: ".".to_owned(),
+                flags: String::new(),
             };
             let incident = opened(&self.leak, &plan.leaks[0], &detected, &str::to_owned);
             let leak = ConfirmedLeak::new(&self.leak).unwrap();
@@ -208,11 +214,11 @@ fn an_answer_without_effect_is_not_proven() {
     let stage = Stage::new(Fake::new());
     stage.fake.state().trouble = vec![Trouble::NoEffect];
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
     assert_eq!(ended.state, "not-proven");
     // Resuming proves again; applying again ends it again.
     let ended = stage.resume();
-    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
     assert_eq!(stage.calls(), ["deactivate"]);
     is_dead(&stage.apply());
     assert_eq!(stage.calls(), ["deactivate", "deactivate"]);
@@ -262,7 +268,7 @@ fn a_lost_answer_is_found_out_by_its_effect_and_a_lost_call_is_sent_again() {
     let stage = Stage::new(Fake::new());
     stage.fake.state().trouble = vec![Trouble::CallLost];
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
     is_dead(&stage.resume());
     assert_eq!(stage.calls(), ["deactivate"]);
 }
@@ -272,7 +278,7 @@ fn a_call_that_must_not_be_sent_twice_is_sent_again_by_a_person_alone() {
     let mut stage = Stage::new(Fake::rash());
     stage.fake.state().trouble = vec![Trouble::CallLost];
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
     stage.answer = Answer::Nobody;
     let ended = stage.resume();
     let Outcome::Stopped { command, .. } = &ended.outcome else {
@@ -326,7 +332,7 @@ fn a_long_proof_keeps_its_incident() {
         *counted.lock().unwrap() += 1;
     });
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(_)), "{ended:?}");
+    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
     assert!(*refused.lock().unwrap() > 100);
 }
 

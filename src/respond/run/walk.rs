@@ -9,6 +9,7 @@ use super::resume::Lost;
 use super::{Answer, BY_HAND, Error, Outcome, Point, Question, Run, Why};
 use crate::ledger::{CheckState, IncidentId, IncidentState, NewStep, Step, StepKind, StepState};
 use crate::model::{ConfirmedLeak, Doubt, Verification};
+use crate::net::placed;
 use crate::provider::{Authority, Effect, Failure, Object, Provider, Revoke, StageTerms, Terms};
 use crate::respond::plan::{Authorised, authorised, by_hand};
 use crate::respond::{Proof, prove, span};
@@ -139,6 +140,7 @@ impl Run<'_> {
                 repeatable: stage.repeatable,
                 due: (!later.is_zero()).then(|| plus(self.net.now(), later)),
                 request: self.request(work, at),
+                agreed: (self.agreed && !stage.reversible).then(|| self.net.now()),
                 ..NewStep::of(StepKind::Revoke, &stage.what)
             });
             if at == proven_after {
@@ -153,7 +155,7 @@ impl Run<'_> {
         let text = work
             .revoker
             .and_then(|r| r.preview(key, work.authority, stage).ok());
-        self.clean(work.leak, &text.unwrap_or_default())
+        self.clean(work.leak, &placed(self.net, &text.unwrap_or_default()))
     }
 
     /// Looks up what dies, and writes it into the steps.
@@ -218,6 +220,7 @@ impl Run<'_> {
             return Ok(After::End(self.stopped(work, why)));
         };
         if let Some(due) = step.plan.due.filter(|due| *due > self.net.now()) {
+            self.agree(step)?;
             let is_proven = self.proven(work.id)?;
             return Ok(After::End(if is_proven.is_some() {
                 self.close(work)?
@@ -249,7 +252,7 @@ impl Run<'_> {
                 Lost::End(outcome) => return Ok(After::End(outcome)),
             }
         }
-        if !terms.reversible {
+        if !terms.reversible && step.plan.agreed.is_none() {
             let question = Question {
                 incident: work.id.to_string(),
                 what: step.plan.what.clone(),
@@ -262,12 +265,23 @@ impl Run<'_> {
                 Answer::Nobody => {
                     return Ok(After::End(Outcome::Unasked {
                         what: step.plan.what.clone(),
-                        command: format!("keysweep respond --resume {} --yes", work.id),
+                        command: self.command(&format!("respond --resume {} --yes", work.id)),
                     }));
                 }
             }
         }
         self.send(work, step, terms, revoker, &object)
+    }
+
+    /// Keeps with a step that waits for its time that somebody agreed to it.
+    fn agree(&self, step: &Step) -> Result<(), Error> {
+        let waits = step.state == StepState::Planned && !step.plan.reversible;
+        if !(self.agreed && waits && step.plan.agreed.is_none()) {
+            return Ok(());
+        }
+        let mut plan = step.plan.clone();
+        plan.agreed = Some(self.net.now());
+        self.write(|now| self.ledger.refine(step.id, &plan, now))
     }
 
     /// Sends the call of a stage, once.
@@ -381,7 +395,13 @@ impl Run<'_> {
             return Ok(After::On);
         }
         self.state(work.id, IncidentState::NotProven, &answer)?;
-        Ok(After::End(Outcome::NotProven(answer)))
+        // Where an answer was lost, going on finds out whether it may be sent again.
+        let mut calls = self.round(work.id)?.into_iter();
+        let is_answered =
+            calls.any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Done);
+        let again = (check == CheckState::Alive && is_answered)
+            .then(|| self.command(&format!("respond --resume {} --send-again", work.id)));
+        Ok(After::End(Outcome::NotProven(answer, again)))
     }
 
     /// Uses the key until it is refused, or the deadline has passed.
