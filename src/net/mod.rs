@@ -39,16 +39,17 @@ pub trait Net: Sync {
     /// The TLS settings of the run: the system's trust and the caller's own CA.
     fn tls(&self) -> Arc<rustls::ClientConfig>;
 
+    /// What the caller's `[endpoints]` say: a provider's host, and what is asked in its place.
+    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
+        &[]
+    }
+
     /// Where a request to an address would go; nothing is sent, and of the address the host alone is looked at.
     ///
     /// # Errors
     /// Why it would go nowhere.
     fn origin(&self, url: &str) -> Result<Origin, Error> {
-        let named = base(url)?;
-        Ok(Origin {
-            at: named.clone(),
-            named,
-        })
+        origin_by(self.endpoints(), url)
     }
 
     /// Whether the caller lists a host that a self-hosted service may have.
@@ -82,8 +83,22 @@ impl Origin {
     }
 }
 
-/// Scheme, host and port of an address, in one form.
-fn base(url: &str) -> Result<String, Error> {
+/// Where a request to an address goes by these `[endpoints]`; of the address the host alone is looked at.
+///
+/// # Errors
+/// Where it is no address.
+pub fn origin_by(endpoints: &[(HostPattern, WebAddress)], url: &str) -> Result<Origin, Error> {
+    let named = base(url)?;
+    let at = guard::endpoint_of(endpoints, &named).unwrap_or(&named);
+    let shown = |address: &WebAddress| address.to_string().trim_end_matches('/').to_owned();
+    Ok(Origin {
+        at: shown(at),
+        named: shown(&named),
+    })
+}
+
+/// Scheme, host and port of an address.
+fn base(url: &str) -> Result<WebAddress, Error> {
     let malformed = |why: &str| Error::Malformed {
         host: "a request".to_owned(),
         why: why.to_owned(),
@@ -91,10 +106,10 @@ fn base(url: &str) -> Result<String, Error> {
     let scheme = url.find("://").map_or(0, |at| at + 3);
     let after = url.get(scheme..).unwrap_or_default();
     let end = after.find(['/', '?', '#']).unwrap_or(after.len());
-    let bare = url.get(..scheme + end).unwrap_or_default();
-    let address: WebAddress = bare.parse().map_err(malformed)?;
-    let scheme = if address.plain { "http" } else { "https" };
-    Ok(format!("{scheme}://{}", address.authority()))
+    url.get(..scheme + end)
+        .unwrap_or_default()
+        .parse()
+        .map_err(malformed)
 }
 
 /// A request as it is shown ([`Request::shown`]), with the address that it goes to where that is another:
@@ -108,8 +123,7 @@ pub fn placed(net: &dyn Net, request: &str) -> String {
     let placed = || {
         let (method, url) = line.split_once(' ')?;
         let origin = net.origin(url).ok().filter(|origin| !origin.is_own())?;
-        let named = base(url).ok()?;
-        let host = named.split_once("://")?.1;
+        let host = base(url).ok()?.authority();
         // What is shown may be written otherwise; its host ends where the path begins.
         let begin = url.find("://")? + 3;
         let path = url.get(begin..)?;

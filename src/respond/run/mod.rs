@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use super::incident::found_again;
 use super::{Held, Kinds, Policy, origin};
 use crate::ledger::{
-    self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step, StepKind,
-    StepState,
+    self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step,
+    StepKind, StepState,
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
 use crate::net::Net;
@@ -102,6 +102,7 @@ impl Run<'_> {
     /// [`Error`] where the ledger fails.
     pub fn apply(&self, leak: &ConfirmedLeak<'_>, incident: &NewIncident) -> Result<Ended, Error> {
         let mut incident = incident.clone();
+        incident.endpoints = origin::endpoints(self.net);
         if let Some(provider) = self.kinds.verifier(&incident.rule) {
             incident.asked = origin::asked(self.net, &*provider, leak.credential());
         }
@@ -188,19 +189,17 @@ impl Run<'_> {
     }
 
     /// What the provider says of the key, asked once.
-    fn said(&self, leak: &ConfirmedLeak<'_>) -> Verification {
+    fn said(&self, net: &dyn Net, leak: &ConfirmedLeak<'_>) -> Verification {
         let provider = self.kinds.verifier(&leak.finding().rule);
         provider.map_or(Verification::Unsupported, |provider| {
-            provider.verify(self.net, leak.credential())
+            provider.verify(net, leak.credential())
         })
     }
 
     /// The steps since the key was ended the last time.
     fn round(&self, id: IncidentId) -> Result<Vec<Step>, Error> {
         let mut steps = self.ledger.steps(id)?;
-        let is_first = |step: &Step| {
-            step.plan.kind == StepKind::Find || step.plan.is_by_hand()
-        };
+        let is_first = |step: &Step| step.plan.kind == StepKind::Find || step.plan.is_by_hand();
         if let Some(at) = steps.iter().rposition(is_first) {
             steps.drain(..at);
         }
