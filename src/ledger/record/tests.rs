@@ -246,8 +246,11 @@ fn what_is_left_depends_on_how_far_it_went() {
     let mut unproven = record(IncidentState::NotProven);
     assert!(commands(&unproven).contains(&"keysweep recheck KS-20260131-3".to_owned()));
     unproven.is_sealed = false;
-    let verify = "keysweep verify --rule github-pat-classic".to_owned();
-    assert!(commands(&unproven).contains(&verify));
+    let again = "keysweep respond REPORT --resume KS-20260131-3".to_owned();
+    assert!(commands(&unproven).contains(&again));
+    unproven.incident.leak.scanned.clear();
+    let again = "keysweep revoke --rule github-pat-classic".to_owned();
+    assert!(commands(&unproven).contains(&again));
 }
 
 #[test]
@@ -364,10 +367,8 @@ fn text_of_others_steers_nothing() {
             }
             continue;
         }
-        if let Some(opened) = bare.strip_suffix("sh")
-            && opened.len() >= 3
-            && opened.bytes().all(|b| b == b'`')
-        {
+        let opened = bare.strip_suffix("sh").unwrap_or(bare);
+        if opened.len() >= 3 && opened.bytes().all(|b| b == b'`') {
             opened.clone_into(&mut fence);
             continue;
         }

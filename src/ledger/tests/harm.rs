@@ -75,12 +75,12 @@ fn a_tail_that_is_cut_off_shows_at_once_or_against_a_record() {
     let late = ledger.head().unwrap();
     drop(ledger);
     let raw = desk.raw();
-    raw.execute("DELETE FROM audit WHERE seq = 3", []).unwrap();
+    raw.execute("DELETE FROM audit WHERE seq = 4", []).unwrap();
     raw.execute("DELETE FROM health", []).unwrap();
     match desk.try_open() {
         Err(Error::Tampered { row, what, .. }) => {
-            assert_eq!(row, 2);
-            assert!(what.contains("row 3"), "{what}");
+            assert_eq!(row, 3);
+            assert!(what.contains("row 4"), "{what}");
         }
         other => panic!("{:?}", other.err()),
     }
@@ -91,7 +91,7 @@ fn a_tail_that_is_cut_off_shows_at_once_or_against_a_record() {
     ledger.verify_head(&early).unwrap();
     assert!(matches!(
         ledger.verify_head(&late),
-        Err(Error::Tampered { row: 3, .. })
+        Err(Error::Tampered { row: 4, .. })
     ));
     let other = format!("2:{}", "0".repeat(64));
     assert!(matches!(
@@ -158,7 +158,7 @@ fn a_newer_ledger_and_other_files_stay_as_they_are() {
             result,
             Err(Error::Newer {
                 found: 99,
-                known: 1,
+                known: 2,
                 ..
             })
         ));
@@ -270,6 +270,7 @@ fn a_migration_is_whole_or_not_there() {
     };
     let next = [
         schema::MIGRATIONS[0],
+        schema::MIGRATIONS[1],
         "CREATE TABLE later (x TEXT) STRICT; INSERT INTO later VALUES ('a')",
         "CREATE TABLE last (x TEXT) STRICT; INSERT INTO nowhere VALUES (1)",
     ];
@@ -280,8 +281,8 @@ fn a_migration_is_whole_or_not_there() {
     };
     let failed = schema::migrate(&conn, &desk.path(), &next, also);
     assert!(failed.is_err());
-    assert_eq!(version(), 2, "the second is there, the third is not");
-    assert_eq!(*told.borrow(), [2]);
+    assert_eq!(version(), 3, "the third is there, the fourth is not");
+    assert_eq!(*told.borrow(), [3]);
     let tables: i64 = conn
         .query_row(
             "SELECT count(*) FROM sqlite_schema WHERE name IN ('later', 'last')",
@@ -290,6 +291,6 @@ fn a_migration_is_whole_or_not_there() {
         )
         .unwrap();
     assert_eq!(tables, 1);
-    schema::migrate(&conn, &desk.path(), &next[..2], also).unwrap();
-    assert_eq!(version(), 2);
+    schema::migrate(&conn, &desk.path(), &next[..3], also).unwrap();
+    assert_eq!(version(), 3);
 }
