@@ -108,7 +108,7 @@ impl Net for Bound<'_> {
                 .unwrap_or_default()
                 .to_owned(),
             why: format!(
-                "not asked: when the incident was begun, this was {}, and now it would be {}; give the configuration of then (--config, [endpoints])",
+                "when the incident was begun, requests to it went to {}, and now they would go to {}; give the configuration of then (--config, [endpoints])",
                 then.at, now.at
             ),
         })

@@ -160,7 +160,7 @@ impl Pen<'_> {
         let name = self.clean(&left.name);
         let (secret, why) = (printable(&left.secret), self.clean(&left.why));
         writeln!(out, "  {name}  {secret}  {}: {why}", left.status)?;
-        if left.status != "inactive" {
+        if left.can_end {
             writeln!(
                 out,
                 "    end it all the same: --unconfirmed {}",

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use keysweep::ledger::{Incident, IncidentState, write_json};
-use keysweep::model::{Credential, Doubt, Finding, Fingerprint};
+use keysweep::model::{Credential, Finding, Fingerprint};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, Stored, printable};
@@ -109,7 +109,8 @@ fn of_report(
             registry: &registry,
             held: &held,
         };
-        let exit = dry_run(&live, &sources, &redactor, shared)?;
+        let is_loaded = |rule: &str| engine.rules().index_of(rule).is_some();
+        let exit = dry_run(&live, &is_loaded, &sources, &redactor, shared)?;
         return Ok(if is_whole { exit } else { Exit::Trouble });
     }
     let client = own.client(&args.act.caller.network)?;
@@ -125,6 +126,7 @@ fn of_report(
     for left in &mut made.left_out {
         if engine.rules().index_of(&left.rule).is_none() {
             left.why = verify::not_loaded(&left.rule);
+            left.can_end = false;
         }
     }
     let tally = keysweep::model::Tally::of(&live).unwrap_or_default();
@@ -194,6 +196,7 @@ fn of_report(
 /// Prints the requests that would be sent for a report's findings.
 fn dry_run(
     live: &[Finding],
+    is_loaded: &dyn Fn(&str) -> bool,
     sources: &Sources<'_>,
     redactor: &Redactor,
     shared: &Shared,
@@ -206,10 +209,13 @@ fn dry_run(
             continue;
         }
         let key = &finding.credential;
-        let asks = if key.secret.is_known() {
+        let asks = if !is_loaded(&finding.rule) {
+            vec![("not asked".to_owned(), verify::not_loaded(&finding.rule))]
+        } else if key.secret.is_known() {
             requests(sources, finding)
         } else {
-            vec![("not asked".to_owned(), Doubt::NotThere.to_string())]
+            let why = "no longer at any of its places";
+            vec![("not asked".to_owned(), why.to_owned())]
         };
         all.push((finding, asks));
     }
