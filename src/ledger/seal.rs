@@ -36,7 +36,7 @@ impl Kek {
     /// [`Error::Key`] where it is missing, malformed, or may be read by others.
     pub fn from_file(path: &Path, create: bool) -> Result<Self, Error> {
         // A pipe would be waited for.
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             return Err(Error::Key(format!(
                 "{}: this is no file, and a ledger's key stands in one; name another under [ledger] key",
                 path.display()

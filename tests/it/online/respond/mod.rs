@@ -2,6 +2,7 @@
 
 mod asked;
 mod ending;
+mod place;
 mod stopped;
 
 use std::collections::BTreeSet;
