@@ -112,31 +112,32 @@ fn base(url: &str) -> Result<WebAddress, Error> {
         .map_err(malformed)
 }
 
-/// A request as it is shown ([`Request::shown`]), with the address that it goes to where that is another:
+/// Requests as they are shown ([`Request::shown`], one below the other), each with the address that it goes to where that is another:
 /// `GET https://ghe.example.org/api/v3/user  (for api.github.com)`.
 #[must_use]
-pub fn placed(net: &dyn Net, request: &str) -> String {
-    let (line, rest) = match request.split_once('\n') {
-        Some((line, rest)) => (line, Some(rest)),
-        None => (request, None),
-    };
-    let placed = || {
-        let (method, url) = line.split_once(' ')?;
-        let origin = net.origin(url).ok().filter(|origin| !origin.is_own())?;
-        let host = base(url).ok()?.authority();
-        // What is shown may be written otherwise; its host ends where the path begins.
-        let begin = url.find("://")? + 3;
-        let path = url.get(begin..)?;
-        let path = path.get(path.find(['/', '?']).unwrap_or(path.len())..)?;
-        Some(format!("{method} {}{path}  (for {host})", origin.at))
-    };
-    let Some(line) = placed() else {
-        return request.to_owned();
-    };
-    match rest {
-        Some(rest) => format!("{line}\n{rest}"),
-        None => line,
+pub fn placed(net: &dyn Net, requests: &str) -> String {
+    let parts = requests.split("\n\n").map(|part| {
+        let (line, rest) = part.split_at(part.find('\n').unwrap_or(part.len()));
+        match placed_line(net, line) {
+            Some(line) => format!("{line}{rest}"),
+            None => part.to_owned(),
+        }
+    });
+    parts.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The line of a request that goes to another host than it names; `None` for any other line.
+fn placed_line(net: &dyn Net, line: &str) -> Option<String> {
+    let (method, url) = line.split_once(' ')?;
+    if !method.bytes().all(|b| b.is_ascii_uppercase()) {
+        return None;
     }
+    let origin = net.origin(url).ok().filter(|origin| !origin.is_own())?;
+    let host = base(url).ok()?.authority();
+    // What is shown may be written otherwise; its host ends where the path begins.
+    let path = url.get(url.find("://")? + 3..)?;
+    let path = path.get(path.find(['/', '?']).unwrap_or(path.len())..)?;
+    Some(format!("{method} {}{path}  (for {host})", origin.at))
 }
 
 /// The time, and whether the run goes on, from whoever may look.

@@ -114,8 +114,10 @@ impl Pen<'_> {
                 &format!("step {}", at + 1),
                 &format!("{}{when}; {undo}", stage.what),
             )?;
-            if let Some(request) = stage.request.as_ref().and_then(|r| r.lines().next()) {
-                row("", request)?;
+            // What is looked up first has a request of its own; a body is none.
+            let parts = stage.request.iter().flat_map(|r| r.split("\n\n"));
+            for line in parts.filter_map(|part| part.lines().next()).filter(is_request) {
+                row("", line)?;
             }
         }
         if leak.is_automatic() {
@@ -169,6 +171,12 @@ impl Pen<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a line begins a request: `GET https://…`; a login has an address and what is said there.
+fn is_request(line: &&str) -> bool {
+    let method = line.split_once(' ').map(|(method, _)| method);
+    method.is_some_and(|m| m.ends_with(':') || m.bytes().all(|b| b.is_ascii_uppercase()))
 }
 
 /// The plan as JSON, redacted.

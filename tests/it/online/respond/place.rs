@@ -99,7 +99,11 @@ fn a_key_is_proven_dead_where_it_was_found_active_and_nowhere_else() {
         .args(["--config".as_ref(), scene.file("other.toml").as_os_str()])
         .write_stdin(scene.leak.clone());
     let run = scene.told(&mut revoke).ends_with(2);
-    assert!(run.out.contains("give the configuration of then"), "{}", run.out);
+    assert!(
+        run.out.contains("give the configuration of then"),
+        "{}",
+        run.out
+    );
     assert_eq!(scene.incidents()[0].1, "not-proven");
 
     // The record says where, and each use of the key that was not made.
@@ -124,7 +128,11 @@ fn a_key_is_proven_dead_where_it_was_found_active_and_nowhere_else() {
     assert_eq!(scene.incidents()[0].1, "closed");
     // A closed one is not seen to stay dead elsewhere.
     let run = scene.by(&other, &["recheck"]).ends_with(2);
-    assert!(run.out.contains("1 incident rechecked: 1 unknown"), "{}", run.out);
+    assert!(
+        run.out.contains("1 incident rechecked: 1 unknown"),
+        "{}",
+        run.out
+    );
     assert_eq!(scene.incidents()[0].1, "closed");
 }
 
@@ -153,11 +161,12 @@ fn the_look_up_and_the_call_that_ends_a_key_go_where_they_went_too() {
             );
             assert!(run.out.contains(&told), "{told}\n{}", run.out);
         }
-        assert!(elsewhere.seen().is_empty(), "{host}: the caller's own key stays here");
+        assert!(
+            elsewhere.seen().is_empty(),
+            "{host}: the caller's own key stays here"
+        );
         assert_eq!((scene.deletes(), scene.bank().live.len()), (0, 2), "{host}");
-        scene
-            .by_own(&["respond", "--resume", "--yes"])
-            .ends_with(0);
+        scene.by_own(&["respond", "--resume", "--yes"]).ends_with(0);
         assert_eq!(scene.incidents()[0].1, "closed", "{host}");
         assert!(scene.bank().live.contains(&scene.neighbour), "{host}");
     }
@@ -242,7 +251,12 @@ fn the_commands_that_are_named_ask_as_then_and_run_as_they_stand() {
     let run = shell(&begin, &folder).ends_with(2);
     let named = commands(&run.out);
     let words: Vec<&str> = named.iter().map(|(words, _)| *words).collect();
-    assert_eq!(words, ["prove it again", "send it again", "record"], "{}", run.out);
+    assert_eq!(
+        words,
+        ["prove it again", "send it again", "record"],
+        "{}",
+        run.out
+    );
     let away = tempfile::tempdir().unwrap();
     let record = shell(&format!("keysweep {}", named[2].1), away.path()).ends_with(0);
     let told = "Or send the call that ends it again, where the key still works.";
@@ -253,7 +267,11 @@ fn the_commands_that_are_named_ask_as_then_and_run_as_they_stand() {
     let recheck = commands(left)[0].1;
     assert!(recheck.starts_with("recheck KS-"), "{recheck}");
     shell(&format!("keysweep {recheck}"), away.path()).ends_with(1);
-    shell(&format!("keysweep {} --deadline 1", named[0].1), away.path()).ends_with(2);
+    shell(
+        &format!("keysweep {} --deadline 1", named[0].1),
+        away.path(),
+    )
+    .ends_with(2);
     assert_eq!(scene.deletes(), 1);
     shell(&format!("keysweep {again} --yes"), away.path()).ends_with(0);
     assert_eq!(scene.deletes(), 2);
