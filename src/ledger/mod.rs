@@ -78,12 +78,17 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Complains of a place that can hold no ledger: a folder, a device, a pipe. Nothing there is touched.
+    /// Complains of a place that holds no ledger and can hold none: a folder, a device, a pipe, a file of another kind. Nothing there is
+    /// touched, and no key is needed to see it.
     ///
     /// # Errors
-    /// [`Error::Io`] for such a one.
+    /// [`Error::Io`], or what the file is instead.
     pub fn place(path: &Path) -> Result<(), Error> {
-        schema::is_place(path)
+        schema::is_place(path)?;
+        if path.exists() {
+            schema::glance(path, schema::MIGRATIONS.len() as i64)?;
+        }
+        Ok(())
     }
 
     /// Opens a ledger that is there to look at it, whatever its rows say: [`Ledger::verify`] is for the caller. All that would write

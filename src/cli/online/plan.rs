@@ -116,7 +116,10 @@ impl Pen<'_> {
             )?;
             // What is looked up first has a request of its own; a body is none.
             let parts = stage.request.iter().flat_map(|r| r.split("\n\n"));
-            for line in parts.filter_map(|part| part.lines().next()).filter(is_request) {
+            for line in parts
+                .filter_map(|part| part.lines().next())
+                .filter(is_request)
+            {
                 row("", line)?;
             }
         }
@@ -175,8 +178,11 @@ impl Pen<'_> {
 
 /// Whether a line begins a request: `GET https://…`; a login has an address and what is said there.
 fn is_request(line: &&str) -> bool {
-    let method = line.split_once(' ').map(|(method, _)| method);
-    method.is_some_and(|m| m.ends_with(':') || m.bytes().all(|b| b.is_ascii_uppercase()))
+    let is_address = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    line.split_once(' ').is_some_and(|(word, _)| {
+        word.bytes().all(|b| b.is_ascii_uppercase())
+            || word.ends_with(':') && word.bytes().all(is_address)
+    })
 }
 
 /// The plan as JSON, redacted.

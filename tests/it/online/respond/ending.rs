@@ -64,7 +64,13 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
         .respond(&["--dry-run", "--format", "json"])
         .ends_with(0);
     let requests = document("requests", &json.out);
-    assert_eq!(requests["credentials"][0]["requests"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        requests["credentials"][0]["requests"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     let run = scene.revoke(&scene.leak, &["--dry-run"]).ends_with(0);
     assert!(
         run.out

@@ -2,6 +2,7 @@
 
 mod beside;
 mod reread;
+mod unloaded;
 
 use std::fs;
 use std::path::PathBuf;
