@@ -51,6 +51,11 @@ impl Ledger {
     /// # Errors
     /// Where it is not whole, not ours, or not to be opened; nothing was written then.
     pub fn open(path: &Path, kek: &Kek, now: Timestamp) -> Result<Self, Error> {
+        Self::open_as(path, kek, now, schema::MIGRATIONS)
+    }
+
+    /// The same up to a version: that of all migrations that are given.
+    fn open_as(path: &Path, kek: &Kek, now: Timestamp, migrations: &[&str]) -> Result<Self, Error> {
         let mut keys = Keys::of(kek)?;
         let mut conn = schema::open(path, true)?;
         if !schema::is_empty(&conn).map_err(|e| Error::of(path, &e))? {
@@ -59,7 +64,7 @@ impl Ledger {
             ledger.verify()?;
             (conn, keys) = (ledger.conn, ledger.keys);
         }
-        schema::migrate(&conn, path, schema::MIGRATIONS, |tx, version| {
+        schema::migrate(&conn, path, migrations, |tx, version| {
             if version == 1 {
                 tx.execute("INSERT INTO meta VALUES ('key', ?1)", [keys.check()])
                     .map_err(|e| Error::of(path, &e))?;

@@ -382,7 +382,7 @@ fn where_the_ledger_and_its_key_are() {
     let fresh = Home::new();
     let none = fresh.run(&["list"]).ends_with(0);
     assert_eq!(none.out, "");
-    assert!(none.err.contains("no incidents"), "{}", none.err);
+    assert!(none.err.contains("there is no ledger"), "{}", none.err);
     let none = fresh.run(&["list", "--format", "json"]).ends_with(0);
     assert_eq!(none.out.trim(), "[]");
     let none = fresh.run(&["verify"]).ends_with(2);
