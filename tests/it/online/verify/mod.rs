@@ -2,6 +2,7 @@
 
 mod beside;
 mod reread;
+mod told;
 mod unloaded;
 
 use std::fs;
