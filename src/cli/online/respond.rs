@@ -10,7 +10,7 @@ use keysweep::ledger::{Incident, IncidentState, write_json};
 use keysweep::model::{Credential, Finding, Fingerprint};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
-use keysweep::report::{Redactor, Stored, printable};
+use keysweep::report::{Redactor, Stored, printable, write_record};
 use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
 
 use super::act::{ActArgs, Desk, Person, Results};
@@ -288,7 +288,10 @@ pub(crate) fn write_requests(
         });
         let credentials: Vec<_> = credentials.collect();
         let value = json!({ "schema": 1, "kind": "requests", "credentials": credentials });
-        return write_json(&value, out);
+        return match &*shared.format {
+            "jsonl" => write_record(&value, out),
+            _ => write_json(&value, out),
+        };
     }
     for (finding, requests) in all {
         let secret = finding.credential.secret.redacted();

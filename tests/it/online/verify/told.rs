@@ -13,7 +13,7 @@ use crate::support::{Run, Tree, program};
 
 #[test]
 fn a_reason_is_told_with_what_mends_it_however_long_it_is() {
-    let host = format!("{}.{}.own.example.org", "a".repeat(60), "b".repeat(60));
+    let host = format!("{}.{}.own.example.org", "a".repeat(40), "b".repeat(40));
     let secret = format!("acmec_{}", word(9));
     let tree = Tree::new().with("cloud.toml", CLOUD).with(
         "a.env",
