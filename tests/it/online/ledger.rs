@@ -253,6 +253,13 @@ fn a_ledger_holds_no_secret_unsealed_and_forgets_it() {
     assert!(shown.out.contains("The secret: not kept"), "{}", shown.out);
     let again = home.run(&["forget", "KS-20260131-2"]).ends_with(0);
     assert!(again.err.contains("no secret was kept"), "{}", again.err);
+    let forget = ["forget", "KS-20260131-1", "--format", "json"];
+    for was_kept in [true, false] {
+        let told = home.run(&forget).ends_with(0);
+        let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+        let wanted = serde_json::json!({ "incident": "KS-20260131-1", "was_kept": was_kept });
+        assert_eq!(told, wanted);
+    }
     home.run(&["verify"]).ends_with(0);
 }
 

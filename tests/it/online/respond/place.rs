@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Scene, Trouble, document};
 use crate::support::http::{Answer, Server};
-use crate::support::{Run, program};
+use crate::support::{Run, Tree, fake, program};
 
 /// A server that refuses every key, as one does that never knew it.
 fn stranger() -> Server {
@@ -44,7 +44,7 @@ impl Scene {
 fn endpoints(all: &[(&str, &Server)]) -> String {
     let mut text = "[endpoints]\n".to_owned();
     for (host, server) in all {
-        text += &format!("\"{host}\" = \"{}\"\n", server.url());
+        text.push_str(&format!("\"{host}\" = \"{}\"\n", server.url()));
     }
     text
 }
@@ -329,4 +329,51 @@ fn an_incident_that_does_not_say_where_is_asked_for_at_the_provider_alone() {
         .args(["incidents", "show", &new, "--format", "json"]);
     let record: Value = serde_json::from_str(&Run::of(&mut show).ends_with(0).out).unwrap();
     assert_eq!(record["leak"]["asked"][0]["at"], scene.server.url());
+}
+
+#[test]
+fn a_server_of_ones_own_has_a_plan_without_the_providers_console() {
+    let key = fake::npm_token(5);
+    let server = Server::start(|seen| match seen.path() {
+        "/-/whoami" => Answer::json(&json!({ "username": "jo" })),
+        _ => Answer::status(404),
+    });
+    for (host, has_console) in [("registry.npmjs.org", true), ("npm.own.example.org", false)] {
+        let line = format!("//{host}/:_authToken={key}\n");
+        let tree = Tree::new().with(".npmrc", line);
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("mine.toml");
+        fs::write(&config, endpoints(&[(host, &server)])).unwrap();
+        let run = |arguments: &[&str]| {
+            let mut command = program();
+            command
+                .current_dir(tree.path())
+                .env("HOME", home.path())
+                .args(arguments)
+                .args(["--config".as_ref(), config.as_os_str()]);
+            let run = Run::of(&mut command);
+            run.hides(&key);
+            run
+        };
+        let report = home.path().join("report.json");
+        let report = report.to_str().unwrap();
+        run(&[
+            "scan",
+            "--exit-zero",
+            "--format",
+            "json",
+            "--output",
+            report,
+        ])
+        .ends_with(0);
+        let plan = run(&["respond", report]).ends_with(0).out;
+        assert!(plan.contains("1 leak to end"), "{plan}");
+        assert_eq!(plan.contains("npmjs.com/settings"), has_console, "{plan}");
+        assert!(plan.contains("its id is looked up first"), "{plan}");
+        let request = format!(
+            "DELETE {}/-/npm/v1/tokens/token/ID  (for {host})",
+            server.url()
+        );
+        assert!(plan.contains(&request), "{request}\n{plan}");
+    }
 }
