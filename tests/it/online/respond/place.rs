@@ -343,7 +343,8 @@ fn a_server_of_ones_own_has_a_plan_without_the_providers_console() {
         let tree = Tree::new().with(".npmrc", line);
         let home = tempfile::tempdir().unwrap();
         let config = home.path().join("mine.toml");
-        fs::write(&config, endpoints(&[(host, &server)])).unwrap();
+        let known = format!("[known.npm]\nhost = \"{host}\"\n");
+        fs::write(&config, known + &endpoints(&[(host, &server)])).unwrap();
         let run = |arguments: &[&str]| {
             let mut command = program();
             command
