@@ -59,6 +59,8 @@ pub struct Flags {
     pub act: String,
     /// Those that look at the ledger alone.
     pub look: String,
+    /// That which names the ledger.
+    pub ledger: String,
 }
 
 /// A moment of a run.
@@ -110,7 +112,9 @@ impl Run<'_> {
         let id = begun.incident;
         self.claimed(id, || {
             // One that was begun elsewhere is not ended here.
-            if let Some(outcome) = self.astray(&self.ledger.incident(id)?, leak)? {
+            if let Some(outcome) =
+                self.astray("respond --resume", &self.ledger.incident(id)?, leak)?
+            {
                 return Ok(outcome);
             }
             if self.policy.recheck {
@@ -123,6 +127,7 @@ impl Run<'_> {
     /// Ends the work on an incident whose key would be used elsewhere than where it was found active: nothing is sent.
     fn astray(
         &self,
+        command: &str,
         incident: &Incident,
         leak: &ConfirmedLeak<'_>,
     ) -> Result<Option<Outcome>, Error> {
@@ -138,10 +143,15 @@ impl Run<'_> {
                 incident.leak.rule
             )),
         };
-        let Some(why) = why else {
+        let Some(mut why) = why else {
             return Ok(None);
         };
         self.checked(incident.id, CheckState::Unknown, &why)?;
+        let then = &incident.leak.flags;
+        if !then.is_empty() {
+            let (id, ledger) = (incident.id, &self.flags.ledger);
+            why = format!("{why}; as then: keysweep {command} {id}{then}{ledger}");
+        }
         Ok(Some(Outcome::Unclear(why)))
     }
 

@@ -18,7 +18,7 @@ impl Run<'_> {
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
                 return Ok(Outcome::NotKept);
             };
-            if let Some(outcome) = self.astray(incident, &leak)? {
+            if let Some(outcome) = self.astray("recheck", incident, &leak)? {
                 return Ok(outcome);
             }
             let outcome = self.judge(incident, &leak)?;

@@ -40,7 +40,7 @@ impl Run<'_> {
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
                 return Ok(Outcome::NotKept);
             };
-            if let Some(outcome) = self.astray(incident, &leak)? {
+            if let Some(outcome) = self.astray("respond --resume", incident, &leak)? {
                 return Ok(outcome);
             }
             let net = Bound::new(self.net, &incident.leak);

@@ -77,7 +77,17 @@ fn a_key_is_proven_dead_where_it_was_found_active_and_nowhere_else() {
             } else {
                 format!("now {} (for api.example.com) would", elsewhere.url())
             };
-            for part in [&then, &now, "give the configuration of then"] {
+            let again = format!(
+                "as then: keysweep {} {id} --rules {} --config {}\n",
+                if arguments[0] == "recheck" {
+                    "recheck"
+                } else {
+                    "respond --resume"
+                },
+                scene.file("example.toml").display(),
+                scene.file("mine.toml").display()
+            );
+            for part in [&then, &now, &again, "give the configuration of then"] {
                 assert!(run.out.contains(part), "{arguments:?}: {part}\n{}", run.out);
             }
             assert_eq!(scene.incidents()[0].1, "not-proven", "{arguments:?}");
