@@ -34,7 +34,8 @@ pub(crate) struct RespondArgs {
     /// Go on with incidents that are not at their end: this one, or all
     #[arg(long, value_name = "INCIDENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "dry_run")]
     resume: Option<String>,
-    /// With --resume: send calls again whose answer was lost, although that may not be harmless
+    /// With --resume: send calls again whose answer was lost, although that may not be harmless, and those without effect where the key
+    /// still works
     #[arg(long, requires = "resume")]
     send_again: bool,
     /// End this leak although it is not proven active (repeatable)
