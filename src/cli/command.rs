@@ -65,20 +65,23 @@ pub(crate) enum Command {
     Import(ImportCommand),
     /// Plan what ends the leaks of a report, and with --apply do it, prove it and put it on record
     ///
-    /// Exit codes: 2 where a key is not proven dead or something is left to a person, else 0.
+    /// Written as text or json. Exit codes: 2 where a key is not proven dead or something is left to a person, else 0.
     #[cfg(feature = "online")]
     Respond(Box<super::online::respond::RespondArgs>),
     /// End one key that you have, prove it dead and put it on record
+    ///
+    /// Written as text or json. Exit codes: 2 where the key is not proven dead, else 0.
     #[cfg(feature = "online")]
     Revoke(Box<super::online::revoke::RevokeArgs>),
     /// Use keys again that were ended, to see that they are dead
     ///
-    /// Exit codes: 1 a key works, 2 it cannot be said of one, else 0.
+    /// Written as text or json. Exit codes: 1 a key works, 2 it cannot be said of one, else 0.
     #[cfg(feature = "online")]
     Recheck(Box<super::online::recheck::RecheckArgs>),
     /// Ask providers which credentials of a report work
     ///
-    /// A report never holds the secrets: they are read again where they stand. Exit codes: 1 a credential works, 2 nobody could be
+    /// A report never holds the secrets: they are read again where they stand. With --rule, the answer is
+    /// written as text, json or jsonl. Exit codes: 1 a credential works, 2 nobody could be
     /// asked, else 0.
     #[cfg(feature = "online")]
     Verify(Box<super::online::verify::VerifyArgs>),

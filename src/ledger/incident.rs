@@ -107,6 +107,9 @@ pub struct NewIncident {
     /// Where its provider was asked when this was opened; none where that is not known.
     #[serde(default)]
     pub asked: Vec<Asked>,
+    /// The caller's `[endpoints]` of then: a host, and what was asked in its place.
+    #[serde(default)]
+    pub endpoints: Vec<(String, String)>,
     /// What the commands of its record are called with so that they ask as then, `--config …`, quoted for a shell; empty for nothing.
     #[serde(default)]
     pub flags: String,
@@ -149,6 +152,7 @@ impl Default for NewIncident {
             remedy: String::new(),
             link: String::new(),
             asked: Vec::new(),
+            endpoints: Vec::new(),
             flags: String::new(),
         }
     }
@@ -543,6 +547,7 @@ impl NewIncident {
         let is_known = self.asked.iter().all(|one| old.asked.contains(one));
         if !(old.asked.is_empty() || is_there && is_known) {
             self.asked = old.asked;
+            self.endpoints = old.endpoints;
             self.flags = old.flags;
         }
         self.more_places = self.more_places.max(old.more_places);
@@ -580,9 +585,11 @@ impl NewIncident {
         for one in &mut self.asked {
             (one.named, one.at) = (cut(&one.named, TEXT), cut(&one.at, TEXT));
         }
-        shorten(&mut self.systems);
-        for (name, value) in &mut self.systems {
-            (*name, *value) = (cut(name, TEXT), cut(value, TEXT));
+        for pairs in [&mut self.systems, &mut self.endpoints] {
+            shorten(pairs);
+            for (name, value) in pairs {
+                (*name, *value) = (cut(name, TEXT), cut(value, TEXT));
+            }
         }
         for list in [&mut self.owners, &mut self.dependants, &mut self.by_hand] {
             shorten_texts(list);

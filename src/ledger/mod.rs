@@ -51,6 +51,11 @@ impl Ledger {
     /// # Errors
     /// Where it is not whole, not ours, or not to be opened; nothing was written then.
     pub fn open(path: &Path, kek: &Kek, now: Timestamp) -> Result<Self, Error> {
+        Self::open_as(path, kek, now, schema::MIGRATIONS)
+    }
+
+    /// The same up to a version: that of all migrations that are given.
+    fn open_as(path: &Path, kek: &Kek, now: Timestamp, migrations: &[&str]) -> Result<Self, Error> {
         let mut keys = Keys::of(kek)?;
         let mut conn = schema::open(path, true)?;
         if !schema::is_empty(&conn).map_err(|e| Error::of(path, &e))? {
@@ -59,7 +64,7 @@ impl Ledger {
             ledger.verify()?;
             (conn, keys) = (ledger.conn, ledger.keys);
         }
-        schema::migrate(&conn, path, schema::MIGRATIONS, |tx, version| {
+        schema::migrate(&conn, path, migrations, |tx, version| {
             if version == 1 {
                 tx.execute("INSERT INTO meta VALUES ('key', ?1)", [keys.check()])
                     .map_err(|e| Error::of(path, &e))?;
@@ -78,12 +83,17 @@ impl Ledger {
         Ok(ledger)
     }
 
-    /// Complains of a place that can hold no ledger: a folder, a device, a pipe. Nothing there is touched.
+    /// Complains of a place that holds no ledger and can hold none: a folder, a device, a pipe, a file of another kind. Nothing there is
+    /// touched, and no key is needed to see it.
     ///
     /// # Errors
-    /// [`Error::Io`] for such a one.
+    /// [`Error::Io`], or what the file is instead.
     pub fn place(path: &Path) -> Result<(), Error> {
-        schema::is_place(path)
+        schema::is_place(path)?;
+        if path.exists() {
+            schema::glance(path, schema::MIGRATIONS.len() as i64)?;
+        }
+        Ok(())
     }
 
     /// Opens a ledger that is there to look at it, whatever its rows say: [`Ledger::verify`] is for the caller. All that would write

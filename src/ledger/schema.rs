@@ -183,7 +183,7 @@ pub(super) fn is_place(path: &Path) -> Result<(), Error> {
 }
 
 /// Looks at the file's head before SQLite does: <https://www.sqlite.org/fileformat.html#the_database_header>.
-fn glance(path: &Path, known: i64) -> Result<(), Error> {
+pub(super) fn glance(path: &Path, known: i64) -> Result<(), Error> {
     is_place(path)?;
     let fail = |error: &io::Error| match error.kind() {
         io::ErrorKind::NotFound => none(path),

@@ -35,6 +35,13 @@ impl Kek {
     /// # Errors
     /// [`Error::Key`] where it is missing, malformed, or may be read by others.
     pub fn from_file(path: &Path, create: bool) -> Result<Self, Error> {
+        // A pipe would be waited for.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(Error::Key(format!(
+                "{}: this is no file, and a ledger's key stands in one; name another under [ledger] key",
+                path.display()
+            )));
+        }
         match File::open(path) {
             Ok(file) => Self::read(path, &file),
             Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
@@ -57,7 +64,7 @@ impl Kek {
     pub fn of_text(text: &str, from: &str) -> Result<Self, Error> {
         let malformed = || {
             Error::Key(format!(
-                "{from}: a ledger's key is 32 bytes in base64, 44 characters; `head -c 32 /dev/urandom | base64` makes one"
+                "{from}: a ledger's key is 32 bytes in base64, 44 characters; put the key of then back, for no other opens the ledger; for a new one, `head -c 32 /dev/urandom | base64` makes one"
             ))
         };
         let decoded = Zeroizing::new(BASE64.decode(text.trim()).map_err(|_| malformed())?);

@@ -173,6 +173,13 @@ impl WebAddress {
     }
 }
 
+impl fmt::Display for WebAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.plain { "http" } else { "https" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.rest)
+    }
+}
+
 impl FromStr for WebAddress {
     /// What is wrong, in words that hold nothing of the address: a secret may stand in it.
     type Err = &'static str;

@@ -131,7 +131,8 @@ impl fmt::Display for Doubt {
             Self::NotThere => f.write_str("not asked: no longer at any of its places"),
             Self::Canary => f.write_str("not asked: a canary token, asking would alert its owner"),
             Self::Budget => f.write_str("not asked: the time for verification was over"),
-            Self::Interrupted => f.write_str("not asked: interrupted"),
+            // It may have been asked, or been about to be.
+            Self::Interrupted => f.write_str("interrupted before there was an answer"),
         }
     }
 }

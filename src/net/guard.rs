@@ -47,16 +47,13 @@ impl Guard {
             host: address.authority(),
             why: why.to_owned(),
         };
-        // An endpoint without a port stands for the usual port of the provider alone.
-        let endpoint = self.endpoints.iter().find(|(pattern, _)| {
-            pattern.has_port() == address.port.is_some() && pattern.fits(&host, address.port)
-        });
+        let endpoint = endpoint_of(&self.endpoints, &address);
         let listed = |port| {
             let mut hosts = self.hosts.iter();
             hosts.any(|pattern| pattern.has_port() && pattern.fits(&host, port))
         };
         let target = match endpoint {
-            Some((_, endpoint)) => {
+            Some(endpoint) => {
                 let path = endpoint.rest.trim_end_matches('/');
                 WebAddress {
                     rest: format!("{path}{}", rooted(&address.rest)),
@@ -173,6 +170,18 @@ impl Guard {
             (false, false) => Purpose::Other,
         }
     }
+}
+
+/// What is asked in place of an address. An endpoint without a port stands for the usual port of the provider alone.
+pub(super) fn endpoint_of<'e>(
+    endpoints: &'e [(HostPattern, WebAddress)],
+    address: &WebAddress,
+) -> Option<&'e WebAddress> {
+    let mut endpoints = endpoints.iter();
+    let fits = |(pattern, _): &&(HostPattern, WebAddress)| {
+        pattern.has_port() == address.port.is_some() && pattern.fits(&address.host, address.port)
+    };
+    endpoints.find(fits).map(|(_, endpoint)| endpoint)
 }
 
 /// What a connection is for.

@@ -21,7 +21,8 @@ use zeroize::Zeroizing;
 use super::guard::{Guard, NoProxy, Route};
 use super::limits::{Limits, Stop, Waiting};
 use super::transport::{Interrupted, Mark, SENT, Tls, Watch, tls_settings};
-use super::{Clock, Error, Net, Origin, Reply, Request, Settings, base};
+use super::{Clock, Error, Net, Origin, Reply, Request, Settings, base, origin_by};
+use crate::model::{HostPattern, WebAddress};
 
 /// Most bytes of a body that are read.
 const MOST_BYTES: u64 = 1 << 20;
@@ -320,13 +321,14 @@ impl Net for Client {
         Arc::clone(&self.tls)
     }
 
+    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
+        &self.guard.endpoints
+    }
+
     fn origin(&self, url: &str) -> Result<Origin, Error> {
-        let named = base(url)?;
-        let at = self.guard.route(&named)?.url;
-        Ok(Origin {
-            at: at.trim_end_matches('/').to_owned(),
-            named,
-        })
+        // What goes nowhere has none.
+        self.guard.route(&base(url)?.to_string())?;
+        origin_by(self.endpoints(), url)
     }
 
     fn is_listed(&self, host: &str) -> bool {
@@ -601,8 +603,8 @@ impl Resolver for Names {
     }
 }
 
-fn address_of(uri: &Uri) -> Option<crate::model::WebAddress> {
-    Some(crate::model::WebAddress {
+fn address_of(uri: &Uri) -> Option<WebAddress> {
+    Some(WebAddress {
         plain: uri.scheme_str()? == "http",
         host: crate::model::host_name(uri.host()?)?,
         port: uri.port_u16(),

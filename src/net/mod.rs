@@ -39,16 +39,17 @@ pub trait Net: Sync {
     /// The TLS settings of the run: the system's trust and the caller's own CA.
     fn tls(&self) -> Arc<rustls::ClientConfig>;
 
+    /// What the caller's `[endpoints]` say: a provider's host, and what is asked in its place.
+    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
+        &[]
+    }
+
     /// Where a request to an address would go; nothing is sent, and of the address the host alone is looked at.
     ///
     /// # Errors
     /// Why it would go nowhere.
     fn origin(&self, url: &str) -> Result<Origin, Error> {
-        let named = base(url)?;
-        Ok(Origin {
-            at: named.clone(),
-            named,
-        })
+        origin_by(self.endpoints(), url)
     }
 
     /// Whether the caller lists a host that a self-hosted service may have.
@@ -82,8 +83,22 @@ impl Origin {
     }
 }
 
-/// Scheme, host and port of an address, in one form.
-fn base(url: &str) -> Result<String, Error> {
+/// Where a request to an address goes by these `[endpoints]`; of the address the host alone is looked at.
+///
+/// # Errors
+/// Where it is no address.
+pub fn origin_by(endpoints: &[(HostPattern, WebAddress)], url: &str) -> Result<Origin, Error> {
+    let named = base(url)?;
+    let at = guard::endpoint_of(endpoints, &named).unwrap_or(&named);
+    let shown = |address: &WebAddress| address.to_string().trim_end_matches('/').to_owned();
+    Ok(Origin {
+        at: shown(at),
+        named: shown(&named),
+    })
+}
+
+/// Scheme, host and port of an address.
+fn base(url: &str) -> Result<WebAddress, Error> {
     let malformed = |why: &str| Error::Malformed {
         host: "a request".to_owned(),
         why: why.to_owned(),
@@ -91,38 +106,38 @@ fn base(url: &str) -> Result<String, Error> {
     let scheme = url.find("://").map_or(0, |at| at + 3);
     let after = url.get(scheme..).unwrap_or_default();
     let end = after.find(['/', '?', '#']).unwrap_or(after.len());
-    let bare = url.get(..scheme + end).unwrap_or_default();
-    let address: WebAddress = bare.parse().map_err(malformed)?;
-    let scheme = if address.plain { "http" } else { "https" };
-    Ok(format!("{scheme}://{}", address.authority()))
+    url.get(..scheme + end)
+        .unwrap_or_default()
+        .parse()
+        .map_err(malformed)
 }
 
-/// A request as it is shown ([`Request::shown`]), with the address that it goes to where that is another:
+/// Requests as they are shown ([`Request::shown`], one below the other), each with the address that it goes to where that is another:
 /// `GET https://ghe.example.org/api/v3/user  (for api.github.com)`.
 #[must_use]
-pub fn placed(net: &dyn Net, request: &str) -> String {
-    let (line, rest) = match request.split_once('\n') {
-        Some((line, rest)) => (line, Some(rest)),
-        None => (request, None),
-    };
-    let placed = || {
-        let (method, url) = line.split_once(' ')?;
-        let origin = net.origin(url).ok().filter(|origin| !origin.is_own())?;
-        let named = base(url).ok()?;
-        let host = named.split_once("://")?.1;
-        // What is shown may be written otherwise; its host ends where the path begins.
-        let begin = url.find("://")? + 3;
-        let path = url.get(begin..)?;
-        let path = path.get(path.find(['/', '?']).unwrap_or(path.len())..)?;
-        Some(format!("{method} {}{path}  (for {host})", origin.at))
-    };
-    let Some(line) = placed() else {
-        return request.to_owned();
-    };
-    match rest {
-        Some(rest) => format!("{line}\n{rest}"),
-        None => line,
+pub fn placed(net: &dyn Net, requests: &str) -> String {
+    let parts = requests.split("\n\n").map(|part| {
+        let (line, rest) = part.split_at(part.find('\n').unwrap_or(part.len()));
+        match placed_line(net, line) {
+            Some(line) => format!("{line}{rest}"),
+            None => part.to_owned(),
+        }
+    });
+    parts.collect::<Vec<_>>().join("\n\n")
+}
+
+/// The line of a request that goes to another host than it names; `None` for any other line.
+fn placed_line(net: &dyn Net, line: &str) -> Option<String> {
+    let (method, url) = line.split_once(' ')?;
+    if !method.bytes().all(|b| b.is_ascii_uppercase()) {
+        return None;
     }
+    let origin = net.origin(url).ok().filter(|origin| !origin.is_own())?;
+    let host = base(url).ok()?.authority();
+    // What is shown may be written otherwise; its host ends where the path begins.
+    let path = url.get(url.find("://")? + 3..)?;
+    let path = path.get(path.find(['/', '?']).unwrap_or(path.len())..)?;
+    Some(format!("{method} {}{path}  (for {host})", origin.at))
 }
 
 /// The time, and whether the run goes on, from whoever may look.

@@ -203,7 +203,13 @@ impl Revoke for DeclaredRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
         let values = self.values(key, None, &|_| true);
         let values = values.unwrap_or_else(|_| Values::naming(&[]));
-        Terms::of(self.block, self.provider, &values)
+        let mut terms = Terms::of(self.block, self.provider, &values);
+        let usual = self.block.self_hosted.as_deref();
+        if usual.is_some() && values.host().is_some_and(|host| Some(host) != usual) {
+            // A server of one's own has not the provider's pages.
+            terms.console.clear();
+        }
+        terms
     }
 
     fn find(

@@ -16,6 +16,8 @@ use crate::model::{Checked, Doubt, Finding, Identity, Level, Tally, Verification
 
 /// Characters of one foreign text in a sentence.
 const PIECE: usize = 120;
+/// Characters of a reason: it ends with what mends it, so that it is not to be cut before.
+const REASON: usize = 600;
 /// Scopes in a sentence.
 const SCOPES: usize = 12;
 
@@ -137,10 +139,12 @@ pub(super) fn read(value: &Value) -> Option<Checked> {
 /// A verification in one printable line: `active, account acme, owner jane, write (repo, workflow), expires 2027-01-31`.
 #[must_use]
 pub fn verification_text(redactor: &Redactor, checked: &Checked) -> String {
-    let text = |text: &str| {
+    let cut = |text: &str, most| {
         let shown = redactor.printable(text.as_bytes());
-        super::sarif::cut(shown, PIECE)
+        super::sarif::cut(shown, most)
     };
+    let text = |text: &str| cut(text, PIECE);
+    let reason = |text: &str| cut(text, REASON);
     let mut out = checked.verification.word().to_owned();
     match &checked.verification {
         Verification::Active(whose) => {
@@ -170,10 +174,10 @@ pub fn verification_text(redactor: &Redactor, checked: &Checked) -> String {
         }
         Verification::Inactive(why) if why.is_empty() => {}
         Verification::Inactive(why) => {
-            let _ = write!(out, ": {}", text(why));
+            let _ = write!(out, ": {}", reason(why));
         }
         Verification::Unknown(doubt) => {
-            let _ = write!(out, ": {}", text(&doubt.to_string()));
+            let _ = write!(out, ": {}", reason(&doubt.to_string()));
         }
         Verification::Unsupported => out.push_str(": no call is known that proves it"),
     }

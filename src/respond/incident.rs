@@ -95,6 +95,7 @@ pub fn opened(
         link: planned.source.clone(),
         // A run says it: it knows the network.
         asked: Vec::new(),
+        endpoints: Vec::new(),
         flags: clean(&detected.flags),
     }
 }

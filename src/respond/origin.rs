@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ledger::{Asked, NewIncident};
-use crate::model::Credential;
-use crate::net::{Error, Net, Origin, Reply, Request};
+use crate::model::{Credential, HostPattern, WebAddress};
+use crate::net::{Error, Net, Origin, Reply, Request, origin_by};
 use crate::provider::Provider;
 
 /// Where a question about a key would go. The provider asks, and nothing of it is sent.
@@ -67,6 +67,86 @@ pub(super) fn moved(leak: &NewIncident, now: &[Asked]) -> Option<String> {
     ))
 }
 
+/// The network of an incident: each request goes where it went when the incident was begun, or nowhere. What a provider asks first is
+/// looked at beforehand ([`moved`]); this holds for whatever comes after it, too: look-ups, the call that ends the key, a second host.
+pub(super) struct Bound<'n> {
+    net: &'n dyn Net,
+    then: Vec<(HostPattern, WebAddress)>,
+}
+
+impl<'n> Bound<'n> {
+    /// To what is on record of a leak.
+    pub(super) fn new(net: &'n dyn Net, leak: &NewIncident) -> Self {
+        let read = |(host, at): &(String, String)| Some((host.parse().ok()?, at.parse().ok()?));
+        Self {
+            net,
+            then: leak.endpoints.iter().filter_map(read).collect(),
+        }
+    }
+}
+
+/// The caller's `[endpoints]` as a leak keeps them.
+pub(super) fn endpoints(net: &dyn Net) -> Vec<(String, String)> {
+    let all = net.endpoints().iter();
+    all.map(|(host, at)| (host.to_string(), at.to_string()))
+        .collect()
+}
+
+impl Net for Bound<'_> {
+    fn send(&self, request: &Request) -> Result<Reply, Error> {
+        let url = zeroize::Zeroizing::new(request.url.wire());
+        let then = origin_by(&self.then, &url)?;
+        let now = origin_by(self.net.endpoints(), &url)?;
+        if then == now {
+            return self.net.send(request);
+        }
+        Err(Error::Refused {
+            host: then
+                .named
+                .split("://")
+                .last()
+                .unwrap_or_default()
+                .to_owned(),
+            why: format!(
+                "when the incident was begun, requests to it went to {}, and now they would go to {}; give the configuration of then (--config, [endpoints])",
+                then.at, now.at
+            ),
+        })
+    }
+
+    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
+        self.net.dial(host, port)
+    }
+
+    fn tls(&self) -> Arc<rustls::ClientConfig> {
+        self.net.tls()
+    }
+
+    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
+        self.net.endpoints()
+    }
+
+    fn origin(&self, url: &str) -> Result<Origin, Error> {
+        self.net.origin(url)
+    }
+
+    fn is_listed(&self, host: &str) -> bool {
+        self.net.is_listed(host)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.net.now()
+    }
+
+    fn pause(&self, time: Duration) -> bool {
+        self.net.pause(time)
+    }
+
+    fn grant(&self, time: Duration) {
+        self.net.grant(time);
+    }
+}
+
 /// A network that notes where it would go, and goes nowhere.
 struct Probe<'n> {
     net: &'n dyn Net,
@@ -102,6 +182,10 @@ impl Net for Probe<'_> {
 
     fn tls(&self) -> Arc<rustls::ClientConfig> {
         self.net.tls()
+    }
+
+    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
+        self.net.endpoints()
     }
 
     fn origin(&self, url: &str) -> Result<Origin, Error> {

@@ -157,6 +157,9 @@ pub struct LeftOut {
     pub status: &'static str,
     /// Why it is left.
     pub why: String,
+    /// Whether it is ended where a person names it.
+    #[serde(skip)]
+    pub can_end: bool,
 }
 
 /// Places of a leak that a plan names.
@@ -197,6 +200,7 @@ pub fn plan(
                 fingerprint: finding.fingerprint.to_string(),
                 status,
                 why,
+                can_end: status != "inactive",
             });
         }
     }

@@ -230,6 +230,7 @@ impl<'d> Desk<'d> {
                     self.args.caller.config_flag(),
                     self.args.keep.flag()
                 ),
+                ledger: self.args.keep.flag(),
             },
             ask: &ask,
             tell: &tell,

@@ -114,8 +114,13 @@ impl Pen<'_> {
                 &format!("step {}", at + 1),
                 &format!("{}{when}; {undo}", stage.what),
             )?;
-            if let Some(request) = stage.request.as_ref().and_then(|r| r.lines().next()) {
-                row("", request)?;
+            // What is looked up first has a request of its own; a body is none.
+            let parts = stage.request.iter().flat_map(|r| r.split("\n\n"));
+            for line in parts
+                .filter_map(|part| part.lines().next())
+                .filter(is_request)
+            {
+                row("", line)?;
             }
         }
         if leak.is_automatic() {
@@ -160,7 +165,7 @@ impl Pen<'_> {
         let name = self.clean(&left.name);
         let (secret, why) = (printable(&left.secret), self.clean(&left.why));
         writeln!(out, "  {name}  {secret}  {}: {why}", left.status)?;
-        if left.status != "inactive" {
+        if left.can_end {
             writeln!(
                 out,
                 "    end it all the same: --unconfirmed {}",
@@ -169,6 +174,15 @@ impl Pen<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a line begins a request: `GET https://…`; a login has an address and what is said there.
+fn is_request(line: &&str) -> bool {
+    let is_address = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    line.split_once(' ').is_some_and(|(word, _)| {
+        word.bytes().all(|b| b.is_ascii_uppercase())
+            || word.ends_with(':') && word.bytes().all(is_address)
+    })
 }
 
 /// The plan as JSON, redacted.

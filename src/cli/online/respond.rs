@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use keysweep::ledger::{Incident, IncidentState, write_json};
-use keysweep::model::{Credential, Doubt, Finding, Fingerprint};
+use keysweep::model::{Credential, Finding, Fingerprint};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
-use keysweep::report::{Redactor, Stored, printable};
+use keysweep::report::{Redactor, Stored, printable, write_record};
 use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
 
 use super::act::{ActArgs, Desk, Person, Results};
@@ -34,7 +34,8 @@ pub(crate) struct RespondArgs {
     /// Go on with incidents that are not at their end: this one, or all
     #[arg(long, value_name = "INCIDENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "dry_run")]
     resume: Option<String>,
-    /// With --resume: send calls again whose answer was lost, although that may not be harmless
+    /// With --resume: send calls again whose answer was lost, although that may not be harmless, and those without effect where the key
+    /// still works
     #[arg(long, requires = "resume")]
     send_again: bool,
     /// End this leak although it is not proven active (repeatable)
@@ -109,7 +110,8 @@ fn of_report(
             registry: &registry,
             held: &held,
         };
-        let exit = dry_run(&live, &sources, &redactor, shared)?;
+        let is_loaded = |rule: &str| engine.rules().index_of(rule).is_some();
+        let exit = dry_run(&live, &is_loaded, &sources, &redactor, shared)?;
         return Ok(if is_whole { exit } else { Exit::Trouble });
     }
     let client = own.client(&args.act.caller.network)?;
@@ -125,6 +127,7 @@ fn of_report(
     for left in &mut made.left_out {
         if engine.rules().index_of(&left.rule).is_none() {
             left.why = verify::not_loaded(&left.rule);
+            left.can_end = false;
         }
     }
     let tally = keysweep::model::Tally::of(&live).unwrap_or_default();
@@ -194,6 +197,7 @@ fn of_report(
 /// Prints the requests that would be sent for a report's findings.
 fn dry_run(
     live: &[Finding],
+    is_loaded: &dyn Fn(&str) -> bool,
     sources: &Sources<'_>,
     redactor: &Redactor,
     shared: &Shared,
@@ -206,10 +210,13 @@ fn dry_run(
             continue;
         }
         let key = &finding.credential;
-        let asks = if key.secret.is_known() {
+        let asks = if !is_loaded(&finding.rule) {
+            vec![("not asked".to_owned(), verify::not_loaded(&finding.rule))]
+        } else if key.secret.is_known() {
             requests(sources, finding)
         } else {
-            vec![("not asked".to_owned(), Doubt::NotThere.to_string())]
+            let why = "no longer at any of its places";
+            vec![("not asked".to_owned(), why.to_owned())]
         };
         all.push((finding, asks));
     }
@@ -282,7 +289,10 @@ pub(crate) fn write_requests(
         });
         let credentials: Vec<_> = credentials.collect();
         let value = json!({ "schema": 1, "kind": "requests", "credentials": credentials });
-        return write_json(&value, out);
+        return match &*shared.format {
+            "jsonl" => write_record(&value, out),
+            _ => write_json(&value, out),
+        };
     }
     for (finding, requests) in all {
         let secret = finding.credential.secret.redacted();

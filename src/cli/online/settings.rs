@@ -65,7 +65,8 @@ impl CallerArgs {
         }
         flags += &self.config_flag();
         for host in &self.network.allow_host {
-            flags += &format!(" --allow-host {}", quoted(&host.to_string()));
+            flags += " --allow-host ";
+            flags += &quoted(&host.to_string());
         }
         flags
     }

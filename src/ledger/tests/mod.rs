@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod harm;
+mod older;
 
 use std::fs;
 use std::path::PathBuf;

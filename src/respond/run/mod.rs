@@ -59,6 +59,8 @@ pub struct Flags {
     pub act: String,
     /// Those that look at the ledger alone.
     pub look: String,
+    /// That which names the ledger.
+    pub ledger: String,
 }
 
 /// A moment of a run.
@@ -102,6 +104,7 @@ impl Run<'_> {
     /// [`Error`] where the ledger fails.
     pub fn apply(&self, leak: &ConfirmedLeak<'_>, incident: &NewIncident) -> Result<Ended, Error> {
         let mut incident = incident.clone();
+        incident.endpoints = origin::endpoints(self.net);
         if let Some(provider) = self.kinds.verifier(&incident.rule) {
             incident.asked = origin::asked(self.net, &*provider, leak.credential());
         }
@@ -109,7 +112,9 @@ impl Run<'_> {
         let id = begun.incident;
         self.claimed(id, || {
             // One that was begun elsewhere is not ended here.
-            if let Some(outcome) = self.astray(&self.ledger.incident(id)?, leak)? {
+            if let Some(outcome) =
+                self.astray("respond --resume", &self.ledger.incident(id)?, leak)?
+            {
                 return Ok(outcome);
             }
             if self.policy.recheck {
@@ -122,6 +127,7 @@ impl Run<'_> {
     /// Ends the work on an incident whose key would be used elsewhere than where it was found active: nothing is sent.
     fn astray(
         &self,
+        command: &str,
         incident: &Incident,
         leak: &ConfirmedLeak<'_>,
     ) -> Result<Option<Outcome>, Error> {
@@ -137,10 +143,15 @@ impl Run<'_> {
                 incident.leak.rule
             )),
         };
-        let Some(why) = why else {
+        let Some(mut why) = why else {
             return Ok(None);
         };
         self.checked(incident.id, CheckState::Unknown, &why)?;
+        let then = &incident.leak.flags;
+        if !then.is_empty() {
+            let (id, ledger) = (incident.id, &self.flags.ledger);
+            why = format!("{why}; as then: keysweep {command} {id}{then}{ledger}");
+        }
         Ok(Some(Outcome::Unclear(why)))
     }
 
@@ -188,10 +199,10 @@ impl Run<'_> {
     }
 
     /// What the provider says of the key, asked once.
-    fn said(&self, leak: &ConfirmedLeak<'_>) -> Verification {
+    fn said(&self, net: &dyn Net, leak: &ConfirmedLeak<'_>) -> Verification {
         let provider = self.kinds.verifier(&leak.finding().rule);
         provider.map_or(Verification::Unsupported, |provider| {
-            provider.verify(self.net, leak.credential())
+            provider.verify(net, leak.credential())
         })
     }
 

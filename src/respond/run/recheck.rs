@@ -3,6 +3,7 @@
 use super::{Ended, Error, Outcome, Run};
 use crate::ledger::{CheckState, Incident, IncidentId, IncidentState, StepKind, StepState};
 use crate::model::{ConfirmedLeak, Doubt, Verification};
+use crate::respond::origin::Bound;
 
 impl Run<'_> {
     /// Uses the key of an incident again, and does what has become due if the key is refused.
@@ -17,7 +18,7 @@ impl Run<'_> {
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
                 return Ok(Outcome::NotKept);
             };
-            if let Some(outcome) = self.astray(incident, &leak)? {
+            if let Some(outcome) = self.astray("recheck", incident, &leak)? {
                 return Ok(outcome);
             }
             let outcome = self.judge(incident, &leak)?;
@@ -31,7 +32,8 @@ impl Run<'_> {
     /// What a use of the key says of its incident.
     fn judge(&self, incident: &Incident, leak: &ConfirmedLeak<'_>) -> Result<Outcome, Error> {
         let id = incident.id;
-        match self.said(leak) {
+        let net = Bound::new(self.net, &incident.leak);
+        match self.said(&net, leak) {
             Verification::Inactive(answer) => {
                 let answer = self.clean(leak, &answer);
                 self.checked(id, CheckState::Refused, &answer)?;

@@ -8,6 +8,7 @@ use crate::ledger::{Incident, IncidentState, Step, StepState};
 use crate::model::{ConfirmedLeak, Credential, Verification};
 use crate::provider::{Effect, StageTerms};
 use crate::respond::Proof;
+use crate::respond::origin::Bound;
 
 /// What became of a call whose answer was lost.
 pub(super) enum Lost {
@@ -39,10 +40,11 @@ impl Run<'_> {
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
                 return Ok(Outcome::NotKept);
             };
-            if let Some(outcome) = self.astray(incident, &leak)? {
+            if let Some(outcome) = self.astray("respond --resume", incident, &leak)? {
                 return Ok(outcome);
             }
-            let said = self.said(&leak);
+            let net = Bound::new(self.net, &incident.leak);
+            let said = self.said(&net, &leak);
             // It is ended anew only where its provider says that it works: again, or still although the call was answered.
             let is_wanted = match incident.state {
                 IncidentState::Reopened => true,

@@ -9,14 +9,17 @@ use super::resume::Lost;
 use super::{Answer, BY_HAND, Error, Outcome, Point, Question, Run, Why};
 use crate::ledger::{CheckState, IncidentId, IncidentState, NewStep, Step, StepKind, StepState};
 use crate::model::{ConfirmedLeak, Doubt, Verification};
-use crate::net::placed;
+use crate::net::{Net, placed};
 use crate::provider::{Authority, Effect, Failure, Object, Provider, Revoke, StageTerms, Terms};
+use crate::respond::origin::Bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
 use crate::respond::{Proof, prove, span};
 
 /// An incident while it is worked on.
 pub(super) struct Work<'w, 'f> {
     pub(super) id: IncidentId,
+    /// Goes where it went when the incident was begun.
+    pub(super) net: &'w dyn Net,
     pub(super) leak: &'w ConfirmedLeak<'f>,
     pub(super) revoker: Option<&'w dyn Revoke>,
     pub(super) provider: Option<&'w dyn Provider>,
@@ -54,8 +57,10 @@ impl Run<'_> {
         );
         terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
         let (whose, authority) = authorised(&terms, self.held);
+        let net = Bound::new(self.net, &self.ledger.incident(id)?.leak);
         let work = Work {
             id,
+            net: &net,
             leak,
             revoker: revoker.as_deref(),
             provider: provider.as_deref(),
@@ -165,7 +170,7 @@ impl Run<'_> {
         };
         self.tell(work, &step.plan.what);
         self.write(|now| self.ledger.start(step.id, now))?;
-        match revoker.find(self.net, work.leak, work.authority) {
+        match revoker.find(work.net, work.leak, work.authority) {
             Ok(object) => {
                 let title = self.clean(work.leak, &object.title);
                 for step in self.round(work.id)? {
@@ -192,7 +197,9 @@ impl Run<'_> {
             Err(failure) => {
                 let why = self.clean(work.leak, &failure.to_string());
                 let gone = matches!(failure, Failure::Object(_) | Failure::Authority(_));
-                if let (true, Verification::Inactive(answer)) = (gone, self.said(work.leak)) {
+                if let (true, Verification::Inactive(answer)) =
+                    (gone, self.said(work.net, work.leak))
+                {
                     // There is nothing left to end.
                     let answer = self.clean(work.leak, &answer);
                     let why = format!("the key is refused already: {answer}");
@@ -231,7 +238,7 @@ impl Run<'_> {
         let object = object(&step.plan);
         let was_sent = matches!(step.state, StepState::Started | StepState::Unknown);
         let at = step.plan.stage;
-        let effect = revoker.effect(self.net, work.leak, work.authority, &object, at);
+        let effect = revoker.effect(work.net, work.leak, work.authority, &object, at);
         if effect == Effect::There {
             let answer = if was_sent {
                 "its answer was lost; its effect is there"
@@ -297,13 +304,13 @@ impl Run<'_> {
         self.tell(work, &step.plan.what);
         self.write(|now| self.ledger.start(step.id, now))?;
         (self.at)(Point::Call);
-        let said = revoker.run(self.net, work.leak, work.authority, object, at);
+        let said = revoker.run(work.net, work.leak, work.authority, object, at);
         (self.at)(Point::Called);
         let (state, answer) = match &said {
             Ok(done) if done.was_gone => (StepState::Done, format!("{}: dead before", done.answer)),
             Ok(done) => (StepState::Done, done.answer.clone()),
             Err(Failure::Unknown(why)) => {
-                match revoker.effect(self.net, work.leak, work.authority, object, at) {
+                match revoker.effect(work.net, work.leak, work.authority, object, at) {
                     Effect::There => (
                         StepState::Done,
                         format!("{why}; its effect is there all the same"),
@@ -411,12 +418,12 @@ impl Run<'_> {
             let _ = self.ledger.touch(work.id, self.net.now());
         };
         let key = work.leak.credential();
-        prove(self.net, work.provider, key, deadline, &waits)
+        prove(work.net, work.provider, key, deadline, &waits)
     }
 
     /// Looks whether a person has ended the key.
     fn wait_for_a_person(&self, work: &Work<'_, '_>) -> Result<After, Error> {
-        match self.said(work.leak) {
+        match self.said(work.net, work.leak) {
             Verification::Inactive(answer) => {
                 let answer = self.clean(work.leak, &answer);
                 self.checked(work.id, CheckState::Refused, &answer)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::aws::HOSTS;
 use super::database::word;
@@ -115,6 +115,20 @@ impl Scene {
             .clone()
     }
 
+    /// The only incident's login is on record with the place where it was tried, and is tried nowhere where that is not listed.
+    fn was_asked_at(&self, place: &str) {
+        let id = id_of(&self.incidents()[0]);
+        let record: Value = serde_json::from_str(&self.record(&id, "json")).unwrap();
+        let asked = json!([{ "named": place, "at": place }]);
+        assert_eq!(record["leak"]["asked"], asked, "{record:#}");
+        let own = fs::read_to_string(self.file("mine.toml")).unwrap();
+        fs::write(self.file("mine.toml"), "").unwrap();
+        let run = self.run(&["recheck"]).ends_with(2);
+        assert!(run.out.contains("not known"), "{}", run.out);
+        fs::write(self.file("mine.toml"), own).unwrap();
+        self.run(&["recheck"]).ends_with(0);
+    }
+
     fn record(&self, id: &str, format: &str) -> String {
         self.run(&["incidents", "export", id, "--format", format])
             .ends_with(0)
@@ -182,12 +196,8 @@ fn an_aws_key_is_deleted_after_the_time_of_grace() {
     let (scene, incident) = deactivated(&moto, "1s");
     assert!(keys(&moto).contains(&format!("{} Inactive", moto.fact("LEAK_ID"))));
     std::thread::sleep(std::time::Duration::from_secs(2));
-    // It cannot be undone: without somebody's word it waits.
-    scene.run(&["respond", "--resume", &incident]).ends_with(2);
-    assert_eq!(keys(&moto).len(), 2);
-    let run = scene
-        .run(&["respond", "--resume", &incident, "--yes"])
-        .ends_with(0);
+    // It was agreed to beforehand.
+    let run = scene.run(&["respond", "--resume", &incident]).ends_with(0);
     assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
     assert_eq!(keys(&moto), [neighbour.as_str()]);
     let record: Value = serde_json::from_str(&scene.record(&incident, "json")).unwrap();
@@ -404,6 +414,7 @@ fn a_postgresql_role_is_ended_and_proven_dead() {
     let logins =
         "SELECT rolname, rolcanlogin FROM pg_roles WHERE rolname IN ('app', 'other') ORDER BY 1";
     assert_eq!(server.script("sql", &[logins]), "app|f\nother|t");
+    scene.was_asked_at(&format!("localhost:{port}"));
     server.script("sql", &["ALTER ROLE app LOGIN"]);
     scene.run(&["recheck"]).ends_with(1);
 }
@@ -486,6 +497,7 @@ fn a_redis_user_is_ended_and_proven_dead() {
         .with("KEYSWEEP_REDIS_PASSWORD", &keeper);
     scene.report(&["scan", "--exit-zero"]).ends_with(0);
     scene.ends_all();
+    scene.was_asked_at(&format!("localhost:{port}"));
     server.script("command", &["ACL", "SETUSER", "app", "on"]);
     scene.run(&["recheck"]).ends_with(1);
 }

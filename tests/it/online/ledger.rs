@@ -253,6 +253,13 @@ fn a_ledger_holds_no_secret_unsealed_and_forgets_it() {
     assert!(shown.out.contains("The secret: not kept"), "{}", shown.out);
     let again = home.run(&["forget", "KS-20260131-2"]).ends_with(0);
     assert!(again.err.contains("no secret was kept"), "{}", again.err);
+    let forget = ["forget", "KS-20260131-1", "--format", "json"];
+    for was_kept in [true, false] {
+        let told = home.run(&forget).ends_with(0);
+        let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+        let wanted = serde_json::json!({ "incident": "KS-20260131-1", "was_kept": was_kept });
+        assert_eq!(told, wanted);
+    }
     home.run(&["verify"]).ends_with(0);
 }
 
@@ -266,9 +273,9 @@ fn a_ledger_that_somebody_changed_is_told_and_gives_no_record() {
         ),
         ("UPDATE incident SET state = 'closed'", "KS-20260131-2"),
         ("DELETE FROM health", "check 1 is gone"),
-        ("UPDATE audit SET note = '' WHERE seq = 3", "audit row 3"),
-        ("DELETE FROM audit WHERE seq = 5", "audit row 5"),
-        ("DELETE FROM audit WHERE seq > 12", "row 12"),
+        ("UPDATE audit SET note = '' WHERE seq = 4", "audit row 4"),
+        ("DELETE FROM audit WHERE seq = 6", "audit row 6"),
+        ("DELETE FROM audit WHERE seq > 13", "row 13"),
     ] {
         let home = Home::filled(&secret);
         home.sql(change);
@@ -321,7 +328,11 @@ fn where_the_ledger_and_its_key_are() {
     let text = fs::read_to_string(&key).unwrap();
     // The flag names another one; what is named must be there.
     let elsewhere = home.run(&["list", "--ledger", "other.sqlite"]).ends_with(2);
-    assert!(elsewhere.err.contains("ledger.key"), "{}", elsewhere.err);
+    assert!(
+        elsewhere.err.contains("there is no ledger at other.sqlite"),
+        "{}",
+        elsewhere.err
+    );
     assert!(!home.folder.path().join("other.sqlite").exists());
     let named = home.path();
     let named = named.to_str().unwrap();
@@ -378,7 +389,7 @@ fn where_the_ledger_and_its_key_are() {
     let fresh = Home::new();
     let none = fresh.run(&["list"]).ends_with(0);
     assert_eq!(none.out, "");
-    assert!(none.err.contains("no incidents"), "{}", none.err);
+    assert!(none.err.contains("there is no ledger"), "{}", none.err);
     let none = fresh.run(&["list", "--format", "json"]).ends_with(0);
     assert_eq!(none.out.trim(), "[]");
     let none = fresh.run(&["verify"]).ends_with(2);

@@ -7,6 +7,7 @@ mod database;
 mod end_to_end;
 mod gcp;
 mod ledger;
+mod ledger_place;
 mod net;
 mod playground;
 mod postgres;

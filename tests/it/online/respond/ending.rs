@@ -52,9 +52,10 @@ fn the_plan_says_what_dies_and_what_needs_it_and_does_nothing() {
 fn a_dry_run_shows_the_requests_and_sends_nothing() {
     let scene = Scene::new("admin");
     let run = scene.respond(&["--dry-run"]).ends_with(0);
+    let at = scene.server.url();
     for line in [
-        "GET https://api.example.com/me",
-        "DELETE https://api.example.com/tokens/ID",
+        &*format!("GET {at}/me  (for api.example.com)"),
+        &format!("DELETE {at}/tokens/ID  (for api.example.com)"),
         "Authorization: Bearer …",
     ] {
         assert!(run.out.contains(line), "{line}\n{}", run.out);
@@ -63,10 +64,17 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
         .respond(&["--dry-run", "--format", "json"])
         .ends_with(0);
     let requests = document("requests", &json.out);
-    assert_eq!(requests["requests"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        requests["credentials"][0]["requests"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     let run = scene.revoke(&scene.leak, &["--dry-run"]).ends_with(0);
     assert!(
-        run.out.contains("GET https://api.example.com/me"),
+        run.out
+            .contains(&format!("GET {at}/me  (for api.example.com)")),
         "{}",
         run.out
     );

@@ -1,7 +1,10 @@
 //! `respond`, `revoke` and `recheck` against a provider on loopback that keeps tokens, ends them, and fails in every way.
 
+mod agreed;
 mod asked;
+mod aws;
 mod ending;
+mod place;
 mod stopped;
 
 use std::collections::BTreeSet;

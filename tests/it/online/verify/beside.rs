@@ -9,7 +9,7 @@ use crate::support::http::{Answer, Seen, Server};
 use crate::support::{Run, Tree, fake, program};
 use serde_json::json;
 
-fn word(seed: u64) -> String {
+pub(super) fn word(seed: u64) -> String {
     Rng::new(seed).text("0123456789abcdefghijkmnpqrstuvwxyz", 24)
 }
 
@@ -63,7 +63,7 @@ fn a_secret_beside_several_ids_is_asked_for_with_each() {
     }
 }
 
-const CLOUD: &str = r#"
+pub(super) const CLOUD: &str = r#"
 provider = "Acme"
 
 [[rule]]

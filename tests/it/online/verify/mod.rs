@@ -2,6 +2,8 @@
 
 mod beside;
 mod reread;
+mod told;
+mod unloaded;
 
 use std::fs;
 use std::path::PathBuf;
@@ -357,7 +359,10 @@ fn one_credential_is_asked_for_by_its_kind_and_never_stands_in_an_argument() {
     )
     .ends_with(0);
     assert!(
-        run.out.contains("GET https://api.acme.example.com/pair\n"),
+        run.out.contains(&format!(
+            "GET {}/pair  (for api.acme.example.com)\n",
+            world.server.url()
+        )),
         "{}",
         run.out
     );
@@ -382,13 +387,16 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
         .with("a.env", format!("A={live}\n"))
         .with("p.env", format!("PASSWORD = \"{}\"\n", fake::password(3)));
     let report = world.report(tree.path(), "report", &["scan", "--format", "json"]);
-    let run = world
-        .verify(tree.path(), &report, &["--dry-run"])
-        .ends_with(0);
+    let dry = ["verify", report.to_str().unwrap(), "--dry-run"];
+    let run = world.run_in(tree.path(), &dry).ends_with(0);
+    let line = format!(
+        "GET {}/user  (for api.acme.example.com)",
+        world.server.url()
+    );
     assert!(
-        run.out.starts_with(
-            "acme-token  acme_… (29 bytes)\n  GET https://api.acme.example.com/user\n  Authorization: Bearer …\n\n"
-        ),
+        run.out.starts_with(&format!(
+            "acme-token  acme_… (29 bytes)\n  {line}\n  Authorization: Bearer …\n\n"
+        )),
         "{}",
         run.out
     );
@@ -399,6 +407,20 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
         run.out
     );
     run.hides(&live);
+    for format in ["json", "jsonl"] {
+        let dry = [&dry[..], &["--format", format]].concat();
+        let run = world.run_in(tree.path(), &dry).ends_with(0);
+        assert_eq!(
+            run.out.lines().count() == 1,
+            format == "jsonl",
+            "{}",
+            run.out
+        );
+        let told: Value = serde_json::from_str(&run.out).unwrap();
+        let request = &told["credentials"][0]["requests"][0]["request"];
+        assert_eq!(request, &format!("{line}\nAuthorization: Bearer …"));
+        run.hides(&live);
+    }
     assert_eq!(world.server.connections(), 0);
 }
 
