@@ -177,6 +177,15 @@ check_ci_files() {
     "$validator" --builtin-schema vendor.github-actions action.yml
     "$validator" --builtin-schema vendor.github-workflows "$work"/.github/workflows/*.yml
     "$validator" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci "$work"/gitlab/*.yml
+    # What the including file sets for the whole pipeline must reach the job, whose own variables would win over it.
+    "$tools/python" - "$work/gitlab/hooks.yml" <<'PYTHON'
+import pathlib, sys
+from ruamel.yaml import YAML
+
+file = YAML(typ="safe").load(pathlib.Path(sys.argv[1]))
+assert not [name for name in file["keysweep"]["variables"] if name.startswith("KEYSWEEP_")], file["keysweep"]["variables"]
+assert file["variables"]["KEYSWEEP_IMAGE"], file["variables"]
+PYTHON
     # Strict: a file that it cannot read is an error, not a warning.
     "$tools/zizmor" --offline --no-progress --strict-collection --persona pedantic action.yml
     "$tools/zizmor" --offline --no-progress --strict-collection "$work"/.github/workflows

@@ -53,12 +53,12 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, collected: &Collected) {
     let names = rows.iter().map(|(id, _)| id.len());
     let width = names.chain([LITERALS.len()]).max().unwrap_or(0);
     let mut text = format!(
-        "keysweep: time and hits of each rule, all threads together\n  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  dropped\n",
+        "keysweep: time and hits of each rule, all threads together\n  {:<width$}  {:>8}  {:>9}  {:>7}  {:>7}  {:>8}  dropped\n",
         "rule", "time", "tried", "matched", "kept", "findings"
     );
     let _ = writeln!(
         text,
-        "  {LITERALS:<width$}  {:>10}  in {}",
+        "  {LITERALS:<width$}  {:>8}  in {}",
         shown(Duration::from_nanos(counts.search)),
         HumanBytes(counts.searched)
     );
@@ -70,7 +70,7 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, collected: &Collected) {
             .map(|(why, n)| format!("{why} {}", HumanCount(n)))
             .collect();
         let line = format!(
-            "  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  {}",
+            "  {:<width$}  {:>8}  {:>9}  {:>7}  {:>7}  {:>8}  {}",
             printable(id),
             shown(Duration::from_nanos(count.nanos)),
             HumanCount(count.tried).to_string(),
