@@ -145,7 +145,7 @@ check_page() {
     node tests/browser/run.mjs "$keysweep" "$folder"
 }
 
-# Workflows of this repository, and those that README.md gives to users: a file each in the folder.
+# Workflows of this repository, and those that README.md and `keysweep init` give to users: a file each in the folder.
 workflows() {
     local folder=$1 file
     mkdir -p "$folder/.github/workflows" "$folder/gitlab"
@@ -153,6 +153,11 @@ workflows() {
         if [[ -e $file ]]; then cp "$file" "$folder/.github/workflows/"; fi
     done
     cp hooks/gitlab-ci.yml "$folder/gitlab/hooks.yml"
+    git init -q "$folder/init"
+    "$keysweep" init --ci github "$folder/init" 2>/dev/null
+    mv "$folder/init/.github/workflows/keysweep.yml" "$folder/.github/workflows/init.yml"
+    "$keysweep" init --ci gitlab "$folder/init" 2>/dev/null
+    mv "$folder/init/.gitlab/keysweep.yml" "$folder/gitlab/init.yml"
     python3 - "$folder" <<'PYTHON'
 import pathlib, re, sys
 
