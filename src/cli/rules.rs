@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use keysweep::report::wrap;
 use keysweep::rule::{RuleSet, RuleSpec, Selection};
 use keysweep::scan::{Engine, Options, PUBLISHED_SALT, Scratch, Settings, merge, scan_bytes};
 
@@ -163,7 +164,11 @@ fn show(id: &str, selection: &SelectionArgs, shared: &Shared) -> anyhow::Result<
                 writeln!(out, "  {name:10}  {}", list.join("  "))?;
             }
         }
-        writeln!(out, "  next        {}", s.remedy)?;
+        let mut label = "next";
+        for line in wrap(&s.remedy, console::width().saturating_sub(14)) {
+            writeln!(out, "  {label:10}  {line}")?;
+            label = "";
+        }
         for (name, text) in [("console", &s.console), ("see", &s.link)] {
             if !text.is_empty() {
                 writeln!(out, "  {name:10}  {text}")?;

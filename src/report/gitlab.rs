@@ -1,7 +1,8 @@
 //! `gitlab`: the secret detection report of GitLab, schema 15.2, for `artifacts:reports:secret_detection`.
 //!
 //! GitLab knows one location a vulnerability, so each place is one; its id is made of fingerprint and place
-//! and is the same in each run. Nothing is in clear: the source extract is the redacted secret.
+//! and is the same in each run. So is its description, by which DefectDojo tells findings apart: what changes from day to day stands in the
+//! details. Nothing is in clear: the source extract is the redacted secret.
 //! <https://docs.gitlab.com/development/integrations/secure/#report>
 
 use std::collections::BTreeSet;
@@ -150,14 +151,10 @@ fn vulnerability(report: &Report<'_>, finding: &Finding, place: &Place, id: &str
         Severity::Low => "Low",
     };
     let mut description = format!("{name} {secret} at {}.", words::at(report, place));
-    if let Some(state) = finding.history.as_ref().map(words::state)
-        && !state.is_empty()
-    {
-        description = format!("{description} In the history: {state}.");
-    }
     let told = verification::told(report, finding);
-    if let Some(told) = &told {
-        description = format!("{description} Verified: {told}.");
+    if let Some(checked) = &finding.verification {
+        let answer = verification::verification_text(report.redactor, checked);
+        description = format!("{description} Verified: {answer}.");
     }
     let links: Vec<Value> = [("Console", &finding.console), ("More", &finding.link)]
         .into_iter()
@@ -193,13 +190,19 @@ fn vulnerability(report: &Report<'_>, finding: &Finding, place: &Place, id: &str
         "links": links,
         "location": location(report, finding, place),
     });
+    let text = |name: &str, value: &str| json!({"type": "text", "name": name, "value": value});
+    let mut details = Map::new();
+    let state = finding.history.as_ref().map(words::state);
+    if let Some(state) = state.filter(|state| !state.is_empty()) {
+        details.insert("history".into(), text("History", &state));
+    }
     if let Some(told) = told {
-        let text = |name: &str, value: &str| json!({"type": "text", "name": name, "value": value});
-        let mut details = Map::new();
         details.insert("verification".into(), text("Verification", &told));
         for (name, value) in verification::facts(report, finding) {
             details.insert(format!("verified_{name}"), text(title(name), &value));
         }
+    }
+    if !details.is_empty() {
         one["details"] = Value::Object(details);
     }
     one
@@ -354,10 +357,12 @@ mod tests {
             last["location"]["commit"]["author"],
             "… (12 bytes)\\nforged"
         );
+        let history = last["details"]["history"]["value"].as_str();
+        assert!(history.is_some_and(|s| s.contains("removed from HEAD") && s.contains("exposed")));
         assert!(
             last["description"]
                 .as_str()
-                .is_some_and(|s| s.contains("removed from HEAD"))
+                .is_some_and(|s| !s.contains("HEAD") && !s.contains("exposed"))
         );
     }
 

@@ -51,6 +51,7 @@ pub use sarif::Sarif;
 pub use sonarqube::Sonarqube;
 pub use text::Text;
 pub use verification::{verification_text, verification_value};
+pub use width::wrap;
 
 // What cleans and writes the text of others in records of incidents, too.
 #[cfg(feature = "online")]

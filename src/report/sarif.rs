@@ -5,7 +5,7 @@
 //! and a report needs when it is read again stands in property bags.
 //! <https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
@@ -23,13 +23,17 @@ use super::{
     Report, Reporter, by_severity, file_place, grouped, history, is_in_source, named,
     percent_encoded, place_fingerprint, printable, remedy, shown_bytes, suppressed, verification,
 };
-use crate::model::{Confidence, Finding, Gap, History, Origin, Place, Severity};
+use crate::model::{Confidence, Finding, Fingerprint, Gap, History, Origin, Place, Severity};
 use crate::rule::{Rule, RuleSpec};
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// The project's public address, as `Cargo.toml` gives it; empty where it gives none, and then no report names one.
 pub(super) const HOMEPAGE: &str = env!("CARGO_PKG_REPOSITORY");
+/// Of every rule. The last is how GitHub and DefectDojo are told a weakness: credentials in code.
+const TAGS: [&str; 3] = ["security", "secret", "external/cwe/cwe-798"];
+/// Under which name a fingerprint stands; viewers read the version off it.
+const IDENTITY: &str = "keysweep/v1";
 const RESULTS: usize = 25_000;
 const LOCATIONS: usize = 1_000;
 const NOTIFICATIONS: usize = 1_000;
@@ -70,9 +74,14 @@ fn log(report: &Report<'_>) -> Log {
         })
         .collect();
     let index: BTreeMap<&str, i64> = used.keys().copied().zip(0..).collect();
+    let mut identities = BTreeSet::new();
     let results: Vec<SarifResult> = findings
         .iter()
-        .map(|f| result(report, f, index.get(f.rule.as_str()).copied()))
+        .map(|f| {
+            let mut result = result(report, f, index.get(f.rule.as_str()).copied());
+            result.fingerprints = identity(f, &mut identities);
+            result
+        })
         .collect();
     let version = env!("CARGO_PKG_VERSION");
     let mut driver = ToolComponent::builder()
@@ -173,7 +182,7 @@ fn rule(finding: &Finding, spec: Option<&RuleSpec>) -> ReportingDescriptor {
         Severity::Low => "2.0",
     };
     let properties = PropertyBag {
-        tags: Some(vec!["security".to_owned(), "secret".to_owned()]),
+        tags: Some(TAGS.map(str::to_owned).to_vec()),
         additional_properties: [
             ("precision", precision),
             ("security-severity", security_severity),
@@ -207,6 +216,17 @@ fn rule(finding: &Finding, spec: Option<&RuleSpec>) -> ReportingDescriptor {
         .build();
     rule.help_uri = is_url(&finding.link).then(|| finding.link.clone());
     rule
+}
+
+/// What a result is known by wherever its places move, once in a file: of a secret that is accepted in some places there are two
+/// results. `DefectDojo` recognises a finding by it, and else by its file's name.
+fn identity(
+    finding: &Finding,
+    given: &mut BTreeSet<Fingerprint>,
+) -> Option<BTreeMap<String, String>> {
+    given
+        .insert(finding.fingerprint)
+        .then(|| BTreeMap::from([(IDENTITY.to_owned(), finding.fingerprint.to_string())]))
 }
 
 fn level(severity: Severity) -> ResultLevel {
@@ -248,7 +268,7 @@ fn result(report: &Report<'_>, finding: &Finding, rule_index: Option<i64>) -> Sa
     let path = first.map(|p| p.path.as_slice()).unwrap_or_default();
     let hash = place_fingerprint(report, finding, path);
     let prints = [
-        ("keysweep/v1", finding.fingerprint.to_string()),
+        (IDENTITY, finding.fingerprint.to_string()),
         // The one that GitHub uses; it does not change when lines move.
         (
             "primaryLocationLineHash",

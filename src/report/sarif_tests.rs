@@ -27,6 +27,40 @@ fn usual() -> Value {
     written(&sample::findings(), &dropped, &sample::summary(), options)
 }
 
+/// A file that is renamed, or a line that moves, makes no new finding where reports are collected.
+#[test]
+fn a_secret_is_known_by_itself_and_only_once() {
+    let token = sample::token();
+    let with = |path: &[u8], line| {
+        let place = sample::place(path, line, &token, &token);
+        let dropped = [sample::dropped(
+            &token,
+            sample::place(b"accepted", 1, &token, &token),
+            "suppressed by `keysweep:allow`",
+        )];
+        let options = Options {
+            show_suppressed: true,
+            ..Options::default()
+        };
+        let findings = [sample::finding(&token, vec![place])];
+        let log = written(&findings, &dropped, &Summary::default(), options);
+        log["runs"][0]["results"].clone()
+    };
+    let (old, new) = (with(b"old", 1), with(b"sub/new", 7));
+    assert_eq!(old.as_array().map(Vec::len), Some(2));
+    let print = old[0]["fingerprints"]["keysweep/v1"]
+        .as_str()
+        .expect("a fingerprint");
+    assert_eq!(old[0]["partialFingerprints"]["keysweep/v1"], print);
+    assert_eq!(old[0]["fingerprints"], new[0]["fingerprints"]);
+    assert_ne!(
+        old[0]["partialFingerprints"]["primaryLocationLineHash"],
+        new[0]["partialFingerprints"]["primaryLocationLineHash"]
+    );
+    assert_eq!(old[1]["partialFingerprints"]["keysweep/v1"], print);
+    assert!(old[1].get("fingerprints").is_none());
+}
+
 #[test]
 fn what_github_requires_is_there() {
     let log = usual();
@@ -65,7 +99,10 @@ fn what_github_requires_is_there() {
                 "{key}"
             );
         }
-        assert_eq!(rule["properties"]["tags"], json!(["security", "secret"]));
+        assert_eq!(
+            rule["properties"]["tags"],
+            json!(["security", "secret", "external/cwe/cwe-798"])
+        );
     }
     assert_eq!(rules[0]["properties"]["security-severity"], "9.5");
     assert_eq!(rules[1]["defaultConfiguration"]["level"], "note");

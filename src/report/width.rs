@@ -140,14 +140,19 @@ pub(super) fn tail(text: &str, columns: usize) -> String {
 }
 
 /// Lines of at most so many columns, broken at spaces; a longer word has a line of its own, whole,
-/// so that addresses can be copied.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+/// so that addresses can be copied. A number stays with the word behind it: `(38 kB/s)`, `2 refs`.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split_whitespace() {
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let unit = if is_number(word) { words.peek() } else { None };
         let width = of(word);
-        if used > 0 && used + 1 + width > columns {
+        let together = width + unit.map_or(0, |unit| 1 + of(unit));
+        let needed = if together > columns { width } else { together };
+        if used > 0 && used + 1 + needed > columns {
             lines.push(std::mem::take(&mut line));
             used = 0;
         }
@@ -162,6 +167,16 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
+}
+
+/// Whether it is digits, after an opening parenthesis or not.
+fn is_number(word: &str) -> bool {
+    let digits = word.strip_prefix('(').unwrap_or(word);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.ends_with(|c: char| c.is_ascii_digit())
+        && digits
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b".,".contains(&b))
 }
 
 /// Printable text from this column on, tabs as spaces.
@@ -227,5 +242,10 @@ mod tests {
             ]
         );
         assert!(wrap("  ", 10).is_empty());
+        assert_eq!(
+            wrap("1 finding, 21 ms (38.5 kB/s), 41 days", 20),
+            ["1 finding, 21 ms", "(38.5 kB/s), 41 days"]
+        );
+        assert_eq!(wrap("a (1,234 bytes)", 10), ["a (1,234", "bytes)"]);
     }
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The hooks of .pre-commit-hooks.yaml under the programs that read it, on real repositories and without a network:
+# The hooks of .pre-commit-hooks.yaml, and the recipes of hooks/README.md as they stand there, under the programs that read them,
+# on real repositories and without a network:
 #
 #   tests/hooks/frameworks.sh KEYSWEEP RUNNER...
 #
-# KEYSWEEP is the built program, each RUNNER a `pre-commit` or `prek`.
+# KEYSWEEP is the built program, each RUNNER a `pre-commit`, `prek`, `lefthook`, `husky`, or a `git` whose configuration names hooks.
 set -euo pipefail
 
 readonly project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -150,6 +151,146 @@ YAML
     cd "$work"
 }
 
+# The first block of the section of hooks/README.md with this title.
+recipe() {
+    awk -v title="## $1" '
+        $0 == title { inside = 1; next }
+        inside && /^## / { exit }
+        inside && /^```/ { if (block) exit; block = 1; next }
+        block' "$project/hooks/README.md"
+}
+
+# What every hook must do whoever calls it: a commit, a push, amended, merged, of some files, in a work tree.
+check_recipe() {
+    local repo=$1
+    echo text >a
+    git add .
+    passes git commit -m first
+    passes git push origin main
+
+    mkdir -p sub
+    printf 'TOKEN=%s\n' "$key" >sub/k.env
+    git add -f sub/k.env
+    # What is staged counts.
+    printf 'TOKEN=\n' >sub/k.env
+    blocked 'Three ways on' git commit -m key
+    blocked 'sub/k.env:1:7' git -C sub commit -m key
+    blocked 'sub/k.env:1:7' git commit --amend -m key
+    echo more >>a
+    passes git commit -m 'a alone' a
+    git add sub/k.env
+    passes git commit -m 'without the key'
+    passes git commit --amend -m 'without the key, said otherwise'
+    passes git push origin main
+
+    printf 'TOKEN=%s\n' "$key" >sub/k.env
+    git commit --quiet --no-verify -am key
+    git rm --quiet sub/k.env
+    git commit --quiet --no-verify -m 'gone again'
+    blocked 'sub/k.env:1:7' git push origin main
+    blocked 'sub/k.env:1:7' git push origin main:refs/heads/new
+    git reset --quiet --hard HEAD~2
+
+    # A merge that needs no hand, and one that does.
+    git checkout --quiet -b topic
+    echo topic >t
+    echo topic >both
+    git add .
+    passes git commit -m topic
+    git checkout --quiet main
+    echo main >>a
+    passes git commit -am main
+    passes git merge --no-ff -m merge topic
+    git checkout --quiet topic
+    echo topic again >both
+    passes git commit -am 'topic again'
+    git checkout --quiet main
+    echo main >both
+    passes git commit -am both
+    if git merge topic >/dev/null 2>&1; then fail 'the merge was to conflict'; fi
+    printf 'TOKEN=%s\n' "$key" >both
+    git add both
+    blocked 'both:1:7' git commit -m 'by hand'
+    echo both >both
+    git add both
+    passes git commit -m 'by hand'
+    passes git push origin main
+
+    git worktree add --quiet -b tree "$repo-tree"
+    cd "$repo-tree"
+    printf 'TOKEN=%s\n' "$key" >w.env
+    git add -f w.env
+    blocked 'w.env:1:7' git commit -m 'in a work tree'
+    cd "$repo"
+    git worktree remove --force "$repo-tree"
+}
+
+# A repository with a remote, and this folder.
+fresh() {
+    local name=$1
+    git init --quiet "$work/repo-$name"
+    git init --quiet --bare "$work/remote-$name.git"
+    cd "$work/repo-$name"
+    git remote add origin "$work/remote-$name.git"
+}
+
+check_lefthook() {
+    fresh lefthook
+    recipe lefthook >lefthook.yml
+    passes "$1" install
+    blocked 'lefthook looks after' "$keysweep" hook install
+    check_recipe "$PWD"
+}
+
+check_husky() {
+    fresh husky
+    passes "$1"
+    blocked 'husky looks after' "$keysweep" hook install
+    recipe husky >husky.sh
+    passes sh -e husky.sh
+    # husky's folder of scripts is not committed, and relative to the work tree.
+    rm husky.sh
+    git config core.hooksPath "$PWD/.husky/_"
+    check_recipe "$PWD"
+}
+
+# Git from 2.54 on.
+check_git() (
+    PATH=$(dirname "$1"):$PATH
+    hash -r
+    fresh git
+    recipe "Hooks in git's configuration" >"$work/recipe"
+    passes bash -e "$work/recipe"
+    check_recipe "$PWD"
+
+    # Beside a hook in a file, which git runs last.
+    printf '#!/bin/sh\necho the file, too\n' >.git/hooks/pre-commit
+    chmod +x .git/hooks/pre-commit
+    passes git commit --allow-empty -m both
+    grep -q 'the file, too' "$work/out" || fail 'the hook in the file did not run'
+    printf 'TOKEN=%s\n' "$key" >k.env
+    git add -f k.env
+    blocked 'k.env:1:7' git commit -m key
+    # Two hooks get the refs of a push each.
+    git config hook.other.command 'sh -c "cat >/dev/null"'
+    git config hook.other.event pre-push
+    git commit --quiet --no-verify -m key
+    blocked 'k.env:1:7' git push origin main
+    git reset --quiet --soft HEAD~1
+    # Off in one repository.
+    git config hook.keysweep.enabled false
+    passes git commit -m key
+    git config --global --remove-section hook.keysweep
+    git config --global --remove-section hook.keysweep-push
+    passes git push origin main
+)
+
 for runner in "${runners[@]}"; do
-    check "$runner"
+    case ${runner##*/} in
+        lefthook) check_lefthook "$runner" ;;
+        husky) check_husky "$runner" ;;
+        git) check_git "$runner" ;;
+        *) check "$runner" ;;
+    esac
+    cd "$work"
 done

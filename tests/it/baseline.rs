@@ -1,9 +1,12 @@
 //! Baselines: what is there today is accepted, new findings fail, and branches merge.
 
 use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+#[cfg(target_os = "linux")]
 use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
 use std::time::{Duration, Instant};
 
 use crate::support::repo::Repo;

@@ -623,6 +623,16 @@ fn init_writes_once_and_what_it_writes_is_right() {
     assert_eq!(String::from_utf8(repo.read("keysweep.toml")).unwrap(), text);
     let workflow = String::from_utf8(repo.read(".github/workflows/keysweep.yml")).unwrap();
     assert!(workflow.contains("fetch-depth: 0") && workflow.contains("persist-credentials: false"));
+    // What is scanned cannot tell cargo what to run: it is not there yet.
+    let place = |text: &str| workflow.find(text).unwrap();
+    assert!(place("cargo install") < place("actions/checkout@"));
+    // Actions are those of README.md, at the same commits.
+    let front_page = include_str!("../../README.md");
+    let actions = workflow.lines().filter_map(|l| l.split_once("uses: "));
+    assert_eq!(actions.clone().count(), 2);
+    for (_, action) in actions {
+        assert!(front_page.contains(action), "{action}");
+    }
     // Nothing of an event is pasted into a script.
     assert!(workflow.contains("run: keysweep ci"), "{workflow}");
     assert!(!workflow.contains("${{"), "{workflow}");
@@ -643,6 +653,7 @@ fn init_writes_once_and_what_it_writes_is_right() {
         run.err
     );
     let job = String::from_utf8(repo.read(".gitlab/keysweep.yml")).unwrap();
+    assert!(job.contains("(cd / && cargo install"), "{job}");
     assert!(
         job.contains("# Works once this version is published")
             && job.contains("lists `stages` of its own"),

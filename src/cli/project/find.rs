@@ -15,6 +15,7 @@ use keysweep::{config, import};
 use super::settle::{environment, switch};
 use super::{Inner, Layer, Whose};
 use crate::cli::args::ConfigArgs;
+#[cfg(unix)]
 use crate::cli::git;
 
 /// The folder whose configuration holds for a path: the current one for what comes through a pipe.
