@@ -31,6 +31,12 @@ pub(crate) fn width() -> usize {
         .map_or(80, |(width, _)| usize::from(width.0).max(40))
 }
 
+/// Columns of the terminal that a report is read in; none where it goes elsewhere.
+pub(crate) fn terminal_width(shared: &Shared) -> Option<usize> {
+    let is_read = shared.output.is_none() && io::stdout().is_terminal();
+    is_read.then(width)
+}
+
 /// Where the report goes.
 pub(crate) fn report_writer(shared: &Shared) -> anyhow::Result<Box<dyn Write>> {
     Ok(match &shared.output {

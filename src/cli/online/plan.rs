@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use keysweep::report::{Redactor, printable};
+use keysweep::report::{Redactor, printable, wrap};
 use keysweep::respond::{Authorised, Ended, LeftOut, Outcome, Plan, Planned};
 
 /// Formats of plans and of what became of them.
@@ -19,8 +19,14 @@ pub(crate) fn check_format(format: &str) -> anyhow::Result<()> {
 }
 
 /// The plan as text.
-pub(crate) fn write_plan(out: &mut dyn Write, plan: &Plan, redactor: &Redactor) -> io::Result<()> {
-    let pen = Pen { redactor };
+/// In a terminal of so many `columns` it is wrapped; elsewhere each thing said is one line.
+pub(crate) fn write_plan(
+    out: &mut dyn Write,
+    plan: &Plan,
+    redactor: &Redactor,
+    columns: Option<usize>,
+) -> io::Result<()> {
+    let pen = Pen { redactor, columns };
     for leak in &plan.leaks {
         pen.leak(out, leak)?;
     }
@@ -53,9 +59,29 @@ pub(crate) fn write_plan(out: &mut dyn Write, plan: &Plan, redactor: &Redactor) 
     }
 }
 
+/// A line that begins with `first`, those that it is broken into with `next`.
+fn wrapped(
+    out: &mut dyn Write,
+    first: &str,
+    next: &str,
+    text: &str,
+    columns: Option<usize>,
+) -> io::Result<()> {
+    let Some(columns) = columns else {
+        return writeln!(out, "{first}{text}");
+    };
+    let mut begin = first;
+    for line in wrap(text, columns.saturating_sub(next.len()).max(20)) {
+        writeln!(out, "{begin}{line}")?;
+        begin = next;
+    }
+    Ok(())
+}
+
 /// Writes what is foreign cleaned.
 struct Pen<'r> {
     redactor: &'r Redactor,
+    columns: Option<usize>,
 }
 
 impl Pen<'_> {
@@ -66,7 +92,19 @@ impl Pen<'_> {
     fn leak(&self, out: &mut dyn Write, leak: &Planned) -> io::Result<()> {
         let (name, secret) = (self.clean(&leak.name), printable(&leak.secret));
         writeln!(out, "{name}  {secret}  {}", leak.severity)?;
-        let mut row = |what: &str, text: &str| writeln!(out, "  {what:<12} {}", self.clean(text));
+        let mut row = |what: &str, text: &str| {
+            let text = self.clean(text);
+            // Places are copied, blanks and all.
+            let is_place = ["at", "needed by"].contains(&what);
+            let columns = self.columns.filter(|_| !is_place);
+            self.wrapped(
+                out,
+                &format!("  {what:<12} "),
+                &" ".repeat(15),
+                &text,
+                columns,
+            )
+        };
         row("rule", &leak.rule)?;
         row("fingerprint", &leak.fingerprint)?;
         for place in &leak.places {
@@ -164,7 +202,8 @@ impl Pen<'_> {
     fn left(&self, out: &mut dyn Write, left: &LeftOut) -> io::Result<()> {
         let name = self.clean(&left.name);
         let (secret, why) = (printable(&left.secret), self.clean(&left.why));
-        writeln!(out, "  {name}  {secret}  {}: {why}", left.status)?;
+        let text = format!("{name}  {secret}  {}: {why}", left.status);
+        wrapped(out, "  ", "    ", &text, self.columns)?;
         if left.can_end {
             writeln!(
                 out,

@@ -134,7 +134,7 @@ fn of_report(
     let in_vain = verify::is_vain(&tally) || !is_whole;
     let mut out = console::report_writer(shared)?;
     if shared.format == "text" {
-        plan::write_plan(&mut *out, &made, &redactor)?;
+        plan::write_plan(&mut *out, &made, &redactor, console::terminal_width(shared))?;
     }
     if !args.apply {
         if shared.format == "text" {

@@ -115,7 +115,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
             let mut made = make_plan(&findings, &registry, &held, &policy, &[print]);
             made.place(&client);
             if shared.format == "text" {
-                plan::write_plan(&mut *out, &made, &redactor)?;
+                plan::write_plan(&mut *out, &made, &redactor, console::terminal_width(shared))?;
                 out.flush()?;
             }
             if let Some(planned) = made.leaks.first() {

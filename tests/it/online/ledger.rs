@@ -508,6 +508,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
 }
 
 /// The record's commands, typed into a shell against a repository that somebody serves.
+#[cfg(unix)]
 fn rewrite(secret: &str, lines: u32) -> Tree {
     let home = Home::of_lines(secret, lines);
     let record = home.run(&["export", "KS-20260131-1", "--format", "json"]);
@@ -556,6 +557,7 @@ fn rewrite(secret: &str, lines: u32) -> Tree {
 }
 
 /// All that is reachable in the repository that [`rewrite`] serves.
+#[cfg(unix)]
 fn history(tree: &Tree) -> String {
     let output = std::process::Command::new("git")
         .args([

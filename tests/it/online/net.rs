@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -201,6 +201,8 @@ fn addresses_of_ones_own_networks_are_refused_however_they_are_written() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_name_that_changes_between_looking_and_connecting_gains_nothing() {
+    use std::sync::atomic::AtomicUsize;
+
     let authority = Authority::new();
     let good = Server::tls(&authority, |_| {
         Answer::status(200).with_header("Connection", "close")

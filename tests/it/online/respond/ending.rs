@@ -1,7 +1,6 @@
 //! Keys that are planned, ended, proven dead and rechecked.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use assert_cmd::Command;
 use keysweep::model::{ConfirmedLeak, Secret};
@@ -239,6 +238,7 @@ fn a_key_that_is_not_kept_is_given_again() {
 #[cfg(unix)]
 #[test]
 fn the_callers_configuration_says_by_whose_authority_and_whether_the_key_is_kept() {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     let scene = Scene::new("admin");
