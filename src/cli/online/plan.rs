@@ -97,7 +97,7 @@ impl Pen<'_> {
             // Places are copied, blanks and all.
             let is_place = ["at", "needed by"].contains(&what);
             let columns = self.columns.filter(|_| !is_place);
-            self.wrapped(
+            wrapped(
                 out,
                 &format!("  {what:<12} "),
                 &" ".repeat(15),
