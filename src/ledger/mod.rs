@@ -24,8 +24,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 pub use error::Error;
 pub(crate) use incident::BY_HAND;
 pub use incident::{
-    Asked, Attempt, Begun, Check, CheckState, Event, Exposure, Incident, IncidentId, IncidentState, NewIncident,
-    NewStep, NoId, Site, Step, StepId, StepKind, StepState, Whose,
+    Asked, Attempt, Begun, Check, CheckState, Event, Exposure, Incident, IncidentId, IncidentState,
+    NewIncident, NewStep, NoId, Site, Step, StepId, StepKind, StepState, Whose,
 };
 pub use record::{Flags, RECORD_SCHEMA, Record, Todo, quoted, write_json};
 pub use seal::Kek;

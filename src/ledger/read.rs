@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::text::Text;
 use super::{
-    Attempt, Check, CheckState, Error, Event, Incident, IncidentId, IncidentState, Ledger, Step, StepId,
-    StepState,
+    Attempt, Check, CheckState, Error, Event, Incident, IncidentId, IncidentState, Ledger, Step,
+    StepId, StepState,
 };
 
 impl Ledger {

@@ -14,7 +14,8 @@ use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable};
 use keysweep::respond::{
-    Answer, Detected, Ended, Error, Flags, Outcome, Planned, Point, Policy, Question, Run, Why, opened,
+    Answer, Detected, Ended, Error, Flags, Outcome, Planned, Point, Policy, Question, Run, Why,
+    opened,
 };
 
 use super::keep::{self, KeepArgs};

@@ -247,6 +247,7 @@ impl Translation {
             severity: severity(&rule.tags),
             literals: found.literals,
             ignore_case: found.ignore_case,
+            keywords: found.keywords,
             pattern: found.pattern,
             entropy: rule.entropy.map(|e| e.min(8.0) as f32),
             only,
@@ -262,12 +263,16 @@ impl Translation {
             );
             return;
         }
-        for change in found.changes {
+        let place = (pattern.file.as_str(), pattern.line);
+        if imported.literals.is_empty() {
             self.note(
-                (&pattern.file, pattern.line),
-                Kind::Changed,
-                format!("rule `{theirs}`: {change}"),
+                place,
+                Kind::Remark,
+                format!("rule `{theirs}`: no text of 3 bytes stands in every match: it is searched for in every byte, which is slower"),
             );
+        }
+        for change in found.changes {
+            self.note(place, Kind::Changed, format!("rule `{theirs}`: {change}"));
         }
         self.imported.rules.push(imported);
         self.ids.insert(theirs.clone(), vec![id]);

@@ -3,12 +3,13 @@
 use regex_syntax::ast::{self, Ast};
 
 use super::literal::choose;
-use super::{MAX_DEPTH, hir, normal, quoted};
+use super::{MAX_DEPTH, hir, normal};
 use crate::rule::MAX_REACH;
 
 /// Bounds that are tried in place of none: of one character, of a group.
 ///
-/// A private key of 4096 bits has some 3,250 characters in its block.
+/// A private key of 4096 bits has some 3,250 characters in its block. What is searched for in every byte gets less: an
+/// automaton counts to so many at each of them, and keeps what it knows of up to so many in its cache.
 const BOUNDS: [(u32, u32); 10] = [
     (3400, 32),
     (2048, 32),
@@ -22,17 +23,23 @@ const BOUNDS: [(u32, u32); 10] = [
     (24, 3),
 ];
 
+/// Longest keyword and literal in bytes.
+const LONGEST: usize = 64;
+
 /// A rule's pattern in our language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::import) struct RulePattern {
     pub(in crate::import) pattern: String,
+    /// None where no text of 3 bytes stands in every match.
     pub(in crate::import) literals: Vec<String>,
     pub(in crate::import) ignore_case: bool,
+    /// Words of which a file that the rule looks into holds one, where the literals do not say that already.
+    pub(in crate::import) keywords: Vec<String>,
     /// What became different.
     pub(in crate::import) changes: Vec<String>,
 }
 
-/// A pattern with a longest match, a group `secret`, and literals of which each match holds one.
+/// A pattern with a longest match, a group `secret`, and literals of which each match holds one, where there are any.
 ///
 /// # Errors
 /// Why our rules cannot say it.
@@ -50,7 +57,16 @@ pub(in crate::import) fn rule(
             "its groups are alternatives, so the whole match counts as the secret".to_owned(),
         );
     }
-    let (pattern, bounds) = bounded(&normal, &parts, secret)?;
+    let (mut pattern, mut bounds) = bounded(&normal, &parts, secret, false)?;
+    let wanted: Vec<String> = keywords
+        .iter()
+        .filter(|k| (3..=LONGEST).contains(&k.len()) && k.is_ascii())
+        .map(|k| k.to_ascii_lowercase())
+        .collect();
+    let chosen = choose(&hir(&pattern)?, &wanted, keywords);
+    if chosen.is_none() {
+        (pattern, bounds) = bounded(&normal, &parts, secret, true)?;
+    }
     if let Some((one, many)) = bounds {
         changes.push(if parts.repeats.iter().any(|r| r.unbounded && !r.single) {
             format!(
@@ -60,24 +76,30 @@ pub(in crate::import) fn rule(
             format!("repetitions without an end now have one: {one} characters")
         });
     }
-    let hir = hir(&pattern)?;
-    let wanted: Vec<String> = keywords
-        .iter()
-        .filter(|k| (3..=64).contains(&k.len()) && k.is_ascii())
-        .map(|k| k.to_ascii_lowercase())
-        .collect();
-    let (literals, ignore_case) = choose(&hir, &wanted, keywords)?;
+    let (literals, ignore_case) = chosen.unwrap_or_default();
     let same = ignore_case && literals == wanted && wanted.len() == keywords.len();
-    if !same && !keywords.is_empty() {
-        changes.push(format!(
-            "a match need not hold one of the keywords, and keysweep looks at nothing else in the file: it begins with {} instead",
-            quoted(&literals)
-        ));
+    let mut words: Vec<String> = Vec::new();
+    // An empty keyword stands in every file.
+    if !same && keywords.iter().all(|word| !word.is_empty()) {
+        for word in keywords {
+            // The beginning of a longer one stands in no fewer files.
+            let most = if word.len() > LONGEST {
+                LONGEST / 4
+            } else {
+                LONGEST
+            };
+            let word: String = word.chars().take(most).collect();
+            let word = word.to_ascii_lowercase();
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
     }
     Ok(RulePattern {
         pattern,
         literals,
         ignore_case,
+        keywords: words,
         changes,
     })
 }
@@ -190,10 +212,12 @@ fn bounded(
     normal: &str,
     parts: &Parts,
     secret: Option<usize>,
+    everywhere: bool,
 ) -> Result<(String, Option<(u32, u32)>), String> {
     let free = parts.repeats.iter().any(|r| r.unbounded);
-    for (one, many) in BOUNDS {
-        let pattern = written(normal, parts, secret, one, many);
+    let small = |(one, _): &(u32, u32)| !everywhere || *one <= 256;
+    for (one, many) in BOUNDS.into_iter().filter(small) {
+        let pattern = written(normal, parts, secret, (one, many), everywhere);
         let longest = hir(&pattern)?.properties().maximum_len();
         if longest.is_some_and(|l| l <= MAX_REACH) && crate::rule::check_regex(&pattern).is_ok() {
             return Ok((pattern, free.then_some((one, many))));
@@ -210,7 +234,13 @@ fn bounded(
     ))
 }
 
-fn written(normal: &str, parts: &Parts, secret: Option<usize>, one: u32, many: u32) -> String {
+fn written(
+    normal: &str,
+    parts: &Parts,
+    secret: Option<usize>,
+    (one, many): (u32, u32),
+    everywhere: bool,
+) -> String {
     let mut edits: Vec<((usize, usize), String)> = Vec::new();
     for repeat in parts.repeats.iter().filter(|r| r.unbounded) {
         let bound = if repeat.single { one } else { many };
@@ -243,7 +273,8 @@ fn written(normal: &str, parts: &Parts, secret: Option<usize>, one: u32, many: u
     if secret.is_none() {
         out = format!("(?<secret>{out})");
     }
-    if !parts.boundaries.is_empty() {
+    // A search through all of a text sees what stands beside a match.
+    if !parts.boundaries.is_empty() && !everywhere {
         // The byte on either side decides a boundary, so it belongs to the match.
         out = format!(r"(?s:\A|.)(?:{out})(?s:.|\z)");
     }

@@ -396,10 +396,9 @@ impl Record {
             0,
             vec![ours("Whether the ledger still holds this:".to_owned())],
         ));
-        lines.push(Line::Commands(vec![self.look(&format!(
-            "verify --head {}",
-            quoted(&self.head)
-        ))]));
+        lines.push(Line::Commands(vec![
+            self.look(&format!("verify --head {}", quoted(&self.head))),
+        ]));
         section("On record", lines)
     }
 }

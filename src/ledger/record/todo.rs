@@ -92,9 +92,7 @@ impl Record {
                     format!("Find out whether a step had its effect ({what}), and finish it."),
                     "",
                 ),
-                (StepState::Failed, _) => {
-                    (format!("Do the step that failed ({what}) again."), yes)
-                }
+                (StepState::Failed, _) => (format!("Do the step that failed ({what}) again."), yes),
                 (StepState::Planned, Some(due)) if due > self.made => (
                     format!("From {} on, do the later step ({what}).", shown(due)),
                     yes,

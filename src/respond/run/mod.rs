@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use super::incident::found_again;
 use super::{Held, Kinds, Policy, origin};
 use crate::ledger::{
-    self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step, StepKind,
-    StepState,
+    self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step,
+    StepKind, StepState,
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
 use crate::net::Net;
@@ -198,9 +198,7 @@ impl Run<'_> {
     /// The steps since the key was ended the last time.
     fn round(&self, id: IncidentId) -> Result<Vec<Step>, Error> {
         let mut steps = self.ledger.steps(id)?;
-        let is_first = |step: &Step| {
-            step.plan.kind == StepKind::Find || step.plan.is_by_hand()
-        };
+        let is_first = |step: &Step| step.plan.kind == StepKind::Find || step.plan.is_by_hand();
         if let Some(at) = steps.iter().rposition(is_first) {
             steps.drain(..at);
         }
