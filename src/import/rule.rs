@@ -26,6 +26,10 @@ pub struct ImportedRule {
     pub entropy: Option<f32>,
     /// Globs of which one must match the path; empty for all paths.
     pub only: Vec<String>,
+    /// Whether placeholder shapes are dropped.
+    pub placeholder: bool,
+    /// Whether plain words are dropped.
+    pub words: bool,
     /// What must stand near.
     pub near: Vec<Part>,
     /// The file that it was written in.
@@ -90,7 +94,12 @@ impl ImportedRule {
                 .collect();
             let _ = writeln!(out, "near = [{}]", near.join(", "));
         }
-        out.push_str("placeholder = false   # as there; without this line examples and `xxxx` are left out\n");
+        if !self.placeholder {
+            out.push_str("placeholder = false   # as there; without this line examples and `xxxx` are left out\n");
+        }
+        if self.words {
+            out.push_str("words = \"strict\"\n");
+        }
         out
     }
 
