@@ -213,10 +213,12 @@ impl Engine {
         &self.rules
     }
 
-    /// Context in bytes that a window needs on both sides: what is encoded twice reaches furthest.
+    /// Context in bytes that a window needs on both sides: what is encoded twice reaches furthest. Rules without literals
+    /// want their line.
     #[must_use]
     pub fn overlap(&self) -> usize {
-        (self.reach + 64) * 2
+        let least = if self.everywhere.is_empty() { 0 } else { LINE };
+        ((self.reach + 64) * 2).max(least)
     }
 
     /// Finds the matches whose literal begins within `core`, and gives each to `sink`; of rules without literals, those
@@ -314,11 +316,11 @@ impl Engine {
     ) -> Option<usize> {
         scratch.found.clear();
         let (mut end, mut cut) = (core.end, None);
-        // The lines that begin before `core` do so in the context.
-        let before = bytes.get(..core.start).unwrap_or_default();
+        // A match whose secret stands in `core` may begin so much earlier; the search begins with the line of that place.
+        let back = core.start.saturating_sub(self.reach);
         let context = core.start.saturating_sub(self.overlap());
-        let start = memchr::memrchr(b'\n', &before[context.min(before.len())..])
-            .map_or(context, |i| context + i + 1);
+        let line = bytes.get(context..back).unwrap_or_default();
+        let start = memchr::memrchr(b'\n', line).map_or(context, |i| context + i + 1);
         for &index in &self.everywhere {
             let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
             else {
@@ -876,6 +878,9 @@ fn reach_of(literal: &Literal) -> (usize, usize) {
         }
     }
 }
+
+/// Context in bytes that is enough for the beginning of most lines.
+const LINE: usize = 32 << 10;
 
 /// How far before its literal a match may begin for each place to be tried by itself.
 const CLOSE: usize = 3;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::support::{Run, Tree, program};
 
 /// Matches of one line, of several, and of files that hold a keyword.
-pub const RULES: &str = r#"provider = "Far"
+pub(crate) const RULES: &str = r#"provider = "Far"
 [[rule]]
 id = "far-run"
 name = "Run of digits"
@@ -151,17 +151,10 @@ fn each_source_finds_the_same() {
     let run = tree.scan(&[]).ends_with(1);
     assert_eq!(places(&run), wanted, "{}", run.out);
     run.hides("203.0.113.7");
-    let config = tree.path().join("keysweep.toml");
     let mut command = program();
-    let command = command
-        .current_dir(tree.path())
-        .arg("--config")
-        .arg(&config);
-    let run = Run::of(
-        command
-            .args(["scan", "--format", "jsonl", "-"])
-            .write_stdin(format!("{address}and 203.0.113.78\n")),
-    );
+    let command = command.current_dir(tree.path());
+    command.args(["scan", "--format", "jsonl", "-"]);
+    let run = Run::of(command.write_stdin(format!("{address}and 203.0.113.78\n")));
     assert_eq!(places(&run), wanted, "{}{}", run.out, run.err);
     let repository = tree.repository();
     let mut index = repository.index().unwrap();

@@ -297,7 +297,9 @@ fn gitleaks_files_are_read_directly() {
         .with("fixtures/zzz.txt", format!("{token}zzz\n"))
         .with("pat.py", format!("key = \"{}\"\n", fake::github_pat(3)));
     let found = |run: &Run| -> Vec<String> {
-        let all = places(run).into_iter();
+        // The id of a commit that a configuration accepts is a number such as `far-keyword` looks for.
+        let config = |path: &str| path == "leaks.cfg" || path == "keysweep.toml";
+        let all = places(run).into_iter().filter(|(_, path, _)| !config(path));
         all.map(|(rule, path, line)| format!("{rule} {path} {line}"))
             .collect()
     };
@@ -344,7 +346,7 @@ fn gitleaks_files_are_read_directly() {
     let check = tree
         .run(&["config", "check", ".gitleaks.toml"])
         .ends_with(0);
-    let right = ".gitleaks.toml: right (3 rules of its own";
+    let right = ".gitleaks.toml: right (4 rules of its own";
     assert!(check.out.contains(right), "{}", check.out);
     tree.write("bad.gitleaks.toml", "[extend]\n[[rules]]\nregex = 'x'\n");
     let run = tree.scan(&["--config", "bad.gitleaks.toml"]).ends_with(2);
