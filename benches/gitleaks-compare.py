@@ -41,7 +41,7 @@ def main():
         notes = of_import(options.keysweep, config, folder)
     own = tomllib.loads(config.read_text(encoding="utf-8")).get("rules", [])
     own = {slug(rule["id"]) for rule in own if rule.get("regex")}
-    return report(Comparison(theirs, ours, dropped, notes, own), options.list)
+    return report(Comparison(options.tree, theirs, ours, dropped, notes, own), options.list)
 
 
 def of_gitleaks(program, config, tree, folder):
@@ -127,7 +127,8 @@ class Match:
 class Comparison:
     """Both lists, and the cause of each difference."""
 
-    def __init__(self, theirs, ours, dropped, notes, own_rules):
+    def __init__(self, tree, theirs, ours, dropped, notes, own_rules):
+        self.tree = tree
         self.theirs, self.ours, self.dropped, self.notes = theirs, ours, dropped, notes
         self.own_rules = own_rules
         self.their_keys = {match.key for match in theirs}
@@ -163,6 +164,8 @@ class Comparison:
         for sort, text in self.notes.get(match.rule, []):
             if sort == "not carried over":
                 return f"not carried over: {text}"
+        if b"\0" in (self.tree / match.path).read_bytes()[:8192]:
+            return "in a binary file, where only prefixes that speak for themselves count"
         if match.text.startswith("file detected:"):
             return "a file by its name alone, which holds no secret that a finding could be of"
         if match.secret == "":
@@ -185,12 +188,21 @@ class Comparison:
         own = [other for other in self.theirs if other.rule == match.rule and match.meets(other)]
         if own:
             return "placed at the line of the secret, not at the one on which the match begins"
+        if self.at_edge(match):
+            return "on the line where one of gitleaks' pieces of 100 KB ends"
         if any("in place of a default rule" in text for _, text in self.notes.get(match.rule, [])):
             return "a default rule written anew: gitleaks keeps that rule's long list of stopwords for it"
         if not self.is_own(match.rule):
             same = [other for other in self.theirs if match.shares(other)]
             return "by keysweep's built-in rules" + (", found there by another rule" if same else "")
         return None
+
+    def at_edge(self, match):
+        text = (self.tree / match.path).read_bytes()
+        lines = text.split(b"\n")
+        start = sum(len(line) + 1 for line in lines[: match.line - 1])
+        end = start + len(lines[match.line - 1]) + 1
+        return any(start - 1 <= edge <= end for edge in range(100_000, len(text), 100_000))
 
     def is_own(self, rule):
         """Whether the configuration has a regex of its own for the rule."""

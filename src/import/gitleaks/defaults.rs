@@ -22,7 +22,7 @@ const PATHS: [&str; 12] = [
 
 /// What stands for a value.
 const VALUES: [&str; 9] = [
-    r"(?i)^(true|false|null)$",
+    r"(?i)(^true|false|null$)",
     r"^\$(\d+|\{\d+\}|[A-Z_]+|\{[A-Z_]+\}|[a-z_]+|\{[a-z_]+\})$",
     r"^\{\{[\w ().|\t]+\}\}$",
     r#"^\$\{\{[ \t]*(env|github|secrets|vars)\.[\w "'&./=|\t]+\}\}$"#,
