@@ -1,5 +1,6 @@
 //! The content stage: bytes in, matches out; a pure function of the bytes around each literal.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use regex_automata::meta::Cache;
@@ -407,18 +408,13 @@ impl Engine {
         if !self.has_keywords || matches.is_empty() {
             return;
         }
-        let mut known: Vec<(usize, bool)> = Vec::new();
+        let mut known: BTreeMap<usize, bool> = BTreeMap::new();
         matches.retain(|found| {
-            !found.decodings.is_empty()
-                || match known.iter().find(|(rule, _)| *rule == found.rule) {
-                    Some((_, looks)) => *looks,
-                    None => {
-                        let rule = self.rules.rule(found.rule);
-                        let looks = rule.is_none_or(|rule| rule.looks_into(bytes));
-                        known.push((found.rule, looks));
-                        looks
-                    }
-                }
+            let looks = || {
+                let rule = self.rules.rule(found.rule);
+                rule.is_none_or(|rule| rule.looks_into(bytes))
+            };
+            !found.decodings.is_empty() || *known.entry(found.rule).or_insert_with(looks)
         });
     }
 

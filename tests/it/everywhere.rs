@@ -123,7 +123,7 @@ fn more_matches_than_the_limit_are_told() {
     let mut count = 0;
     let all = 0..text.len();
     engine.scan(text.as_bytes(), all, false, limits, &mut scratch, |_| {
-        count += 1
+        count += 1;
     });
     assert_eq!((count, scratch.unseen), (100, Some(500)));
 }

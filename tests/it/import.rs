@@ -366,6 +366,9 @@ id = "pin"
 regex = '''\b(\d{6,})\b'''
 secretGroup = 1
 keywords = ["Vault", "pw"]
+[allowlist]
+regexTarget = "line"
+regexes = ['''Chrome/''']
 "#;
     let tree = Tree::new()
         .with(".gitleaks.toml", rules)
@@ -377,7 +380,12 @@ keywords = ["Vault", "pw"]
         .with("c.txt", "4812034\n")
         .with("d.txt", "PW: 48120345\n")
         .with("icon.svg", "<path d='10.1.2.7'/>\n")
-        .with("g.bin", b"\0 10.1.2.8\n");
+        .with("g.bin", b"\0 10.1.2.8\n")
+        // What is accepted on its line, at the far end of it.
+        .with(
+            "h.log",
+            format!("10.1.2.9 {}Chrome/1\n", "get ".repeat(200)),
+        );
     let run = tree.scan(&["--config", ".gitleaks.toml"]).ends_with(1);
     let found: Vec<String> = places(&run)
         .into_iter()
