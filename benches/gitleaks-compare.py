@@ -39,9 +39,11 @@ def main():
         theirs = of_gitleaks(options.gitleaks, config, options.tree, folder)
         ours, dropped = of_keysweep(options.keysweep, config, options.tree, folder, options.arguments)
         notes = of_import(options.keysweep, config, folder)
-    own = tomllib.loads(config.read_text(encoding="utf-8")).get("rules", [])
-    own = {slug(rule["id"]) for rule in own if rule.get("regex")}
-    return report(Comparison(options.tree, theirs, ours, dropped, notes, own), options.list)
+        own = tomllib.loads(config.read_text(encoding="utf-8")).get("rules", [])
+        own = {slug(rule["id"]) for rule in own if rule.get("regex")}
+        comparison = Comparison(options.tree, theirs, ours, dropped, notes, own)
+        comparison.alone = alone(comparison, options.gitleaks, config, folder / "alone")
+    return report(comparison, options.list)
 
 
 def of_gitleaks(program, config, tree, folder):
@@ -99,6 +101,20 @@ def of_import(program, config, folder):
     return notes
 
 
+def alone(comparison, program, config, folder):
+    """What gitleaks finds of what only keysweep has, where each line is a file of its own."""
+    wanted = [match for match, cause in comparison.only_ours() if cause is None]
+    for number, match in enumerate(wanted):
+        lines = (comparison.tree / match.path).read_bytes().split(b"\n")
+        file = folder / str(number) / match.path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"\n".join(lines[match.line - 1 : match.end]) + b"\n")
+    if not wanted:
+        return set()
+    found = {(match.path.split("/", 1)[0], match.rule) for match in of_gitleaks(program, config, folder, folder.parent)}
+    return {match.key for number, match in enumerate(wanted) if (str(number), match.rule) in found}
+
+
 class Match:
     """A match of either program."""
 
@@ -129,6 +145,7 @@ class Comparison:
 
     def __init__(self, tree, theirs, ours, dropped, notes, own_rules):
         self.tree = tree
+        self.alone = set()
         self.theirs, self.ours, self.dropped, self.notes = theirs, ours, dropped, notes
         self.own_rules = own_rules
         self.their_keys = {match.key for match in theirs}
@@ -188,21 +205,16 @@ class Comparison:
         own = [other for other in self.theirs if other.rule == match.rule and match.meets(other)]
         if own:
             return "placed at the line of the secret, not at the one on which the match begins"
-        if self.at_edge(match):
-            return "on the line where one of gitleaks' pieces of 100 KB ends"
+        if match.key in self.alone:
+            return "gitleaks finds it, too, where the line is a file of its own: it loses matches at the edges of its pieces of a long file"
+        if len((self.tree / match.path).read_bytes().split(b"\n")[match.line - 1]) > 4096:
+            return "on a line of more than 4096 bytes, of which allow-lists for lines see a part"
         if any("in place of a default rule" in text for _, text in self.notes.get(match.rule, [])):
             return "a default rule written anew: gitleaks keeps that rule's long list of stopwords for it"
         if not self.is_own(match.rule):
             same = [other for other in self.theirs if match.shares(other)]
             return "by keysweep's built-in rules" + (", found there by another rule" if same else "")
         return None
-
-    def at_edge(self, match):
-        text = (self.tree / match.path).read_bytes()
-        lines = text.split(b"\n")
-        start = sum(len(line) + 1 for line in lines[: match.line - 1])
-        end = start + len(lines[match.line - 1]) + 1
-        return any(start - 1 <= edge <= end for edge in range(100_000, len(text), 100_000))
 
     def is_own(self, rule):
         """Whether the configuration has a regex of its own for the rule."""
