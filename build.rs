@@ -118,6 +118,9 @@ fn incomplete(rule: &file::RawRule) -> Option<&'static str> {
     if rule.examples.len() < 2 || rule.counterexamples.len() < 2 {
         return Some("give at least two examples and two counterexamples");
     }
+    if rule.everywhere || !rule.keywords.is_empty() {
+        return Some("a built-in rule is found by its literals alone: no everywhere, no keywords");
+    }
     if rule.remedy.is_empty() {
         return Some("remedy is empty: say what the owner does next");
     }
@@ -172,7 +175,7 @@ fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
     let _ = writeln!(
         row,
         "RuleSpec {{ id: {}, provider: {}, name: {}, severity: Severity::{}, confidence: Confidence::{}, \
-         literals: {}, ignore_case: {}, pattern: {}, entropy: {entropy}, checksum: {checksum}, require: {}, \
+         literals: {}, ignore_case: {}, everywhere: false, keywords: Borrowed(&[]), pattern: {}, entropy: {entropy}, checksum: {checksum}, require: {}, \
          near: Borrowed(&[{}]), only: {}, never: {}, remedy: {}, console: {}, link: {}, publishable: {}, \
          generic: {}, words: {words}, placeholder: {}, decode: {}, block: {block}, shape: {}, shape_context: {}, \
          examples: {}, counterexamples: {}, prefixed: {}, gate: {}, run: {}, next: {}, back: {}, forward: {} }},",

@@ -92,6 +92,13 @@ fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
     let mut lines = Vec::new();
     for checked in &files {
         let Checked { file, shown, .. } = checked;
+        let own = file.own_rules.iter().flat_map(|own| &own.value.rules);
+        for rule in own.filter(|rule| rule.everywhere) {
+            let id = rule.id.get_ref();
+            lines.push(format!(
+                "{shown}: rule `{id}` has no literals: it is searched for in every byte, which is slower"
+            ));
+        }
         let unknown = unknown_rules(file, shown, &rules);
         let right = unknown.is_empty();
         let idle = idle_keys(&checked.path, file, named);

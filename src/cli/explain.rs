@@ -130,12 +130,32 @@ pub(crate) fn run(
             verdicts
                 .entry(rule.spec().id.to_string())
                 .or_insert_with(|| {
-                    vec![format!(
-                        "looked: `{shown}`{encoded} stands here, the pattern does not match"
-                    )]
+                    vec![if rule.looks_into(&bytes) {
+                        format!("looked: `{shown}`{encoded} stands here, the pattern does not match")
+                    } else {
+                        format!("looked: `{shown}`{encoded} stands here, but none of its keywords in the file")
+                    }]
                 });
         }
     });
+    for rule in engine
+        .rules()
+        .rules()
+        .iter()
+        .filter(|r| r.spec().everywhere)
+    {
+        let blind = !rule.looks_into(&bytes);
+        verdicts
+            .entry(rule.spec().id.to_string())
+            .or_insert_with(|| {
+                let why = if blind {
+                    "did not look: none of its keywords stands in the file"
+                } else {
+                    "looked, as it does at every line: the pattern does not match"
+                };
+                vec![why.to_owned()]
+            });
+    }
     if verdicts.is_empty() {
         writeln!(
             out,

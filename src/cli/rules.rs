@@ -107,6 +107,7 @@ fn as_json(s: &RuleSpec) -> serde_json::Value {
     serde_json::json!({
         "id": s.id, "provider": s.provider, "name": s.name, "severity": s.severity.word(),
         "confidence": s.confidence.word(), "literals": s.literals, "ignore_case": s.ignore_case,
+        "everywhere": s.everywhere, "keywords": s.keywords,
         "pattern": s.pattern, "entropy": s.entropy, "checksum": s.checksum, "generic": s.generic,
         "publishable": s.publishable, "near": s.near.iter().map(|n| &n.rule).collect::<Vec<_>>(),
         "remedy": s.remedy, "console": s.console, "link": s.link,
@@ -128,12 +129,19 @@ fn show(id: &str, selection: &SelectionArgs, shared: &Shared) -> anyhow::Result<
         writeln!(out, "{}\n  {} · {}", s.id, s.provider, s.name)?;
         writeln!(out, "  severity    {}", s.severity)?;
         writeln!(out, "  confidence  {}", s.confidence)?;
-        writeln!(
-            out,
-            "  literals    {}{}",
-            s.literals.join("  "),
-            if s.ignore_case { "  (any case)" } else { "" }
-        )?;
+        if s.everywhere {
+            writeln!(out, "  literals    none: searched for in every byte")?;
+        } else {
+            let case = if s.ignore_case { "  (any case)" } else { "" };
+            writeln!(out, "  literals    {}{case}", s.literals.join("  "))?;
+        }
+        if !s.keywords.is_empty() {
+            let words = s.keywords.join("  ");
+            writeln!(
+                out,
+                "  keywords    {words}  (one of them in the file, in any case)"
+            )?;
+        }
         writeln!(out, "  pattern     {}", s.pattern)?;
         if let Some(bits) = s.entropy {
             writeln!(out, "  entropy     at least {bits} bits per character")?;

@@ -412,9 +412,12 @@ fn within_bounds(source: &Source<'_>, tables: &[(Table<'_>, Range<usize>)]) -> b
     let mut literals = 0;
     for (index, (table, span)) in tables.iter().enumerate() {
         let value = |key: &str| table.table.get(key).map(toml::Spanned::get_ref);
-        literals += value("literals")
-            .and_then(DeValue::as_array)
-            .map_or(0, |l| l.len());
+        let length = |key: &str| {
+            value(key)
+                .and_then(DeValue::as_array)
+                .map_or(0, |l| l.len())
+        };
+        literals += length("literals") + length("keywords");
         let pattern = value("pattern").and_then(DeValue::as_str);
         let message = if index >= MOST_RULES {
             format!("more than {MOST_RULES} rules; leave some out")

@@ -5,6 +5,7 @@
 //! allows or switches off one of those, our rules for the same kind are meant.
 
 mod allow;
+mod defaults;
 mod file;
 mod ignore;
 mod reader;

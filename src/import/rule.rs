@@ -14,16 +14,22 @@ pub struct ImportedRule {
     pub name: String,
     /// `critical`, `high`, `medium` or `low`.
     pub severity: &'static str,
-    /// One of these stands in every match.
+    /// One of these stands in every match; where there is none, the pattern is searched for in every byte.
     pub literals: Vec<String>,
     /// Whether they match in any case.
     pub ignore_case: bool,
+    /// One of these stands in each file that the rule looks into; empty for all files.
+    pub keywords: Vec<String>,
     /// The regex.
     pub pattern: String,
     /// Least entropy of the secret in bits per character.
     pub entropy: Option<f32>,
     /// Globs of which one must match the path; empty for all paths.
     pub only: Vec<String>,
+    /// Whether placeholder shapes are dropped.
+    pub placeholder: bool,
+    /// Whether plain words are dropped.
+    pub words: bool,
     /// What must stand near.
     pub near: Vec<Part>,
     /// The file that it was written in.
@@ -48,16 +54,23 @@ impl ImportedRule {
     #[must_use]
     pub fn to_toml(&self) -> String {
         let mut out = format!(
-            "[[rule]]   # {}:{}\nid = {}\nname = {}\nseverity = {}\nconfidence = \"medium\"\nliterals = {}\n",
+            "[[rule]]   # {}:{}\nid = {}\nname = {}\nseverity = {}\nconfidence = \"medium\"\n",
             super::write::comment(&self.file),
             self.line,
             string(&self.id),
             string(&self.name),
             string(self.severity),
-            list(&self.literals)
         );
+        if self.literals.is_empty() {
+            out.push_str("everywhere = true   # no text of 3 bytes stands in every match\n");
+        } else {
+            let _ = writeln!(out, "literals = {}", list(&self.literals));
+        }
         if self.ignore_case {
             out.push_str("ignore_case = true\n");
+        }
+        if !self.keywords.is_empty() {
+            let _ = writeln!(out, "keywords = {}", list(&self.keywords));
         }
         let _ = writeln!(out, "pattern = {}", string(&self.pattern));
         if let Some(bits) = self.entropy {
@@ -81,7 +94,12 @@ impl ImportedRule {
                 .collect();
             let _ = writeln!(out, "near = [{}]", near.join(", "));
         }
-        out.push_str("placeholder = false   # as there; without this line examples and `xxxx` are left out\n");
+        if !self.placeholder {
+            out.push_str("placeholder = false   # as there; without this line examples and `xxxx` are left out\n");
+        }
+        if self.words {
+            out.push_str("words = \"strict\"\n");
+        }
         out
     }
 

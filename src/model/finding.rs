@@ -207,6 +207,9 @@ pub struct Snippet {
     pub encoded: Option<Secret>,
     /// What the rule's pattern matched on the line, byte offsets into `text`; the secret alone where that is not known.
     pub matched: (usize, usize),
+    /// The whole of the lines that the match stands on, of which `text` holds a part; `None` where it holds all, or where
+    /// they are very long. No report shows it.
+    pub line: Option<Secret>,
     /// What a report says of the line, where the place was read from one: its text is redacted, so
     /// that columns cannot be counted in it.
     pub told: Option<Told>,

@@ -17,6 +17,7 @@ fn place(path: &str) -> Place {
             text: Secret::new(format!("pass = {SECRET} # sample").as_bytes(), ""),
             secret: (7, 20),
             matched: (0, 20),
+            line: None,
             encoded: None,
             told: None,
         },

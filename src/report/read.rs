@@ -678,6 +678,7 @@ pub(super) fn snippet(
         text: Secret::new(text.as_bytes(), ""),
         secret: (start, end),
         matched: (start, end),
+        line: None,
         encoded: encoded.map(|piece| Secret::new(piece.as_bytes(), "")),
         told: Some(told),
     }

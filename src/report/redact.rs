@@ -428,20 +428,14 @@ fn learn_lines(
         |place: &&Place| (all || place.snippet.told.is_some()) && !place.snippet.text.is_empty();
     for place in finding.places.iter().filter(told) {
         let line = place.snippet.text.expose();
-        engine.scan(
-            line,
-            0..line.len(),
-            false,
-            Limits::default(),
-            &mut scratch,
-            |found| {
-                if found.dropped.is_none() {
-                    add(known, found.secret.expose(), false, &|| {
-                        form_of(&found.secret)
-                    });
-                }
-            },
-        );
+        let limits = Limits::default();
+        // A rule's keywords may stand in other lines.
+        engine.scan_part(line, 0..line.len(), false, limits, &mut scratch);
+        for found in scratch.take_kept().filter(|found| found.dropped.is_none()) {
+            add(known, found.secret.expose(), false, &|| {
+                form_of(&found.secret)
+            });
+        }
     }
 }
 

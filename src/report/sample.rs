@@ -41,6 +41,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
             text: Secret::new(line.as_bytes(), ""),
             secret: (start, end),
             matched: (start, end),
+            line: None,
             encoded: None,
             told: None,
         },

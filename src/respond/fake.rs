@@ -372,6 +372,7 @@ pub(super) fn finding(path: &str, before: &str, value: &str) -> Finding {
         snippet: Snippet {
             text: Secret::new(line.as_bytes(), ""),
             secret: (before.len(), line.len()),
+            line: None,
             encoded: None,
             matched: (before.len(), line.len()),
             told: None,

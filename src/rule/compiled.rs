@@ -5,7 +5,7 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::spec::RuleSpec;
+use super::spec::{RuleSpec, Text};
 
 /// The most that one compiled pattern may take, in bytes.
 const COMPILED_LIMIT: usize = 1 << 20;
@@ -26,6 +26,11 @@ pub struct Compiled {
 /// # Errors
 /// Where it does not compile, or not within the bounds.
 pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
+    // The literal has been found already: searching for it again would only cost.
+    built(pattern, false)
+}
+
+fn built(pattern: &str, prefilter: bool) -> Result<Regex, String> {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .configure(
@@ -34,11 +39,16 @@ pub(crate) fn regex(pattern: &str) -> Result<Regex, String> {
                 .nfa_size_limit(Some(COMPILED_LIMIT))
                 .onepass_size_limit(Some(COMPILED_LIMIT))
                 .hybrid_cache_capacity(COMPILED_LIMIT)
-                // The literal has been found already: searching for it again would only cost.
-                .auto_prefilter(false),
+                .auto_prefilter(prefilter),
         )
         .build(pattern)
         .map_err(|error| error.to_string())
+}
+
+/// A search for any of these texts, in any case.
+pub(super) fn any_of(texts: &[Text]) -> Result<Regex, String> {
+    let escaped: Vec<String> = texts.iter().map(|text| regex::escape(text)).collect();
+    built(&format!("(?i:{})", escaped.join("|")), true)
 }
 
 /// Whether an expression compiles within so many bytes, without Unicode; `false` where only compiling it can tell.
@@ -118,7 +128,7 @@ pub(crate) fn check_regex(pattern: &str) -> Result<(), String> {
 }
 
 pub(super) fn compile(spec: &RuleSpec) -> Result<Compiled, String> {
-    let regex = regex(&spec.pattern)?;
+    let regex = built(&spec.pattern, spec.everywhere)?;
     let mut secret = 0;
     let mut parts = Vec::new();
     for (index, name) in regex

@@ -53,10 +53,17 @@ pub struct RawRule {
     /// What a match alone is worth: `high`, `medium` or `low`.
     pub confidence: String,
     /// One of these stands in every match.
+    #[serde(default)]
     pub literals: Vec<String>,
     /// Whether the literals match in any case.
     #[serde(default)]
     pub ignore_case: bool,
+    /// No text stands in every match: the pattern is searched for in every byte.
+    #[serde(default)]
+    pub everywhere: bool,
+    /// The rule looks only into texts that hold one of these somewhere, in any case; into all where there is none.
+    #[serde(default)]
+    pub keywords: Vec<String>,
     /// The regex, macros expanded after [`parse`].
     pub pattern: String,
     /// Least Shannon entropy of the secret, bits per character.
@@ -204,6 +211,8 @@ impl std::error::Error for FileError {}
 
 /// Longest reach of a pattern in bytes; windows and edits are given this much context.
 pub const MAX_REACH: usize = 4096;
+/// Least bytes of a match without literals: shorter ones stand everywhere.
+pub const MIN_EVERYWHERE: usize = 3;
 /// Longest block in bytes.
 pub const MAX_BLOCK: usize = 65_536;
 
@@ -384,7 +393,6 @@ fn example(key: &str) -> Option<&'static str> {
         "name" => "name = \"Acme API key\"",
         "severity" => "severity = \"high\"",
         "confidence" => "confidence = \"high\"",
-        "literals" => "literals = [\"acme_\"], of which one stands in every match",
         "pattern" => "pattern = '{left}(?<secret>acme_[0-9a-z]{32}){right}'",
         "rule" => "rule = \"acme-key-id\"",
         "within_lines" => "within_lines = 3",
@@ -480,8 +488,18 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
             "entropy {bits} is not between 0.0 and 8.0 bits per character"
         ));
     }
-    if rule.literals.is_empty() {
-        return Err("literals is empty: name bytes that stand in every match".to_owned());
+    if rule.everywhere {
+        check_everywhere(rule)?;
+    } else if rule.literals.is_empty() {
+        return Err(
+            "literals is empty: name bytes that stand in every match; for a pattern without any, `everywhere = true` searches every byte for it, which is slower"
+                .to_owned(),
+        );
+    }
+    for keyword in &rule.keywords {
+        if keyword.is_empty() || keyword.len() > 64 {
+            return Err("keywords must be 1 to 64 bytes each".to_owned());
+        }
     }
     for literal in &rule.literals {
         if literal.len() < 3 || literal.len() > 64 || !literal.is_ascii() {
@@ -541,6 +559,16 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
             return Err("block.end must be at least 3 bytes".to_owned());
         }
     }
+    if rule.everywhere {
+        let shortest = hir.properties().minimum_len().unwrap_or(0);
+        if shortest < MIN_EVERYWHERE {
+            return Err(format!(
+                "a match may have {shortest} bytes, and without literals it needs {MIN_EVERYWHERE} at least"
+            ));
+        }
+        rule.forward = longest;
+        return Ok(());
+    }
     let Some(span) = locate(&hir, &rule.literals, rule.ignore_case) else {
         return Err(format!(
             "a match need not hold any of the literals {:?}{}",
@@ -565,6 +593,20 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
     rule.next = next_byte(&hir, &rule.literals, rule.ignore_case);
     rule.forward = longest + rule.block.as_ref().map_or(0, |b| b.max);
     Ok(())
+}
+
+/// What a rule without literals cannot have beside.
+fn check_everywhere(rule: &RawRule) -> Result<(), String> {
+    let wrong = if !rule.literals.is_empty() {
+        "literals are found faster: leave either them out or everywhere"
+    } else if rule.block.is_some() {
+        "a block begins with a literal; give the rule one"
+    } else if rule.generic {
+        "a generic rule rests on a word; name it in literals"
+    } else {
+        return Ok(());
+    };
+    Err(format!("everywhere = true: {wrong}"))
 }
 
 fn one_of(key: &str, value: &str, allowed: &[&str]) -> Result<(), String> {

@@ -14,8 +14,8 @@ pub use compiled::Compiled;
 pub(crate) use compiled::regex;
 pub(crate) use compiled::{check_regex, fits};
 pub use file::{
-    FileError, MACROS, MAX_BLOCK, MAX_REACH, RawRule, RuleFile, blocks, nearest, parse,
-    parse_tables,
+    FileError, MACROS, MAX_BLOCK, MAX_REACH, MIN_EVERYWHERE, RawRule, RuleFile, blocks, nearest,
+    parse, parse_tables,
 };
 pub use prefilter::{Escape, Hit, Literal, Prefilter, Step};
 pub use proof::is_token_byte;

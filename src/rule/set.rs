@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use regex_automata::meta::Regex;
 use sha2::{Digest, Sha256};
 
 use super::block::Blocks;
 use super::builtin;
-use super::compiled::{Compiled, check_regex, compile};
+use super::compiled::{Compiled, any_of, check_regex, compile};
 use super::file::{self, FileError, RuleFile, nearest};
 use super::prefilter::Prefilter;
 use super::spec::{RuleSpec, Text};
@@ -56,6 +57,14 @@ pub enum Error {
         id: String,
         /// What the regex engine says.
         reason: String,
+    },
+    /// The search for a rule's keywords takes more than it may.
+    #[error("{path}: rule `{id}`: the keywords are too many; name the most telling ones")]
+    Keywords {
+        /// The file.
+        path: String,
+        /// The rule.
+        id: String,
     },
     /// An id given by the caller names no rule.
     #[error("no rule has the id `{id}`{hint}; `keysweep rules list` shows all")]
@@ -112,6 +121,7 @@ pub enum Error {
 pub struct Rule {
     spec: Cow<'static, RuleSpec>,
     compiled: OnceLock<Option<Compiled>>,
+    keywords: OnceLock<Option<Regex>>,
     only: Option<GlobSet>,
     never: Option<GlobSet>,
     require: u8,
@@ -146,6 +156,7 @@ impl Rule {
         Ok(Self {
             spec,
             compiled: OnceLock::new(),
+            keywords: OnceLock::new(),
             only,
             never,
             require,
@@ -176,6 +187,18 @@ impl Rule {
         self.compiled
             .get_or_init(|| compile(&self.spec).ok())
             .as_ref()
+    }
+
+    /// Whether the rule looks into a text: one that holds one of its keywords, where it has any.
+    #[must_use]
+    pub fn looks_into(&self, text: &[u8]) -> bool {
+        let words = &self.spec.keywords;
+        words.is_empty()
+            || self
+                .keywords
+                .get_or_init(|| any_of(words).ok())
+                .as_ref()
+                .is_some_and(|search| search.is_match(text))
     }
 
     /// Whether the rule applies to a path (relative, with `/`).
@@ -453,6 +476,9 @@ impl RuleSet {
                 s.decode,
                 s.block
             ));
+            if s.everywhere || !s.keywords.is_empty() {
+                hash.update(format!("\0{}\0{:?}", s.everywhere, s.keywords));
+            }
         }
         hash.finalize().into()
     }
@@ -480,11 +506,18 @@ fn add(
 
 /// What a loaded rule must pass beside [`file::parse`]; the tests hold the built-in ones to it.
 fn check_loaded(path: &str, spec: &RuleSpec) -> Result<(), Error> {
-    check_regex(&spec.pattern).map_err(|reason| Error::Pattern {
+    let fail = |reason| Error::Pattern {
         path: path.to_owned(),
         id: spec.id.to_string(),
         reason,
-    })?;
+    };
+    check_regex(&spec.pattern).map_err(fail)?;
+    if !spec.keywords.is_empty() {
+        any_of(&spec.keywords).map_err(|_| Error::Keywords {
+            path: path.to_owned(),
+            id: spec.id.to_string(),
+        })?;
+    }
     Ok(())
 }
 

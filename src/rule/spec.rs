@@ -22,10 +22,14 @@ pub struct RuleSpec {
     pub severity: Severity,
     /// What a match alone is worth.
     pub confidence: Confidence,
-    /// One of these stands in every match.
+    /// One of these stands in every match; empty where `everywhere`.
     pub literals: List,
     /// Whether they match in any case.
     pub ignore_case: bool,
+    /// Whether the pattern is searched for in every byte.
+    pub everywhere: bool,
+    /// One of these stands, in any case, in each text that the rule looks into; empty for all texts.
+    pub keywords: List,
     /// The regex, macros expanded.
     pub pattern: Text,
     /// Least entropy of the secret, bits per character.
@@ -137,6 +141,8 @@ impl RuleSpec {
             },
             literals: list(&raw.literals),
             ignore_case: raw.ignore_case,
+            everywhere: raw.everywhere,
+            keywords: list(&raw.keywords),
             pattern: text(&raw.pattern),
             entropy: raw.entropy,
             checksum: raw.checksum.as_deref().map(text),

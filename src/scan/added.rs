@@ -368,7 +368,7 @@ impl Scan<'_> {
                     })
                     .map_err(text)?;
                 self.outcome.summary.binary_files += u64::from(windowed.is_binary());
-                return Ok(Some(windowed.finish()));
+                return Ok(Some(windowed.finish(engine)));
             }
         }
         let Some(stored) = self.db.find(&id, self.options.memory).map_err(text)? else {

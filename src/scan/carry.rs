@@ -2,7 +2,7 @@
 //!
 //! A blob's literals are those that its copied stretches bring along and those that overlap new bytes or a seam. A copied
 //! literal keeps its verdict where all that the verdict can depend on ([`Engine::reach`]) was copied in one piece with it;
-//! else it is tried again. So the result equals a scan of the whole object: `tests/it/carry.rs` holds that.
+//! else it is tried again. Rules without literals are searched for in all of its bytes. So the result equals a scan of the whole object: `tests/it/carry.rs` holds that.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -157,11 +157,19 @@ impl<'e> Carrier<'e> {
             self.hits = hits;
         }
         let found = self.judge(bytes, base.map(|(carried, _)| carried), binary);
-        if found.len() >= self.limits.matches {
+        let mut everywhere = Vec::new();
+        if self.engine.searches_everywhere() && !binary {
+            let (engine, scratch) = (self.engine, &mut self.scratch);
+            engine.search_everywhere(bytes, 0..bytes.len(), self.limits, scratch);
+            everywhere.extend(scratch.take());
+        }
+        if found.len() + everywhere.len() >= self.limits.matches {
             return self.whole(bytes, (binary, None));
         }
+        let mut matches = self.matches(&found, everywhere);
+        self.engine.retain_looked_into(bytes, &mut matches);
         let content = Content {
-            matches: self.matches(&found),
+            matches,
             binary,
             ..Content::default()
         };
@@ -326,11 +334,11 @@ impl<'e> Carrier<'e> {
         out
     }
 
-    /// The matches at their places.
-    fn matches(&self, found: &[Found]) -> Vec<Match> {
-        let counts = |f: &Found| self.keep_dropped || f.matched.dropped.is_none();
+    /// The matches at their places, those of rules without literals behind them.
+    fn matches(&self, found: &[Found], everywhere: Vec<Match>) -> Vec<Match> {
+        let counts = |m: &Match| self.keep_dropped || m.dropped.is_none();
         let mut kept = Vec::new();
-        if !found.iter().any(counts) {
+        if !found.iter().any(|f| counts(&f.matched)) && !everywhere.iter().any(counts) {
             return kept;
         }
         for f in found {
@@ -342,6 +350,7 @@ impl<'e> Carrier<'e> {
             found.span = moved(found.span.start)..moved(found.span.end);
             keep(&mut kept, found);
         }
+        kept.extend(everywhere);
         kept
     }
 }

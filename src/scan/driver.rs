@@ -290,7 +290,7 @@ pub fn scan_reader(
     }
     outcome.summary.cancelled = observer.cancelled();
     outcome.summary.binary_files += u64::from(binary.unwrap_or(false));
-    let found = number_lines(results);
+    let found = number_lines(engine, results);
     outcome
         .matches
         .extend(placed(engine, &found, path, options));
@@ -703,7 +703,7 @@ impl Worker<'_> {
                     .gaps
                     .push(shorter(&file.shown, scanned, file.content.length));
             }
-            let found = number_lines(results);
+            let found = number_lines(self.engine, results);
             let matches = placed(self.engine, &found, &file.shown, self.options);
             self.outcome.matches.extend(matches);
         }

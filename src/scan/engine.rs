@@ -1,5 +1,6 @@
 //! The content stage: bytes in, matches out; a pure function of the bytes around each literal.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use regex_automata::meta::Cache;
@@ -10,7 +11,7 @@ use super::meter::{Clock, Counts, Meter};
 use crate::decode::{Decoded, base64_around, escapes_around, hex_around};
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
 use crate::model::{Decoding, Secret};
-use crate::rule::{Escape, Hit, Literal, Rule, RuleSet, RuleSpec, Step, is_token_byte};
+use crate::rule::{Compiled, Escape, Hit, Literal, Rule, RuleSet, RuleSpec, Step, is_token_byte};
 
 /// Rules ready to run: immutable, shared by any number of threads.
 #[derive(Debug)]
@@ -23,6 +24,10 @@ pub struct Engine {
     reaches: Vec<(usize, usize)>,
     /// Length of the longest literal.
     longest: usize,
+    /// Rules without literals, which are searched for in every byte.
+    everywhere: Vec<usize>,
+    /// Whether some rule has keywords.
+    has_keywords: bool,
     /// Where somebody asked what each rule costs.
     meter: Option<Box<Meter>>,
 }
@@ -122,6 +127,29 @@ impl Scratch {
     pub(super) fn take(&mut self) -> impl Iterator<Item = Match> + '_ {
         self.found.drain(..)
     }
+
+    /// What [`Engine::scan_part`] left.
+    pub(crate) fn take_kept(&mut self) -> impl Iterator<Item = Match> + '_ {
+        self.kept.drain(..)
+    }
+
+    /// A rule's pattern and its buffers; `slots` is the number of rules.
+    fn slot<'r>(
+        &mut self,
+        index: usize,
+        rule: &'r Rule,
+        slots: usize,
+    ) -> Option<(&'r Compiled, &mut Slot)> {
+        let compiled = rule.compiled()?;
+        if self.slots.len() <= index {
+            self.slots.resize_with(slots, || None);
+        }
+        let slot = self.slots.get_mut(index)?.get_or_insert_with(|| Slot {
+            cache: compiled.regex.create_cache(),
+            captures: compiled.regex.create_captures(),
+        });
+        Some((compiled, slot))
+    }
 }
 
 impl Engine {
@@ -149,6 +177,11 @@ impl Engine {
         let literals = rules.prefilter().literals();
         let reaches = literals.iter().map(reach_of).collect();
         let longest = literals.iter().map(|l| l.bytes.len()).max().unwrap_or(0);
+        let numbered = rules.rules().iter().map(Rule::spec).enumerate();
+        let everywhere = numbered.filter(|(_, spec)| spec.everywhere);
+        let everywhere = everywhere.map(|(index, _)| index).collect();
+        let mut specs = rules.rules().iter().map(Rule::spec);
+        let has_keywords = specs.any(|spec| !spec.keywords.is_empty());
         Ok(Self {
             rules,
             filters,
@@ -156,6 +189,8 @@ impl Engine {
             reach,
             reaches,
             longest,
+            everywhere,
+            has_keywords,
             meter: None,
         })
     }
@@ -179,13 +214,16 @@ impl Engine {
         &self.rules
     }
 
-    /// Context in bytes that a window needs on both sides: what is encoded twice reaches furthest.
+    /// Context in bytes that a window needs on both sides: what is encoded twice reaches furthest. Rules without literals
+    /// want their line.
     #[must_use]
     pub fn overlap(&self) -> usize {
-        (self.reach + 64) * 2
+        let least = if self.everywhere.is_empty() { 0 } else { LINE };
+        ((self.reach + 64) * 2).max(least)
     }
 
-    /// Finds the matches whose literal begins within `core`, and gives each to `sink`.
+    /// Finds the matches whose literal begins within `core`, and gives each to `sink`; of rules without literals, those
+    /// that begin there themselves. A rule with keywords finds nothing where `bytes` hold none of them.
     ///
     /// They come as they are met, and may overlap or repeat; [`super::join`] settles that.
     ///
@@ -201,10 +239,26 @@ impl Engine {
         scratch: &mut Scratch,
         mut sink: impl FnMut(Match),
     ) {
+        self.scan_part(bytes, core, distinctive, limits, scratch);
+        let mut kept = std::mem::take(&mut scratch.kept);
+        self.retain_looked_into(bytes, &mut kept);
+        kept.drain(..).for_each(&mut sink);
+        scratch.kept = kept;
+    }
+
+    /// The same, left in [`Scratch::take_kept`], for a part of a text whose other parts may hold the keywords.
+    pub(crate) fn scan_part(
+        &self,
+        bytes: &[u8],
+        core: Range<usize>,
+        distinctive: bool,
+        limits: Limits,
+        scratch: &mut Scratch,
+    ) {
         scratch.unseen = None;
         scratch.full = false;
         let mut hits = std::mem::take(&mut scratch.hits);
-        self.hits(bytes, core, &mut hits);
+        self.hits(bytes, core.clone(), &mut hits);
         let mut seen = [0; 3];
         for hit in &hits {
             scratch.full |= scratch.kept.len() >= limits.matches;
@@ -224,9 +278,156 @@ impl Engine {
             }
         }
         scratch.hits = hits;
+        if !self.everywhere.is_empty() && !distinctive {
+            self.scan_everywhere(bytes, core, limits, scratch);
+        }
+    }
+
+    /// Adds what the rules without literals find, up to where the others looked.
+    fn scan_everywhere(
+        &self,
+        bytes: &[u8],
+        core: Range<usize>,
+        limits: Limits,
+        scratch: &mut Scratch,
+    ) {
+        let seen = scratch.unseen.unwrap_or(bytes.len());
+        let core = core.start..core.end.min(seen);
+        let cut = self.search_everywhere(bytes, core, limits, scratch);
         let mut kept = std::mem::take(&mut scratch.kept);
-        kept.drain(..).for_each(&mut sink);
+        kept.append(&mut scratch.found);
+        if let Some(end) = first_beyond(&kept, limits.matches).or(cut) {
+            // What stands behind so many was looked at by some rules, not by all.
+            kept.retain(|found| found.span.end <= end);
+            scratch.unseen = Some(end);
+        }
         scratch.kept = kept;
+    }
+
+    /// Leaves in `scratch.found` the matches of rules without literals that begin within `core`.
+    ///
+    /// Where there are more than the limit, those of a first part, and where that ends. They depend on the line that they begin on and on what a match can hold behind it, so that windows and whole texts
+    /// give the same: behind a match the search goes on in the next line at the latest.
+    pub(super) fn search_everywhere(
+        &self,
+        bytes: &[u8],
+        core: Range<usize>,
+        limits: Limits,
+        scratch: &mut Scratch,
+    ) -> Option<usize> {
+        scratch.found.clear();
+        let (mut end, mut cut) = (core.end, None);
+        // A match whose secret stands in `core` may begin so much earlier; the search begins with the line of that place.
+        let back = core.start.saturating_sub(self.reach);
+        let context = core.start.saturating_sub(self.overlap());
+        let line = bytes.get(context..back).unwrap_or_default();
+        let start = memchr::memrchr(b'\n', line).map_or(context, |i| context + i + 1);
+        for &index in &self.everywhere {
+            let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
+            else {
+                continue;
+            };
+            let first = scratch.found.len();
+            let mut at = start;
+            while scratch.found.len() - first <= limits.matches {
+                let range = at..end;
+                let step = |scratch: &mut Scratch| {
+                    self.next_match(bytes, range, index, rule, *filters, scratch)
+                };
+                let (found, next) = match &self.meter {
+                    None => step(scratch),
+                    Some(meter) => {
+                        let mut next = None;
+                        let trial = || {
+                            let (found, behind) = step(scratch);
+                            next = behind;
+                            found
+                        };
+                        let found = meter.trial(index, trial, |found| found.dropped.as_ref());
+                        (found, next)
+                    }
+                };
+                scratch
+                    .found
+                    .extend(found.filter(|found| core.contains(&found.span.start)));
+                match next {
+                    Some(next) => at = next,
+                    None => break,
+                }
+            }
+            if let Some(beyond) = first_beyond(&scratch.found, limits.matches) {
+                scratch.found.retain(|found| found.span.start < beyond);
+                (end, cut) = (beyond, Some(beyond));
+            }
+        }
+        cut
+    }
+
+    /// The first match of a rule that begins in a range, where it counts, and where the search goes on behind it.
+    fn next_match(
+        &self,
+        bytes: &[u8],
+        range: Range<usize>,
+        index: usize,
+        rule: &Rule,
+        filters: Filters,
+        scratch: &mut Scratch,
+    ) -> (Option<Match>, Option<usize>) {
+        let slots = self.rules.rules().len();
+        let Some((compiled, slot)) = scratch.slot(index, rule, slots) else {
+            return (None, None);
+        };
+        let (cache, captures) = (&mut slot.cache, &mut slot.captures);
+        // A match may end behind the range, and what stands there may decide whether it is one.
+        let end = (range.end + rule.spec().forward).min(bytes.len());
+        let input = Input::new(bytes).span(range.start..end.max(range.start));
+        compiled.regex.search_captures_with(cache, &input, captures);
+        let Some(whole) = captures.get_match().map(|whole| whole.range()) else {
+            return (None, None);
+        };
+        if whole.start >= range.end {
+            return (None, None);
+        }
+        let line = memchr::memchr(b'\n', &bytes[whole.clone()]);
+        let next = line.map_or(whole.end, |i| whole.start + i + 1);
+        let found = captures
+            .get_group(compiled.secret)
+            .map(|group| group.range())
+            .filter(|span| !span.is_empty())
+            .and_then(|span| {
+                let text = Text { bytes, outer: None };
+                let ranges = (whole.clone(), span);
+                self.judged(text, index, rule, filters, (compiled, &*captures), ranges)
+            });
+        (found, Some(next.max(whole.start + 1)))
+    }
+
+    /// Takes out the matches of rules with keywords where `bytes` hold none of them. What was decoded stays: the keyword may
+    /// have been encoded with it.
+    pub(super) fn retain_looked_into(&self, bytes: &[u8], matches: &mut Vec<Match>) {
+        if !self.has_keywords || matches.is_empty() {
+            return;
+        }
+        let mut known: BTreeMap<usize, bool> = BTreeMap::new();
+        matches.retain(|found| {
+            let looks = || {
+                let rule = self.rules.rule(found.rule);
+                rule.is_none_or(|rule| rule.looks_into(bytes))
+            };
+            !found.decodings.is_empty() || *known.entry(found.rule).or_insert_with(looks)
+        });
+    }
+
+    /// Whether some rule is searched for in every byte.
+    pub(super) fn searches_everywhere(&self) -> bool {
+        !self.everywhere.is_empty()
+    }
+
+    /// Rules with keywords, of which a text's parts have to be asked one by one.
+    pub(super) fn with_keywords(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        let rules = self.rules.rules().iter().enumerate();
+        let rules = rules.filter(|(_, rule)| !rule.spec().keywords.is_empty());
+        rules.take(if self.has_keywords { usize::MAX } else { 0 })
     }
 
     /// The literals that begin within `core`, by place and number.
@@ -505,14 +706,8 @@ impl Engine {
         if !spec.prefixed && !may_match(text.bytes, at, spec) {
             return None;
         }
-        let compiled = rule.compiled()?;
-        if scratch.slots.len() <= index {
-            scratch.slots.resize_with(self.rules.rules().len(), || None);
-        }
-        let Slot { cache, captures } = scratch.slots.get_mut(index)?.get_or_insert_with(|| Slot {
-            cache: compiled.regex.create_cache(),
-            captures: compiled.regex.create_captures(),
-        });
+        let (compiled, slot) = scratch.slot(index, rule, self.rules.rules().len())?;
+        let Slot { cache, captures } = slot;
         let bytes = text.bytes;
         let block = spec.block.as_ref();
         let ahead = spec.forward - block.map_or(0, |b| b.max);
@@ -549,6 +744,27 @@ impl Engine {
             }
             None => captures.get_group(compiled.secret)?.range(),
         };
+        self.judged(
+            text,
+            index,
+            rule,
+            filters,
+            (compiled, &*captures),
+            (whole, span),
+        )
+    }
+
+    /// A match of `whole` whose secret stands at `span`, with the filters' verdict.
+    fn judged(
+        &self,
+        text: Text<'_>,
+        index: usize,
+        rule: &Rule,
+        filters: Filters,
+        (compiled, captures): (&Compiled, &Captures),
+        (whole, span): (Range<usize>, Range<usize>),
+    ) -> Option<Match> {
+        let (spec, bytes) = (rule.spec(), text.bytes);
         let part = |group: usize| {
             let range = captures.get_group(group)?.range();
             bytes
@@ -622,6 +838,16 @@ impl Engine {
     }
 }
 
+/// Where the first match stands that is one too many.
+fn first_beyond(found: &[Match], most: usize) -> Option<usize> {
+    if found.len() <= most {
+        return None;
+    }
+    let mut starts: Vec<usize> = found.iter().map(|found| found.span.start).collect();
+    starts.sort_unstable();
+    starts.get(most).copied()
+}
+
 /// Adds a match to an input's, unless an earlier one says the same.
 pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
     let recent = kept.iter().rev().take(16);
@@ -648,6 +874,9 @@ fn reach_of(literal: &Literal) -> (usize, usize) {
         }
     }
 }
+
+/// Context in bytes that is enough for the beginning of most lines.
+const LINE: usize = 32 << 10;
 
 /// How far before its literal a match may begin for each place to be tried by itself.
 const CLOSE: usize = 3;

@@ -71,6 +71,8 @@ pub struct BlobMatch {
 
 /// Longest piece of a line that a report shows, in bytes.
 const SNIPPET: usize = 240;
+/// Longest line in bytes that an allow-list is compared with as a whole.
+const LINE: usize = 4096;
 
 /// A match with all that its place in a blob says of it, whatever path the blob has: what is left to do needs the path alone.
 #[derive(Debug, Clone)]
@@ -156,6 +158,7 @@ impl Context {
             self.dropped.as_ref().map(ToString::to_string),
             (&self.mark, &self.lapsed, &self.decodings),
             (self.snippet.text.expose(), self.snippet.secret),
+            self.snippet.line.as_ref().map(Secret::expose),
             (
                 self.snippet.encoded.as_ref().map(Secret::expose),
                 self.snippet.matched,
@@ -247,6 +250,7 @@ pub(crate) fn locate(
         })
         .collect();
     let mut out = Vec::with_capacity(joined.len());
+    let mut line = None;
     for (number, (m, start, end)) in joined.into_iter().enumerate() {
         let covers = covers.remove(&number).unwrap_or_default();
         let counts = m.dropped.is_none() || !covers.is_empty();
@@ -289,7 +293,13 @@ pub(crate) fn locate(
                 quoted: m.quoted,
                 mark,
                 lapsed,
-                snippet: snippet(blob.bytes, &m.span, m.around, !m.decodings.is_empty()),
+                snippet: snippet(
+                    blob.bytes,
+                    &m.span,
+                    m.around,
+                    !m.decodings.is_empty(),
+                    &mut line,
+                ),
                 decodings: m.decodings,
                 secret: m.secret,
                 around,
@@ -524,11 +534,26 @@ fn matched(bytes: &[u8], m: &Match) -> Secret {
 }
 
 /// The first line of a match, cut around the secret where it is long.
+/// The lines that a match stands on, unless they are longer than [`LINE`].
+fn lines_of(bytes: &[u8], matched: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
+    let floor = matched.start.saturating_sub(LINE);
+    let before = bytes.get(floor..matched.start)?;
+    let start = memchr::memrchr(b'\n', before).map_or(floor, |i| floor + i + 1);
+    let ceiling = (start + LINE).min(bytes.len());
+    let behind = bytes.get(matched.end..ceiling)?;
+    let end = memchr::memchr(b'\n', behind).map(|i| matched.end + i);
+    let end = end.or_else(|| (ceiling == bytes.len()).then_some(ceiling))?;
+    let end = end - usize::from(end > matched.end && bytes[end - 1] == b'\r');
+    // One that was cut at its beginning is longer, too.
+    (start == 0 || bytes.get(start - 1) == Some(&b'\n')).then_some(start..end)
+}
+
 fn snippet(
     bytes: &[u8],
     span: &std::ops::Range<usize>,
     around: (usize, usize),
     is_encoded: bool,
+    known: &mut Option<(std::ops::Range<usize>, Secret)>,
 ) -> Snippet {
     let floor = span.start.saturating_sub(SNIPPET);
     let start = memchr::memrchr(b'\n', &bytes[floor..span.start]).map_or(floor, |i| floor + i + 1);
@@ -547,6 +572,17 @@ fn snippet(
         end
     };
     let hidden = |range| Secret::new(bytes.get(range).unwrap_or_default(), "");
+    let lines = lines_of(
+        bytes,
+        span.start.saturating_sub(around.0)..span.end + around.1,
+    );
+    let line = lines.filter(|lines| lines.start < start || end < lines.end);
+    let line = line.map(|lines| {
+        // Many matches of one line share it.
+        let shared = known.take().filter(|(range, _)| *range == lines);
+        let (_, text) = known.insert(shared.unwrap_or_else(|| (lines.clone(), hidden(lines))));
+        text.clone()
+    });
     let inside = |at: usize| at.clamp(start, end.max(start)) - start;
     Snippet {
         matched: (
@@ -554,6 +590,7 @@ fn snippet(
             inside(span.end.saturating_add(around.1)),
         ),
         text: hidden(start..end),
+        line,
         encoded: is_encoded.then(|| hidden(span.clone())),
         secret: (span.start - start, span.end.min(end).saturating_sub(start)),
         told: None,

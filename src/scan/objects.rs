@@ -282,7 +282,7 @@ impl<'o, 'e> Gatherer<'o, 'e> {
             let binary = windowed.is_binary();
             self.looked.binary += u64::from(binary);
             self.record(&|| id, kind, binary, size);
-            self.keep(id, kind, windowed.finish());
+            self.keep(id, kind, windowed.finish(self.engine));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Blobs too large to be held: windows that overlap, each scanned by itself, their lines counted together at the end.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::blob::{BINARY_HEAD, seen};
 use super::join::{Located, locate};
-use super::{BlobContext, Engine, Limits, Scratch, Settings};
+use super::{BlobContext, Engine, Limits, Match, Scratch, Settings};
 
 /// Bytes of the neighbours' cores in which a window looks for companions.
 const NEIGHBOUR: usize = 8192;
@@ -27,6 +28,8 @@ pub(super) struct WindowResult {
     context_start: u64,
     /// Whether the run was stopped before it.
     missing: bool,
+    /// Rules with keywords, one of which stands here.
+    looked_into: BTreeSet<usize>,
 }
 
 impl WindowResult {
@@ -43,6 +46,7 @@ impl WindowResult {
             early_line_start: None,
             context_start,
             missing: false,
+            looked_into: BTreeSet::new(),
         }
     }
 
@@ -83,11 +87,12 @@ impl WindowScan<'_> {
         let mut result = WindowResult::new(index, context_start);
         result.scanned = core.len() as u64;
         let wide = core.start.saturating_sub(NEIGHBOUR)..(core.end + NEIGHBOUR).min(bytes.len());
-        let mut matches = Vec::new();
         self.engine
-            .scan(bytes, wide, self.binary, self.limits, scratch, |m| {
-                matches.push(m);
-            });
+            .scan_part(bytes, wide, self.binary, self.limits, scratch);
+        let matches: Vec<Match> = scratch.take_kept().collect();
+        let rules = self.engine.with_keywords();
+        let looked_into = rules.filter(|(_, rule)| rule.looks_into(bytes));
+        result.looked_into = looked_into.map(|(index, _)| index).collect();
         let breaks = |range: Range<usize>| memchr::memchr_iter(b'\n', &bytes[range]).count();
         let behind_last = |range: Range<usize>| {
             memchr::memrchr(b'\n', &bytes[range.clone()])
@@ -125,9 +130,14 @@ pub(super) fn before_missing(mut results: Vec<WindowResult>) -> Vec<WindowResult
     results
 }
 
-/// Turns lines that count from each window's first byte into lines of the blob.
-pub(super) fn number_lines(mut results: Vec<WindowResult>) -> Vec<Located> {
+/// Turns lines that count from each window's first byte into lines of the blob; what rules with keywords found counts
+/// where one of these stands in any window.
+pub(super) fn number_lines(engine: &Engine, mut results: Vec<WindowResult>) -> Vec<Located> {
     results.sort_by_key(|r| r.index);
+    let mut blind: BTreeSet<usize> = engine.with_keywords().map(|(index, _)| index).collect();
+    for result in &results {
+        blind.retain(|rule| !result.looked_into.contains(rule));
+    }
     let mut all = Vec::new();
     let mut breaks = 0usize;
     let mut line_start = 0u64; // of the line that holds the byte in front of the next context
@@ -146,7 +156,10 @@ pub(super) fn number_lines(mut results: Vec<WindowResult>) -> Vec<Located> {
                     .line
                     .saturating_add(u32::try_from(first_line).unwrap_or(u32::MAX));
             }
-            all.push(found);
+            let decoded = !found.context.decodings.is_empty();
+            if decoded || !blind.contains(&found.context.rule) {
+                all.push(found);
+            }
         }
         breaks += result.breaks;
         line_start = result.early_line_start.unwrap_or(full_line_start);
@@ -208,7 +221,7 @@ impl Windowed {
     }
 
     /// All that was found.
-    pub(super) fn finish(self) -> Vec<Located> {
-        number_lines(self.results)
+    pub(super) fn finish(self, engine: &Engine) -> Vec<Located> {
+        number_lines(engine, self.results)
     }
 }

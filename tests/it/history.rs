@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::everywhere;
 use crate::support::repo::{DAY, FIRST_DAY, Repo, Said, days_since, packs, texts, write};
 use crate::support::{Run, fake, program};
 
@@ -1457,14 +1458,22 @@ fn the_pack_walk_finds_what_scanning_each_object_whole_finds() {
         }
         repo.git_with(&["fast-import", "--quiet", "--force"], stream.as_bytes());
         repo.repack();
-        let (code, delta) = repo.report(&["--show-suppressed"]);
+        // Rules without literals are along for the way, and one whose keyword comes and goes.
+        let rules = repo.beside("everywhere.toml");
+        std::fs::write(&rules, everywhere::RULES).unwrap();
+        let rules = rules.to_str().unwrap();
+        let common = ["--show-suppressed", "--rules", rules];
+        let (code, delta) = repo.report(&common);
         assert_eq!(code, 1, "history {seed} holds keys");
+        for rule in ["far-apart", "far-gated", "far-run"] {
+            assert!(delta.contains(rule), "history {seed}: {rule}");
+        }
         for other in [
             &["--engine", "whole", "--threads", "1"][..],
             &["--threads", "1"],
             &["--threads", "4"],
         ] {
-            let (other_code, report) = repo.report(&[&["--show-suppressed"], other].concat());
+            let (other_code, report) = repo.report(&[&common[..], other].concat());
             assert_eq!(code, other_code);
             for (a, b) in delta.lines().zip(report.lines()) {
                 assert_eq!(a, b, "history {seed}, {other:?}");

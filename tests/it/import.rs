@@ -117,12 +117,16 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
     let file = written(&run);
     let rules = tables(&file, "rule");
     let ids: Vec<_> = rules.iter().map(|r| r["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["acme-token", "acme-vault", "pair"], "{}", run.out);
+    let wanted = ["acme-token", "acme-vault", "far-keyword", "pair"];
+    assert_eq!(ids, wanted, "{}", run.out);
     assert_eq!(rules[0]["severity"].as_str(), Some("critical"));
     assert_eq!(strings(&rules[0], "literals"), ["acme_"]);
-    assert_eq!(strings(&rules[2], "literals"), ["acmesecret-"]);
+    // No text stands in every match: it is searched for everywhere, in files that hold the keyword.
+    assert_eq!(rules[2]["everywhere"].as_bool(), Some(true));
+    assert_eq!(strings(&rules[2], "keywords"), ["acme"]);
+    assert_eq!(strings(&rules[3], "literals"), ["acmesecret-"]);
     assert_eq!(
-        rules[2]["near"][0]["rule"].as_str(),
+        rules[3]["near"][0]["rule"].as_str(),
         Some("acme-token"),
         "{}",
         run.out
@@ -155,6 +159,14 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
             .any(|a| strings(a, "rule").contains(&"slack-webhook".to_owned()))
     );
     assert!(!of("generic-password").is_empty());
+    // What their default configuration leaves out holds for the file's own rules.
+    let defaults = allows.iter().filter(|a| {
+        let reason = a.get("reason").and_then(Value::as_str);
+        reason.is_some_and(|r| r.starts_with("gitleaks' default configuration"))
+    });
+    let defaults: Vec<_> = defaults.collect();
+    assert_eq!(defaults.len(), 3, "{}", run.out);
+    assert!(defaults.iter().all(|a| strings(a, "rule") == wanted));
     let global: Vec<_> = allows.iter().filter(|a| !a.contains_key("rule")).collect();
     assert_eq!(global.len(), 2, "{}", run.out);
     assert_eq!(global[0]["reason"].as_str(), Some("vendored"));
@@ -164,7 +176,7 @@ fn a_gitleaks_configuration_becomes_ours_line_by_line() {
         "`no-such-rule` is neither",
         "rule `Acme_Token`: its id is `acme-token` here",
         "repetitions without an end now have one",
-        "rule `far-keyword`: regex: a match need not hold `acme`",
+        "rule `far-keyword`: no text of 3 bytes stands in every match",
         "rule `ahead`: regex: look-around",
         "rule `by-name`: it reports files by their name alone",
         "commits: this is no id of a commit",
@@ -285,7 +297,9 @@ fn gitleaks_files_are_read_directly() {
         .with("fixtures/zzz.txt", format!("{token}zzz\n"))
         .with("pat.py", format!("key = \"{}\"\n", fake::github_pat(3)));
     let found = |run: &Run| -> Vec<String> {
-        let all = places(run).into_iter();
+        // The id of a commit that a configuration accepts is a number such as `far-keyword` looks for.
+        let config = |path: &str| path == "leaks.cfg" || path == "keysweep.toml";
+        let all = places(run).into_iter().filter(|(_, path, _)| !config(path));
         all.map(|(rule, path, line)| format!("{rule} {path} {line}"))
             .collect()
     };
@@ -332,11 +346,76 @@ fn gitleaks_files_are_read_directly() {
     let check = tree
         .run(&["config", "check", ".gitleaks.toml"])
         .ends_with(0);
-    let right = ".gitleaks.toml: right (3 rules of its own";
+    let right = ".gitleaks.toml: right (4 rules of its own";
     assert!(check.out.contains(right), "{}", check.out);
     tree.write("bad.gitleaks.toml", "[extend]\n[[rules]]\nregex = 'x'\n");
     let run = tree.scan(&["--config", "bad.gitleaks.toml"]).ends_with(2);
     says(&run, "bad.gitleaks.toml:");
+}
+
+#[test]
+fn what_holds_no_text_is_found_as_gitleaks_does() {
+    let rules = r#"
+[extend]
+useDefault = true
+[[rules]]
+id = "ipv4"
+regex = '''\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b'''
+[[rules]]
+id = "pin"
+regex = '''\b(\d{6,})\b'''
+secretGroup = 1
+keywords = ["Vault", "pw"]
+[allowlist]
+regexTarget = "line"
+regexes = ['''Chrome/''']
+"#;
+    let tree = Tree::new()
+        .with(".gitleaks.toml", rules)
+        .with(
+            "a.txt",
+            "one 10.1.2.3, two 10.1.2.4 and x10.1.2.5\n10.1.2.6\n",
+        )
+        .with("b.txt", "see the VAULT\nis 481203\n")
+        .with("c.txt", "4812034\n")
+        .with("d.txt", "PW: 48120345\n")
+        .with("icon.svg", "<path d='10.1.2.7'/>\n")
+        .with("g.bin", b"\0 10.1.2.8\n")
+        // What is accepted on its line, at the far end of it.
+        .with(
+            "h.log",
+            format!("10.1.2.9 {}Chrome/1\n", "get ".repeat(200)),
+        );
+    let run = tree.scan(&["--config", ".gitleaks.toml"]).ends_with(1);
+    let found: Vec<String> = places(&run)
+        .into_iter()
+        .map(|(rule, path, line)| format!("{rule} {path} {line}"))
+        .collect();
+    let wanted = [
+        "ipv4 a.txt 1",
+        "ipv4 a.txt 1",
+        "ipv4 a.txt 2",
+        "pin b.txt 2",
+        "pin d.txt 1",
+    ];
+    assert_eq!(found, wanted, "{}", run.out);
+    for address in ["10.1.2.3", "10.1.2.4", "10.1.2.6"] {
+        run.hides(address);
+    }
+    let run = tree
+        .run(&["config", "check", ".gitleaks.toml"])
+        .ends_with(0);
+    assert!(
+        run.out
+            .contains("rule `ipv4` has no literals: it is searched for in every byte"),
+        "{}",
+        run.out
+    );
+    let run = tree
+        .scan(&["--config", ".gitleaks.toml", "--verbose"])
+        .ends_with(1);
+    let notes = run.summary()["notes"].to_string();
+    assert!(notes.contains("searched for in every byte"), "{notes}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod cache;
 #[cfg(unix)]
 mod ci;
 mod config;
+mod everywhere;
 #[cfg(unix)]
 mod history;
 #[cfg(unix)]

@@ -116,6 +116,24 @@ fn a_bad_rule_file_names_the_line_and_the_mend() {
             "3 to 64 ASCII bytes",
         ),
         (
+            "literals = [\"acme_\"]",
+            "literals = [\"acme_\"]\neverywhere = true",
+            10,
+            "leave either them out or everywhere",
+        ),
+        (
+            "literals = [\"acme_\"]",
+            "everywhere = true\ngeneric = true",
+            9,
+            "a generic rule rests on a word",
+        ),
+        (
+            "literals = [\"acme_\"]",
+            "literals = [\"acme_\"]\nkeywords = [\"\"]",
+            10,
+            "keywords must be 1 to 64 bytes",
+        ),
+        (
             "id = \"acme-token\"",
             "id = \"Acme Token\"",
             5,

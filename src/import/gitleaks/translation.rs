@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::rule::{ImportedRule, Part};
 use super::super::{Imported, Kind, Note, names, regex, slug};
+use super::defaults;
 use super::file::{File, Rule, Text};
 use crate::config::AllowEntry;
 use crate::rule::RuleSet;
@@ -97,6 +98,12 @@ impl Translation {
             return;
         };
         let (name, line) = (first.id.file.clone(), first.id.line);
+        if self.default && !self.imported.rules.is_empty() {
+            let own = self.imported.rules.iter().map(|rule| rule.id.clone());
+            let own: Vec<String> = own.collect();
+            let allows = defaults::allows(&own, (&name, line));
+            self.imported.allows.extend(allows);
+        }
         if !self.default && !self.imported.rules.is_empty() {
             self.note(
                 (&name, line),
@@ -232,7 +239,7 @@ impl Translation {
             && self.default
         {
             found.changes.push(format!(
-                "it stands in place of a default rule there; keysweep's own stay on beside it ({})",
+                "it stands in place of a default rule there, whose allow-lists keysweep's filters for placeholders and plain words stand for; keysweep's own stay on beside it ({})",
                 ids.join(", ")
             ));
         }
@@ -247,9 +254,12 @@ impl Translation {
             severity: severity(&rule.tags),
             literals: found.literals,
             ignore_case: found.ignore_case,
+            keywords: found.keywords,
             pattern: found.pattern,
             entropy: rule.entropy.map(|e| e.min(8.0) as f32),
             only,
+            placeholder: known.is_some() && self.default,
+            words: theirs == "generic-api-key" && self.default,
             near: Vec::new(),
             file: rule.id.file.clone(),
             line: rule.id.line,
@@ -262,12 +272,16 @@ impl Translation {
             );
             return;
         }
-        for change in found.changes {
+        let place = (pattern.file.as_str(), pattern.line);
+        if imported.literals.is_empty() {
             self.note(
-                (&pattern.file, pattern.line),
-                Kind::Changed,
-                format!("rule `{theirs}`: {change}"),
+                place,
+                Kind::Remark,
+                format!("rule `{theirs}`: no text of 3 bytes stands in every match: it is searched for in every byte, which is slower"),
             );
+        }
+        for change in found.changes {
+            self.note(place, Kind::Changed, format!("rule `{theirs}`: {change}"));
         }
         self.imported.rules.push(imported);
         self.ids.insert(theirs.clone(), vec![id]);

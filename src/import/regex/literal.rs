@@ -4,21 +4,21 @@ use std::collections::BTreeSet;
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::{MAX_SET, quoted};
+use super::MAX_SET;
 use crate::rule::locate;
 
-/// The keywords where each match holds one, else literals that the pattern itself asks for.
+/// The keywords where each match holds one, else literals that the pattern itself asks for, if it does.
 pub(super) fn choose(
     hir: &Hir,
     wanted: &[String],
     keywords: &[String],
-) -> Result<(Vec<String>, bool), String> {
+) -> Option<(Vec<String>, bool)> {
     if !wanted.is_empty() && wanted.len() == keywords.len() {
         let mut literals = wanted.to_vec();
         literals.sort();
         literals.dedup();
         if literals.len() <= MAX_SET && locate(hir, &literals, true).is_some() {
-            return Ok((
+            return Some((
                 wanted.iter().fold(Vec::new(), |mut list, w| {
                     if !list.contains(w) {
                         list.push(w.clone());
@@ -37,17 +37,10 @@ pub(super) fn choose(
         if let Some(literals) = literals
             && locate(hir, &literals, fold).is_some()
         {
-            return Ok((literals, fold));
+            return Some((literals, fold));
         }
     }
-    Err(if keywords.is_empty() {
-        "it has no keywords, and no text of 3 bytes that stands in every match; a rule needs one to be searched for".to_owned()
-    } else {
-        format!(
-            "a match need not hold {} nor any other text of 3 bytes; a rule needs one to be searched for: write the keyword into the regex",
-            quoted(keywords)
-        )
-    })
+    None
 }
 
 /// Texts of which every match holds one, of 3 bytes at least.

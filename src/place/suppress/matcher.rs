@@ -149,7 +149,11 @@ impl Matcher {
         match entry.target {
             Target::Secret => any(&self.regexes, secret),
             Target::Match => any(&self.regexes, subject.matched),
-            Target::Line => any(&self.regexes, place.snippet.text.expose()),
+            Target::Line => {
+                let snippet = &place.snippet;
+                let line = snippet.line.as_ref().unwrap_or(&snippet.text);
+                any(&self.regexes, line.expose())
+            }
         }
     }
 }
