@@ -10,8 +10,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, counted, grouped, history, named, percent_encoded,
-    printable, scaled, suppressed, verification, width, words,
+    Report, Reporter, by_severity, counted, grouped, history, named, percent_encoded, printable,
+    scaled, suppressed, verification, width, words,
 };
 use crate::model::{Commit, Finding, History, Origin, Place, Severity, SkipKind};
 
@@ -41,7 +41,7 @@ impl Reporter for Text {
         let mut out = BufWriter::new(out);
         let mut page = Page {
             report,
-            width: report.options.width.max(40),
+            width: report.options.width.max(24),
             text: String::new(),
         };
         for finding in by_severity(report.findings) {

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    Report, counted, grouped, history, is_accepted, named, printable, size, suppressed, verification,
+    Report, counted, grouped, history, is_accepted, named, printable, size, suppressed,
+    verification,
 };
 use crate::model::{Finding, History, Origin, Place, SkipKind, Summary};
 

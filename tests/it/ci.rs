@@ -676,7 +676,8 @@ fn what_was_accepted_is_counted_in_the_log_and_the_summary() {
     let job = job.checkout(MERGE);
     let ran = job.run("pull_request", &request_event(&job, false));
     assert!(
-        ran.summary.contains("2 findings are suppressed by marks or lists"),
+        ran.summary
+            .contains("2 findings are suppressed by marks or lists"),
         "{}",
         ran.summary
     );
