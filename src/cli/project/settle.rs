@@ -417,8 +417,7 @@ pub(crate) fn check_format(at: &str, name: &str) -> anyhow::Result<()> {
     if FORMATS.contains(&name) {
         return Ok(());
     }
-    let hint =
-        nearest(name, FORMATS.into_iter()).map(|near| format!("; did you mean KEYSWEEP_{near}?"));
+    let hint = nearest(name, FORMATS.into_iter()).map(|near| format!("; did you mean {near}?"));
     let hint = hint.unwrap_or_default();
     let at = if at.is_empty() {
         String::new()
