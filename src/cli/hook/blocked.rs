@@ -261,8 +261,7 @@ fn pathspec(report: &Report<'_>, path: &[u8]) -> String {
     {
         return word(&shown);
     }
-    let is_shown =
-        |byte: u8| byte.is_ascii_graphic() && !br#"*?[\'"#.contains(&byte) || byte == b' ';
+    let is_shown = |byte: u8| byte.is_ascii_graphic() && !br"*?[\'".contains(&byte) || byte == b' ';
     if report.redactor.path(path) == String::from_utf8_lossy(path) {
         let odd = |byte: &u8| {
             if is_shown(*byte) {
