@@ -79,7 +79,7 @@ pub(crate) enum Scope {
 /// Whether what is scanned may say what counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Trust {
-    /// Not in changes from a fork.
+    /// Not in changes from a fork, nor in a merge queue, which may hold some.
     Auto,
     /// In any change.
     Always,
@@ -172,10 +172,10 @@ fn perform(
     common.ask(&args.ask);
     let mistrusted = match args.trust {
         Trust::Auto => event.stranger,
-        Trust::Always => false,
-        Trust::Never => true,
+        Trust::Always => None,
+        Trust::Never => Some("as asked"),
     };
-    if mistrusted {
+    if mistrusted.is_some() {
         mistrust(&mut common, &args.repo);
     }
     let plan = match (&args.range, args.scope) {
@@ -186,12 +186,7 @@ fn perform(
     };
     told.about.push(format!("{}: {}", event.name, plan.words()));
     told.about.extend(event.notes);
-    if mistrusted {
-        let why = if args.trust == Trust::Never {
-            "as asked"
-        } else {
-            "the change comes from a fork"
-        };
+    if let Some(why) = mistrusted {
         told.about.push(format!(
             "marks in the scanned files, such as keysweep:allow, and the checked-out keysweep.toml, ignore files and baseline, even where they are named, do not count: {why}"
         ));

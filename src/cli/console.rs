@@ -28,7 +28,7 @@ pub(crate) fn colored(shared: &Shared) -> bool {
 /// Columns of the terminal; 80 where there is none.
 pub(crate) fn width() -> usize {
     terminal_size::terminal_size_of(io::stdout())
-        .map_or(80, |(width, _)| usize::from(width.0).max(40))
+        .map_or(80, |(width, _)| usize::from(width.0).max(24))
 }
 
 /// Columns of the terminal that a report is read in; none where it goes elsewhere.

@@ -5,6 +5,7 @@
 //! that begin with these digits: so two branches that add entries seldom add them between the same two lines, and git
 //! merges them. Salts are random, so a file may hold several: two baselines that were begun on two branches are one after the merge.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -195,15 +196,13 @@ impl Baseline {
             note: Note::parse(&rest.join(" "))?,
             line: number,
         };
-        // A merge can leave an entry twice. What a person decided stands, and a real leak above all.
         match self.entries.entry((print, salt.to_owned())) {
             std::collections::btree_map::Entry::Vacant(free) => {
                 free.insert(entry);
             }
             std::collections::btree_map::Entry::Occupied(mut there) => {
-                if entry.verdict > there.get().verdict {
-                    there.insert(entry);
-                }
+                let first = there.get().clone();
+                there.insert(first.joined(entry));
             }
         }
         Ok(())
@@ -358,6 +357,28 @@ fn note(entry: &Entry) -> String {
 }
 
 impl Entry {
+    /// One entry of two that a merge left. What a person decided stands, a real leak above all; of two days the earlier one
+    /// counts, and one day more than none. An owner and a reason that only one of them names are kept.
+    #[must_use]
+    fn joined(self, other: Self) -> Self {
+        let day = |entry: &Self| entry.note.expires;
+        let expires = day(&self).into_iter().chain(day(&other)).min();
+        let is_sooner = day(&other).is_some() && day(&other) == expires && day(&self) != expires;
+        let other_leads = match other.verdict.cmp(&self.verdict) {
+            Ordering::Equal => is_sooner,
+            order => order == Ordering::Greater,
+        };
+        let (mut lead, behind) = if other_leads {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        lead.note.expires = expires;
+        lead.note.owner = lead.note.owner.or(behind.note.owner);
+        lead.note.reason = lead.note.reason.or(behind.note.reason);
+        lead
+    }
+
     /// Whether it suppresses: not a real leak, and not over.
     #[must_use]
     pub fn counts(&self, today: Option<Date>) -> bool {
@@ -449,6 +470,49 @@ mod tests {
                 .render(None),
             one
         );
+    }
+
+    #[test]
+    fn of_an_entry_that_a_merge_left_twice_the_stricter_one_counts() {
+        let good = filled(&[1]).render(None);
+        let line = good
+            .lines()
+            .find(|l| l.starts_with("0101"))
+            .expect("it is there");
+        let read = |notes: [&str; 2]| {
+            let text = notes.map(|note| format!("{line}{note}\n")).concat();
+            let text = good.replace(&format!("{line}\n"), &text);
+            let read = Baseline::parse("b", text.as_bytes()).expect("it is right");
+            assert_eq!(read.entries.len(), 1);
+            let written = read.render(None);
+            let kept = written.lines().find(|l| l.starts_with("0101"));
+            kept.expect("it is there").replacen(line, "", 1)
+        };
+        for (notes, kept) in [
+            (
+                ["", " # owner=me expires=2027-01-31 why not"],
+                " # owner=me expires=2027-01-31 why not",
+            ),
+            (["", " # owner=me"], " # owner=me"),
+            (
+                [
+                    " # expires=2027-03-01 late",
+                    " # owner=me expires=2027-01-31 soon",
+                ],
+                " # owner=me expires=2027-01-31 soon",
+            ),
+            (
+                [" # verdict=accepted owner=ann", " # expires=2027-01-31 old"],
+                " # verdict=accepted owner=ann expires=2027-01-31 old",
+            ),
+            (
+                [" # verdict=real", " # verdict=accepted owner=ann"],
+                " # verdict=real owner=ann",
+            ),
+        ] {
+            assert_eq!(read(notes), kept);
+            assert_eq!(read([notes[1], notes[0]]), kept, "the other way round");
+        }
     }
 
     #[test]

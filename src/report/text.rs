@@ -10,8 +10,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::redact::is_cut;
 use super::{
-    Report, Reporter, by_severity, counted, grouped, history, is_accepted, named, percent_encoded,
-    printable, scaled, suppressed, verification, width, words,
+    Report, Reporter, by_severity, counted, grouped, history, named, percent_encoded, printable,
+    scaled, suppressed, verification, width, words,
 };
 use crate::model::{Commit, Finding, History, Origin, Place, Severity, SkipKind};
 
@@ -41,7 +41,7 @@ impl Reporter for Text {
         let mut out = BufWriter::new(out);
         let mut page = Page {
             report,
-            width: report.options.width.max(40),
+            width: report.options.width.max(24),
             text: String::new(),
         };
         for finding in by_severity(report.findings) {
@@ -471,14 +471,14 @@ impl Page<'_> {
                 AnsiColor::Yellow
             };
             (
-                "No secrets found".to_owned(),
+                words::sentence(&words::found(report)),
                 Style::new().bold().fg_color(Some(style.into())),
             )
         } else {
             (words::found(report), BOLD)
         };
         let is_empty = summary.files == 0 && summary.commits == 0 && summary.objects == 0;
-        let mut text = if is_empty && report.findings.is_empty() && !summary.gaps.is_empty() {
+        let mut text = if is_empty && report.findings.is_empty() && !report.is_complete() {
             "Nothing was scanned".to_owned()
         } else {
             format!("{what} in {}, {}", words::looked_at(summary), time(report))
@@ -503,13 +503,7 @@ impl Page<'_> {
                 );
             }
         }
-        let accepted = report
-            .dropped
-            .iter()
-            .filter(|f| suppressed(f).is_some_and(is_accepted))
-            .count() as u64;
-        let by_baseline = summary.baseline.as_ref().map_or(0, |b| b.accepted);
-        let accepted = accepted.saturating_sub(by_baseline);
+        let (_, accepted) = words::accepted(report);
         if let Some(baseline) = &summary.baseline {
             let file = report.redactor.path(baseline.file.as_bytes());
             let known = counted(baseline.accepted, "finding is", "findings are");

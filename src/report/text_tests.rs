@@ -125,6 +125,24 @@ fn carets_stand_under_the_secret() {
 }
 
 #[test]
+fn a_run_that_was_stopped_does_not_begin_like_a_clean_one() {
+    let mut summary = Summary {
+        cancelled: true,
+        ..Summary::default()
+    };
+    let text = written(&[], &summary, Options::default());
+    assert!(text.starts_with("Nothing was scanned\n"), "{text}");
+    assert!(text.contains("incomplete: the run was stopped before its end"));
+    summary.files = 3;
+    let text = written(&[], &summary, Options::default());
+    assert!(
+        text.starts_with("Stopped, no secrets found until then in 3 files"),
+        "{text}"
+    );
+    assert!(!text.contains("No secrets"), "{text}");
+}
+
+#[test]
 fn a_line_that_begins_before_its_snippet_says_so() {
     let mut place = sample::place(b"a", 1, "k=abcdefgh;", "abcdefgh");
     place.start.column += 500;

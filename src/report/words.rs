@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, counted, grouped, history, named, printable, size, verification};
+use super::{
+    Report, counted, grouped, history, is_accepted, named, printable, size, suppressed,
+    verification,
+};
 use crate::model::{Finding, History, Origin, Place, SkipKind, Summary};
 
 /// A text as a sentence begins.
@@ -12,7 +15,7 @@ pub(super) fn sentence(text: &str) -> String {
     first.into_iter().chain(chars).collect()
 }
 
-/// `2 findings (1 critical, 1 low)`.
+/// `2 findings (1 critical, 1 low)`. A run that was stopped does not begin like a clean one.
 pub(super) fn found(report: &Report<'_>) -> String {
     let counts: Vec<String> = report
         .counts()
@@ -20,7 +23,9 @@ pub(super) fn found(report: &Report<'_>) -> String {
         .map(|(severity, n)| format!("{} {severity}", grouped(n as u64)))
         .collect();
     let count = counted(report.findings.len() as u64, "finding", "findings");
-    if counts.is_empty() {
+    if counts.is_empty() && report.summary.cancelled {
+        "stopped, no secrets found until then".to_owned()
+    } else if counts.is_empty() {
         "no secrets found".to_owned()
     } else {
         format!("{count} ({})", counts.join(", "))
@@ -65,6 +70,17 @@ pub(super) fn left_out(summary: &Summary, behind: impl Fn(SkipKind) -> String) -
         .collect()
 }
 
+/// How many findings a baseline accepted, and how many marks and lists did.
+pub(super) fn accepted(report: &Report<'_>) -> (u64, u64) {
+    let accepted = report.dropped.iter();
+    let accepted = accepted.filter(|f| suppressed(f).is_some_and(is_accepted));
+    let by_baseline = report.summary.baseline.as_ref().map_or(0, |b| b.accepted);
+    (
+        by_baseline,
+        (accepted.count() as u64).saturating_sub(by_baseline),
+    )
+}
+
 /// `3 findings are below --min-confidence`, and other things that were found and are not shown.
 pub(super) fn hidden(report: &Report<'_>) -> Vec<String> {
     let mut all = Vec::new();
@@ -73,6 +89,15 @@ pub(super) fn hidden(report: &Report<'_>) -> Vec<String> {
         all.push(format!("{hidden} below --min-confidence"));
     }
     let summary = report.summary;
+    let (by_baseline, by_others) = accepted(report);
+    if by_others > 0 && !report.options.show_suppressed {
+        let accepted = counted(by_others, "finding is", "findings are");
+        all.push(format!("{accepted} suppressed by marks or lists"));
+    }
+    if by_baseline > 0 {
+        let known = counted(by_baseline, "finding is", "findings are");
+        all.push(format!("{known} accepted by the baseline"));
+    }
     all.extend(summary.verified.as_ref().and_then(verification::hidden));
     if summary.already_there > 0 {
         let secrets = counted(summary.already_there, "secret was", "secrets were");

@@ -33,6 +33,83 @@ fn at(repo: &Repo, folder: &str, arguments: &[&str]) -> Run {
 }
 
 #[test]
+fn what_the_environment_switches_off_is_said() {
+    let tree = Tree::new().with("a.env", format!("TOKEN={}\n", fake::github_pat(1)));
+    let with = |name: &str, value: &str| {
+        let variables = [(name, value)];
+        run_with(tree.path(), &variables, &["scan", "--exit-zero"]).ends_with(0)
+    };
+    for (name, value, note) in [
+        (
+            "KEYSWEEP_DISABLE",
+            "github-pat-classic,generic-token",
+            "KEYSWEEP_DISABLE disables 2 rules",
+        ),
+        (
+            "KEYSWEEP_ENABLE",
+            "npm-access-token",
+            "KEYSWEEP_ENABLE uses 1 rule alone",
+        ),
+        (
+            "KEYSWEEP_MIN_CONFIDENCE",
+            "high",
+            "hides what is below confidence high",
+        ),
+        (
+            "KEYSWEEP_FAIL_ON",
+            "critical",
+            "lets findings below severity critical pass",
+        ),
+        ("KEYSWEEP_XYZ", "1", "KEYSWEEP_XYZ means nothing"),
+        (
+            "KEYSWEEP_DISABEL",
+            "x",
+            "KEYSWEEP_DISABEL means nothing; did you mean KEYSWEEP_DISABLE?",
+        ),
+    ] {
+        let run = with(name, value);
+        assert!(run.out.contains(note), "{name}: {}", run.out);
+    }
+    for (name, value) in [
+        ("KEYSWEEP_FAIL_ON", "low"),
+        ("KEYSWEEP_OKTA_TOKEN", "x"),
+        ("KEYSWEEP_LEDGER_KEY", "x"),
+        ("KEYSWEEP_XYZ", ""),
+        ("KEYSWEEP_IMAGE", "x"),
+    ] {
+        let run = with(name, value);
+        assert!(!run.out.contains("KEYSWEEP_"), "{name}: {}", run.out);
+    }
+}
+
+#[test]
+fn the_baseline_that_is_found_by_its_name_is_shown() {
+    let tree = Tree::new().with("a.txt", "x\n");
+    let shown = |arguments: &[&str]| {
+        let arguments = [&["config", "show"], arguments].concat();
+        let run = run_with(tree.path(), &[], &arguments).ends_with(0);
+        let line = run.out.lines().find(|line| line.starts_with("baseline "));
+        line.unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let none = shown(&[]);
+    assert!(
+        none.contains("none; ") && none.contains("keysweep-baseline.txt once it is there default"),
+        "{none}"
+    );
+    run_with(tree.path(), &[], &["baseline", "create"]).ends_with(0);
+    let found = shown(&[]);
+    assert!(
+        !found.contains("none") && found.ends_with("keysweep-baseline.txt default"),
+        "{found}"
+    );
+    let other = shown(&["--baseline", "other.txt"]);
+    assert_eq!(other, "baseline other.txt --baseline");
+}
+
+#[test]
 fn a_flag_beats_the_environment_and_that_the_project_and_that_the_user() {
     let home = Tree::new().with("keysweep/keysweep.toml", "[report]\nfail_on = \"high\"\n");
     let tree = Tree::new()

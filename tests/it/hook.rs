@@ -232,6 +232,36 @@ fn a_file_without_comments_gets_its_fingerprint_for_the_ignore_file() {
 }
 
 #[test]
+fn the_advice_for_an_odd_name_is_a_command_that_works() {
+    let site = Site::hooked();
+    site.repo.commit_file("README", "x\n");
+    let name = "we ird\n\"na'mé\u{1b}[31m.txt";
+    site.stage(name, env(&fake::github_pat(8)));
+    let told = site
+        .commit()
+        .fails(1, &["take it out, then: git add ':(top,glob)we"]);
+    let (_, command) = told.text.split_once("take it out, then: ").unwrap();
+    let command = command.lines().next().unwrap();
+    site.repo.write(name, "TOKEN=\n");
+    let mut shell = site.command(Path::new("sh"), &site.repo.path());
+    said(&shell.args(["-c", command]).output().unwrap()).passes();
+    site.commit().passes();
+}
+
+#[test]
+fn what_git_does_not_ask_about_is_said() {
+    let site = Site::new();
+    let words = "neither in clean merges, cherry-picks and rebases nor for messages";
+    site.run(&["hook", "install"]).passes().tells(&[words]);
+    let both = site
+        .run(&["hook", "install", "-t", "pre-commit", "-t", "pre-push"])
+        .passes();
+    assert!(!both.text.contains(words), "{}", both.text);
+    let again = site.run(&["hook", "install"]).passes();
+    assert!(!again.text.contains(words), "{}", again.text);
+}
+
+#[test]
 fn skipping_once_and_what_the_base_holds() {
     let site = Site::hooked();
     let key = fake::github_pat(9);
@@ -711,6 +741,24 @@ fn hook_managers_are_left_alone_and_told_about() {
         site.run(&["hook", "install", "--force"]).passes();
         assert!(site.hook("pre-commit").exists());
     }
+    // Cloned, and not installed yet.
+    for (file, content) in [
+        (".husky/pre-commit", "npm test\n"),
+        ("package.json", "{\"devDependencies\": {\"husky\": \"^9\"}}"),
+    ] {
+        let site = Site::new();
+        site.repo.write(file, content);
+        site.run(&["hook", "install"]).fails(
+            2,
+            &["husky looks after", file, "keysweep hook run pre-commit"],
+        );
+        assert!(!site.hook("pre-commit").exists());
+    }
+    // Another package is none.
+    let site = Site::new();
+    site.repo
+        .write("package.json", "{\"keywords\": [\"husky\"]}");
+    site.run(&["hook", "install"]).passes();
     let site = Site::new();
     site.foreign(
         "pre-push",

@@ -451,6 +451,21 @@ fn a_history_is_audited_with_a_gitleaks_configuration() {
 }
 
 #[test]
+fn a_rule_that_stands_for_several_of_ours_says_which_are_off() {
+    let tree = Tree::new().with(
+        ".gitleaks.toml",
+        "[extend]\nuseDefault = true\ndisabledRules = [\"generic-api-key\", \"github-pat\"]\n",
+    );
+    let run = tree.run(&["import", "gitleaks"]).ends_with(0);
+    says(
+        &run,
+        ".gitleaks.toml:3: changed: disabledRules: `generic-api-key` stands for 5 rules of keysweep",
+    );
+    says(&run, "generic-password, generic-password-unquoted");
+    assert!(!run.err.contains("`github-pat` stands"), "{}", run.err);
+}
+
+#[test]
 fn default_rules_written_out_are_replaced_by_ours() {
     let tree = Tree::new().with(
         ".gitleaks.toml",

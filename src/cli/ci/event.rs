@@ -41,8 +41,8 @@ pub(super) struct Event {
     /// For people: `pull request #7 into main`.
     pub(super) name: String,
     pub(super) change: Change,
-    /// Whether the change comes from somebody who cannot write to the repository.
-    pub(super) stranger: bool,
+    /// Why the change may come from somebody who cannot write to the repository; `None` where it does not.
+    pub(super) stranger: Option<&'static str>,
     /// What else is to be said.
     pub(super) notes: Vec<String>,
 }
@@ -87,7 +87,7 @@ impl Event {
         Self {
             name: "no event".to_owned(),
             change: Change::Everything,
-            stranger: service != Service::None,
+            stranger: (service != Service::None).then_some("who made the change is not known"),
             notes: Vec::new(),
         }
     }
@@ -96,11 +96,14 @@ impl Event {
         Self {
             name: name.into(),
             change,
-            stranger: false,
+            stranger: None,
             notes: Vec::new(),
         }
     }
 }
+
+/// Why a stranger's change is one.
+const FORK: &str = "the change comes from a fork";
 
 /// Most bytes of an event; GitHub sends at most 25 MB.
 const MOST: u64 = 64 << 20;
@@ -174,14 +177,19 @@ fn github(name: &str, event: &Value) -> anyhow::Result<Event> {
             let base = id_at(event, "/merge_group/base_sha")?;
             let head = id_at(event, "/merge_group/head_sha")?;
             let target = text(event, "/merge_group/base_ref").unwrap_or_default();
-            Event::of(
+            let mut queue = Event::of(
                 format!("merge queue of {}", short(target)),
                 Change::Request {
                     base: vec![base],
                     head,
                     privileged: false,
                 },
-            )
+            );
+            // The group's branch lies in the repository itself, wherever its commits come from.
+            queue.stranger = Some(
+                "a merge queue does not say whether a change comes from a fork; `trust: always` (--trust always) lets them count",
+            );
+            queue
         }
         "release" => {
             let tag = text(event, "/release/tag_name").context("`/release/tag_name` is missing")?;
@@ -207,7 +215,7 @@ fn github(name: &str, event: &Value) -> anyhow::Result<Event> {
                     what: "the commit of the run before",
                 },
             );
-            run.stranger = source.is_none() || source != home;
+            run.stranger = (source.is_none() || source != home).then_some(FORK);
             run
         }
         "schedule" => Event::of("schedule", Change::Everything),
@@ -241,7 +249,7 @@ fn request(name: &str, event: &Value) -> anyhow::Result<Event> {
             privileged: name == "pull_request_target",
         },
     );
-    request.stranger = source.is_none() || source != home;
+    request.stranger = (source.is_none() || source != home).then_some(FORK);
     Ok(request)
 }
 
@@ -302,7 +310,7 @@ fn gitlab() -> anyhow::Result<Event> {
         );
         let home = variable("CI_MERGE_REQUEST_PROJECT_ID");
         let from = variable("CI_MERGE_REQUEST_SOURCE_PROJECT_ID");
-        request.stranger = from.is_none() || from != home;
+        request.stranger = (from.is_none() || from != home).then_some(FORK);
         return Ok(request);
     }
     if source == "push" {

@@ -121,8 +121,7 @@ impl Blocked<'_> {
                     places.partition(|place| place.origin == Origin::Name);
                 let paths: BTreeSet<&[u8]> = rest.iter().map(|place| &*place.path).collect();
                 let shown = paths.iter().take(PLACES);
-                let mut shown: Vec<String> =
-                    shown.map(|path| word(&shown_path(report, path))).collect();
+                let mut shown: Vec<String> = shown.map(|path| pathspec(report, path)).collect();
                 if paths.len() > PLACES {
                     shown.push("…".to_owned());
                 }
@@ -200,7 +199,12 @@ impl Blocked<'_> {
             let path = shown_path(report, &place.path);
             let staged = matches!(self.kind, Kind::PreCommit | Kind::PreMergeCommit);
             let comment = ((staged || self.is_bare) && place.origin == Origin::Content)
-                .then(|| accepting(&String::from_utf8_lossy(&place.path), &finding.rule))
+                .then(|| {
+                    let name = String::from_utf8_lossy(&place.path);
+                    let line = report.redactor.snippet(place, &finding.credential.secret);
+                    let line = format!("{} {}", line.before, line.after);
+                    accepting(&name, &finding.rule, place.start.line, &line)
+                })
                 .flatten();
             match comment {
                 Some(comment) => {
@@ -247,6 +251,29 @@ fn counting(finding: &Finding) -> impl Iterator<Item = &Place> {
 
 fn shown_path(report: &Report<'_>, path: &[u8]) -> String {
     printable(&report.redactor.path(path)).into_owned()
+}
+
+/// A path as git takes it in any shell. Where it cannot be shown as it is, `?` stands for each byte that cannot; where
+/// something in it is secret, all is meant that git knows and that has changed.
+fn pathspec(report: &Report<'_>, path: &[u8]) -> String {
+    let shown = shown_path(report, path);
+    if shown.as_bytes() == path && !path.starts_with(b":") && !shown.contains(['*', '?', '[', '\\'])
+    {
+        return word(&shown);
+    }
+    let is_shown = |byte: u8| byte.is_ascii_graphic() && !br"*?[\'".contains(&byte) || byte == b' ';
+    if report.redactor.path(path) == String::from_utf8_lossy(path) {
+        let odd = |byte: &u8| {
+            if is_shown(*byte) {
+                char::from(*byte)
+            } else {
+                '?'
+            }
+        };
+        let glob: String = path.iter().map(odd).collect();
+        return word(&format!(":(top,glob){glob}"));
+    }
+    "-u".to_owned()
 }
 
 /// A path as one word of the shell.

@@ -4,10 +4,17 @@ use std::path::Path;
 
 use keysweep::place::comment::OWN;
 
-/// A comment that accepts findings of a rule, for the line above; `None` for files that have no comments, or none that are
-/// known here.
-pub(super) fn accepting(path: &str, rule: &str) -> Option<String> {
+/// A comment that accepts findings of a rule, for the line above the `line` with that number; `None` for files that have no
+/// comments, none that are known here, or other ones from part to part.
+pub(super) fn accepting(path: &str, rule: &str, number: u32, line: &str) -> Option<String> {
     let (open, close) = marks(path)?;
+    // Outside of its tags PHP puts a comment out as text, and nothing can stand above the first tag.
+    let is_php = Path::new(path)
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("php"));
+    if is_php && (number <= 1 || line.contains("<?") || line.contains("?>")) {
+        return None;
+    }
     Some(format!("{open} {OWN} {rule}{close}"))
 }
 
@@ -41,11 +48,12 @@ fn marks(path: &str) -> Option<(&'static str, &'static str)> {
         | "bazel" | "star" | "dockerfile" | "gemspec" | "rake" | "po" | "feature" | "coffee" => {
             hash
         }
-        "rs" | "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "java" | "kt"
-        | "kts" | "go" | "c" | "h" | "cc" | "cpp" | "cxx" | "hh" | "hpp" | "m" | "mm" | "cs"
-        | "swift" | "scala" | "sc" | "dart" | "groovy" | "gradle" | "proto" | "jsonc" | "json5"
-        | "scss" | "less" | "zig" | "sol" | "php" | "fs" | "fsx" | "v" | "sv" | "cu" | "glsl"
-        | "wgsl" | "bicep" | "jsonnet" | "libsonnet" | "rego" => Some(("//", "")),
+        // Not jsx and tsx, where it is text between elements; not m, which MATLAB has, too.
+        "rs" | "js" | "mjs" | "cjs" | "ts" | "mts" | "cts" | "java" | "kt" | "kts" | "go" | "c"
+        | "h" | "cc" | "cpp" | "cxx" | "hh" | "hpp" | "mm" | "cs" | "swift" | "scala" | "sc"
+        | "dart" | "groovy" | "gradle" | "proto" | "jsonc" | "json5" | "scss" | "less" | "zig"
+        | "sol" | "php" | "fs" | "fsx" | "v" | "sv" | "cu" | "glsl" | "wgsl" | "bicep"
+        | "jsonnet" | "libsonnet" | "rego" => Some(("//", "")),
         "sql" | "lua" | "hs" | "elm" | "adb" | "ads" | "vhd" | "vhdl" | "applescript" => {
             Some(("--", ""))
         }
@@ -56,9 +64,9 @@ fn marks(path: &str) -> Option<(&'static str, &'static str)> {
         "vb" | "vbs" | "bas" => Some(("'", "")),
         "vim" => Some(("\"", "")),
         "css" => Some(("/*", " */")),
-        "html" | "htm" | "xhtml" | "xml" | "svg" | "xaml" | "plist" | "md" | "markdown" | "vue"
-        | "svelte" | "csproj" | "config" | "xsd" | "xsl" | "xslt" | "resx" | "pom" | "props"
-        | "targets" | "wsdl" => Some(("<!--", " -->")),
+        "html" | "htm" | "xhtml" | "xml" | "svg" | "xaml" | "plist" | "md" | "markdown"
+        | "csproj" | "config" | "xsd" | "xsl" | "xslt" | "resx" | "pom" | "props" | "targets"
+        | "wsdl" => Some(("<!--", " -->")),
         "ml" | "mli" => Some(("(*", " *)")),
         _ => None,
     }
@@ -89,7 +97,7 @@ mod tests {
             "v.vim",
         ];
         for name in names {
-            let Some(line) = accepting(name, "some-rule") else {
+            let Some(line) = accepting(name, "some-rule", 2, "secret here") else {
                 panic!("{name} has comments");
             };
             let text = format!("first\n{line}\nsecret here\n");
@@ -105,9 +113,18 @@ mod tests {
             );
         }
         for name in [
-            "a.json", "id_rsa", "cert.pem", "data.csv", "noext", "a.ipynb",
+            "a.json", "id_rsa", "cert.pem", "data.csv", "noext", "a.ipynb", "a.jsx", "a.tsx",
+            "a.m", "a.vue",
         ] {
-            assert_eq!(accepting(name, "some-rule"), None, "{name}");
+            assert_eq!(accepting(name, "some-rule", 2, "secret"), None, "{name}");
         }
+    }
+
+    #[test]
+    fn no_comment_is_put_where_php_prints_it() {
+        let at = |number, line: &str| accepting("a/B.PHP", "r", number, line);
+        assert_eq!(at(2, "$key = 'x';").as_deref(), Some("// keysweep:allow r"));
+        assert_eq!(at(1, "$key = 'x';"), None);
+        assert_eq!(at(7, "<p><?= 'x' ?></p>"), None);
     }
 }

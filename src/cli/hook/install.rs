@@ -51,6 +51,9 @@ pub(super) fn install(args: &InstallArgs, shared: &Shared) -> anyhow::Result<Exi
         )
     })?;
     let in_tree = target.is_in_tree();
+    let asks_no_push = kinds.contains(&Kind::PreCommit)
+        && !kinds.contains(&Kind::PrePush)
+        && fs::symlink_metadata(target.hooks.join(Kind::PrePush.name())).is_err();
     // Others may get a hook that lies in the working tree, and their keysweep lies elsewhere.
     let program = if in_tree { None } else { program() };
     for kind in kinds {
@@ -64,6 +67,11 @@ pub(super) fn install(args: &InstallArgs, shared: &Shared) -> anyhow::Result<Exi
             };
             console::say(shared, &format!("note that {} {note}", kind.name()));
         }
+    }
+    if asks_no_push {
+        let note = "git asks pre-commit neither in clean merges, cherry-picks and rebases nor for messages; for these: \
+            keysweep hook install --type pre-push";
+        console::say(shared, note);
     }
     if in_tree {
         let note =

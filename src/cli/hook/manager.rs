@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::Kind;
 
 /// A hook manager.
@@ -43,6 +45,35 @@ const MARKS: [(&str, Manager); 5] = [
     (".husky", Manager::Husky),
 ];
 
+/// Most bytes of a package.json that is looked into.
+const MOST: u64 = 1 << 20;
+
+/// The file by which husky will take over once its package is installed.
+fn to_come(top: &Path) -> Option<String> {
+    let scripts = [
+        Kind::PreCommit,
+        Kind::PreMergeCommit,
+        Kind::PrePush,
+        Kind::PreReceive,
+    ];
+    let mut scripts = scripts.iter().map(|kind| format!(".husky/{}", kind.name()));
+    let is_file = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    if let Some(script) = scripts.find(|script| is_file(&top.join(script))) {
+        return Some(script);
+    }
+    let package = top.join("package.json");
+    if !is_file(&package) || fs::metadata(&package).ok()?.len() > MOST {
+        return None;
+    }
+    let package: Value = serde_json::from_slice(&fs::read(&package).ok()?).ok()?;
+    let needs = ["dependencies", "devDependencies"];
+    let needs = needs.iter().any(|list| {
+        let list = package.get(list);
+        list.is_some_and(|list| list.get("husky").is_some())
+    });
+    needs.then(|| "husky in package.json".to_owned())
+}
+
 impl Manager {
     /// Whose repository it is, and the file that tells.
     pub(super) fn of(top: Option<&Path>, hooks: &Path, kind: Kind) -> Option<(Self, String)> {
@@ -53,6 +84,10 @@ impl Manager {
             }
             if top.join(".husky").is_dir() && hooks.starts_with(top.join(".husky")) {
                 return Some((Self::Husky, ".husky".to_owned()));
+            }
+            // Cloned and not installed yet: as soon as husky sets core.hooksPath, no other hook runs.
+            if let Some(file) = to_come(top) {
+                return Some((Self::Husky, file));
             }
         }
         let hook = hooks.join(kind.name());

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use keysweep::config;
 use keysweep::config::{At, ConfigFile};
 use keysweep::model::{Confidence, Severity};
+use keysweep::place::baseline::NAME as BASELINE;
 use keysweep::report::FORMATS;
 use keysweep::rule::{RuleFile, nearest};
 
@@ -144,9 +145,21 @@ pub(super) fn settle(
     let baseline = environment("KEYSWEEP_BASELINE")
         .map(|path| (PathBuf::from(path), "KEYSWEEP_BASELINE".to_owned()))
         .or(baseline);
-    match &baseline {
-        Some((path, from)) => choice.note("baseline", shown(path), from),
-        None => choice.note("baseline", "none", "default"),
+    // What is used without a word from anybody, once it is there.
+    let default = inner.root.join(BASELINE);
+    match (&common.suppression.baseline, &baseline) {
+        (Some(path), _) => choice.note("baseline", shown(path), "--baseline"),
+        (None, Some((path, from))) => choice.note("baseline", shown(path), from),
+        (None, None) if !inner.looks || inner.root.as_os_str().is_empty() => {
+            choice.note("baseline", "none", "default");
+        }
+        (None, None) if default.symlink_metadata().is_ok() => {
+            choice.note("baseline", shown(&default), "default");
+        }
+        (None, None) => {
+            let value = format!("none; {} once it is there", shown(&default));
+            choice.note("baseline", value, "default");
+        }
     }
     inner.baseline = baseline.map(|(path, _)| path);
 
@@ -276,7 +289,8 @@ pub(super) fn settle(
         crate::cli::online::verify::check(common)?;
     }
     settle_rules(inner, common, &mut choice, &layers)?;
-    inner.notes = narrowed(&layers, &values);
+    inner.notes = of_environment(&values);
+    inner.notes.extend(narrowed(&layers, &values));
     inner.notes.extend(remarked(&layers, shared.verbose > 0));
     inner.values = values;
     inner.layers = layers;
@@ -469,6 +483,88 @@ pub(crate) fn rules_of(
 pub(super) fn not_here(shown: &str, section: &At<&str>) -> String {
     let (name, line) = (section.value, section.line);
     format!("{shown}:{line}: [{name}] counts only in your own configuration, and is not used")
+}
+
+/// Variables of the environment that configure a run.
+const VARIABLES: [&str; 13] = [
+    "KEYSWEEP_BASELINE",
+    "KEYSWEEP_CONFIG",
+    "KEYSWEEP_DISABLE",
+    "KEYSWEEP_ENABLE",
+    "KEYSWEEP_FAIL_ON",
+    "KEYSWEEP_FORMAT",
+    "KEYSWEEP_MAX_SIZE",
+    "KEYSWEEP_MIN_CONFIDENCE",
+    "KEYSWEEP_NO_BUILTIN_RULES",
+    "KEYSWEEP_NO_IGNORE",
+    "KEYSWEEP_NO_REPO_CONFIG",
+    "KEYSWEEP_RULES",
+    "KEYSWEEP_THREADS",
+];
+/// Those that other parts read: the action, the job for GitLab, packages, tests. `KEYSWEEP_GITHUB_TOKEN` and its like are
+/// known by their two words.
+const OTHERS: [&str; 6] = ["IMAGE", "SOURCE", "COMMIT", "PATHS", "PROGRAM", "SERVERS"];
+/// Variables of the environment that are named, at most.
+const MOST_NAMED: usize = 5;
+
+/// What the environment switches off, and what of it means nothing.
+fn of_environment(values: &[InForce]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for value in values {
+        let from = &value.from;
+        let count = match value.value.split(", ").count() {
+            1 => "1 rule".to_owned(),
+            n => format!("{n} rules"),
+        };
+        let level = &value.value;
+        notes.extend(match &**from {
+            "KEYSWEEP_DISABLE" => Some(format!("{from} disables {count}")),
+            "KEYSWEEP_ENABLE" => Some(format!("{from} uses {count} alone")),
+            "KEYSWEEP_NO_BUILTIN_RULES" if level == "true" => {
+                Some(format!("{from} leaves the built-in rules out"))
+            }
+            "KEYSWEEP_MIN_CONFIDENCE" if level == Confidence::High.word() => {
+                Some(format!("{from} hides what is below confidence {level}"))
+            }
+            "KEYSWEEP_FAIL_ON"
+                if [Severity::High, Severity::Critical]
+                    .iter()
+                    .any(|severity| severity.word() == level) =>
+            {
+                Some(format!("{from} lets findings below severity {level} pass"))
+            }
+            _ => None,
+        });
+    }
+    let names = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    let names = names.filter_map(|(name, _)| name.into_string().ok());
+    let mut unknown: Vec<String> = names.filter_map(|name| unknown(&name)).collect();
+    unknown.sort();
+    unknown.truncate(MOST_NAMED);
+    notes.extend(unknown);
+    notes
+}
+
+/// What to say of a variable that looks as if it meant us, and does not.
+fn unknown(name: &str) -> Option<String> {
+    let own = name.strip_prefix("KEYSWEEP_")?;
+    if VARIABLES.contains(&name) || OTHERS.contains(&own) {
+        return None;
+    }
+    let known = VARIABLES
+        .iter()
+        .filter_map(|known| known.strip_prefix("KEYSWEEP_"));
+    // `KEYSWEEP_OKTA_TOKEN` is a credential's: a word that has only some letters in common with ours is not meant for it.
+    let near = nearest(own, known).filter(|near| near.get(..3) == own.get(..3));
+    match near {
+        Some(near) => Some(format!(
+            "{name} means nothing; did you mean KEYSWEEP_{near}?"
+        )),
+        None if own.contains('_') => None,
+        None => Some(format!(
+            "{name} means nothing; `keysweep config show` names what counts"
+        )),
+    }
 }
 
 /// What files of the scanned tree switch off, for everybody to see.

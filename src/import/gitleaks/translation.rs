@@ -120,6 +120,18 @@ impl Translation {
                 continue;
             }
             let ours = self.counterparts(id, "disabledRules");
+            if ours.len() > 1 {
+                self.note(
+                    (&id.file, id.line),
+                    Kind::Changed,
+                    format!(
+                        "disabledRules: `{}` stands for {} rules of keysweep, and all of them are off: {}; take out of `disable` what is to be found",
+                        id.text,
+                        ours.len(),
+                        ours.join(", ")
+                    ),
+                );
+            }
             self.imported.disabled.extend(ours);
         }
         self.imported.disabled.sort();

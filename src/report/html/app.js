@@ -613,7 +613,7 @@
 
   const showFrame = () => {
     $('source').replaceChildren(el('span', { class: 'root' }, data.root), ...(data.branch || data.revision ? [' ', el('code', {}, [data.branch, data.revision && short(data.revision)].filter(Boolean).join(' @ '))] : []));
-    $('title').textContent = counting.length === 0 ? 'No secrets found' : counted(counting.length, 'exposed secret', 'exposed secrets');
+    $('title').textContent = counting.length === 0 ? (data.cancelled ? 'Stopped, no secrets found until then' : 'No secrets found') : counted(counting.length, 'exposed secret', 'exposed secrets');
     const still = counting.filter((item) => item.head === 'yes').length;
     $('scanned').textContent = `${data.scanned}${hasHistory && counting.length > 0 ? `. ${number(still)} still in HEAD` : ''}.`;
     const account = $('account');
