@@ -399,14 +399,23 @@ const MARKS: [(Escape, &[&[u8]]); Escape::COUNT] = [
     (
         Escape::Backslash,
         &[
-            b"\\u00", b"\\x1b", b"\\x2", b"\\x3", b"\\x4", b"\\x5", b"\\x6", b"\\x7", b":\\/\\/", b"\\033[",
-            b"\\042", b"\\075",
+            b"\\u00", b"\\x1b", b"\\x2", b"\\x3", b"\\x4", b"\\x5", b"\\x6", b"\\x7", b":\\/\\/",
+            b"\\033[", b"\\042", b"\\075",
         ],
     ),
     (
         Escape::Percent,
         &[
-            b"%3a", b"%40", b"%3d", b"%22", b"%5f", b"bearer%20", b"-begin%20", b"%2522", b"%253a", b"%253d",
+            b"%3a",
+            b"%40",
+            b"%3d",
+            b"%22",
+            b"%5f",
+            b"bearer%20",
+            b"-begin%20",
+            b"%2522",
+            b"%253a",
+            b"%253d",
         ],
     ),
     (
@@ -419,7 +428,8 @@ const MARKS: [(Escape, &[&[u8]]); Escape::COUNT] = [
     (
         Escape::Terminal,
         &[
-            b"\x1b[0", b"\x1b[1", b"\x1b[2", b"\x1b[3", b"\x1b[4", b"\x1b[7", b"\x1b[9", b"\x1b[m", b"\x1b[k",
+            b"\x1b[0", b"\x1b[1", b"\x1b[2", b"\x1b[3", b"\x1b[4", b"\x1b[7", b"\x1b[9", b"\x1b[m",
+            b"\x1b[k",
         ],
     ),
 ];
@@ -497,13 +507,26 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
             }
         }
     }
+    // A prefix whose first letter is written as an escape of a URL.
+    let hidden: Vec<Vec<u8>> = plain
+        .values()
+        .filter(|l| l.distinctive && !l.fold && l.bytes.len() >= 4)
+        .filter_map(|l| {
+            let (first, rest) = l.bytes.split_first()?;
+            let mut bytes = format!("%{first:02x}").into_bytes();
+            bytes.extend(rest.to_ascii_lowercase());
+            bytes.truncate(LONGEST);
+            first.is_ascii_alphanumeric().then_some(bytes)
+        })
+        .collect();
     let mut literals: Vec<Literal> = plain.into_values().collect();
     literals.extend(encoded.into_values());
     let marks = MARKS
         .iter()
-        .flat_map(|(escape, all)| all.iter().map(|bytes| (*escape, *bytes)));
+        .flat_map(|(escape, all)| all.iter().map(|bytes| (*escape, bytes.to_vec())))
+        .chain(hidden.into_iter().map(|bytes| (Escape::Percent, bytes)));
     literals.extend(marks.map(|(escape, bytes)| Literal {
-        bytes: bytes.to_vec(),
+        bytes,
         fold: true,
         rules: Vec::new(),
         steps: Vec::new(),

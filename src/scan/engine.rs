@@ -147,7 +147,8 @@ impl Edge {
             Self::Free => false,
             Self::Word => !byte.is_ascii_alphanumeric(),
             Self::Strict => {
-                !byte.is_ascii_alphanumeric() && !matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~' | b'@')
+                !byte.is_ascii_alphanumeric()
+                    && !matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~' | b'@')
             }
         }
     }
@@ -762,7 +763,9 @@ fn behind_escape(bytes: &[u8], at: usize, back: usize, edge: Edge) -> Option<usi
     if edge == Edge::Free {
         return None;
     }
-    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':' | b'/');
+    let in_word = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':' | b'/')
+    };
     let mut start = at;
     loop {
         if escape_before(bytes, start).is_some_and(|byte| edge.admits(byte)) {
