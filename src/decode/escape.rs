@@ -245,3 +245,70 @@ fn html(rest: &[u8]) -> Option<(usize, u32)> {
     };
     code.map(|n| (close + 3, n))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_before_a_place_is_what_it_stands_for() {
+        let cases: [(&str, Option<u8>); 28] = [
+            ("%22", Some(b'"')),
+            ("a%3D", Some(b'=')),
+            ("%253d", Some(b'=')),
+            ("%252526", Some(b'&')),
+            ("%41", Some(b'A')),
+            ("\\u0022", Some(b'"')),
+            ("\\\\u003d", Some(b'=')),
+            ("%u003D", Some(b'=')),
+            ("\\x27", Some(b'\'')),
+            ("=3D", Some(b'=')),
+            ("=3d", None),
+            ("\\075", Some(b'=')),
+            ("\\n", Some(b'\n')),
+            ("\x1b[31m", Some(ESC)),
+            ("\x1b[1;38;5;200m", Some(ESC)),
+            ("\x1b[K", Some(ESC)),
+            ("\x1b(B", Some(ESC)),
+            ("\\u001b[0m", Some(ESC)),
+            ("\\033[m", Some(ESC)),
+            ("\\e[31m", Some(ESC)),
+            ("[31m", Some(ESC)),
+            ("[m", None),
+            ("a[0]m", None),
+            ("%zz", None),
+            ("abc", None),
+            ("22", None),
+            ("%", None),
+            ("", None),
+        ];
+        for (text, byte) in cases {
+            assert_eq!(escape_before(text.as_bytes(), text.len()), byte, "{text:?}");
+        }
+        let long = format!("\x1b[{}m", "1;".repeat(1000));
+        assert_eq!(escape_before(long.as_bytes(), long.len()), None);
+    }
+
+    #[test]
+    fn each_sort_is_decoded_to_what_it_stands_for() {
+        let cases = [
+            (Decoding::Percent, "a%3Db%zz%2", "a=b%zz%2"),
+            (
+                Decoding::Escape,
+                "\\u003d\\x22\\075\\/\\e[m\\q\\9",
+                "=\"=/\x1b[m\\q\\9",
+            ),
+            (Decoding::Html, "&quot;&#61;&#x3d;&no;", "\"==&no;"),
+            (Decoding::Quoted, "a=3Db=3db=", "a=b=3db="),
+            (
+                Decoding::Terminal,
+                "\x1b[1;31ma\x1b[0m\x1b(Bb^[[Kc\x1b]8;;https://a.b\x07d\x1b]0;t\x1b\\e\x1b[",
+                "abcde\x1b[",
+            ),
+        ];
+        for (sort, text, plain) in cases {
+            let (decoded, _) = escapes_around(text.as_bytes(), 0, sort);
+            assert_eq!(String::from_utf8_lossy(&decoded.bytes), plain);
+        }
+    }
+}

@@ -675,7 +675,9 @@ impl Engine {
         let secret = Secret::new(secret, public);
         let is_reading = text.outer.is_some_and(|layer| match layer.sort {
             Decoding::Escape | Decoding::Html | Decoding::Terminal => true,
-            _ => layer.is_escaped(&(whole.start..span.start)),
+            // A password may hold what is an escape elsewhere: the level is that of what stands before it.
+            Decoding::Percent | Decoding::Quoted => layer.is_escaped(&(whole.start..span.start)),
+            Decoding::Base64 | Decoding::Hex | Decoding::Utf16 => false,
         });
         let mut span = span;
         let around = match text.outer {
