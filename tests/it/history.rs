@@ -1322,7 +1322,7 @@ fn edited(text: &str, random: &mut fake::Rng) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let at = random.below(lines.len() + 1);
     let seed = random.number() >> 8;
-    match random.below(10) {
+    match random.below(13) {
         // A copied prefix is completed, or cut again.
         0 => {
             let key = fake::github_pat(seed % 4);
