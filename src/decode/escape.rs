@@ -19,11 +19,17 @@ const ESC: u8 = 0x1b;
 /// Decodes the escapes of one sort in the line around `at`.
 ///
 /// Also gives the range of the text that was looked at. In a line longer than the window its ends
-/// are cut, and a match near a cut end is found from another place.
+/// are cut, and a match near a cut end is found from another place. What is `nested`, made by decoding such a piece, is taken whole.
 #[must_use]
-pub fn escapes_around(text: &[u8], at: usize, sort: Decoding) -> (Decoded, Range<usize>) {
-    let floor = at.saturating_sub(WINDOW);
-    let ceiling = (at + WINDOW).min(text.len());
+pub fn escapes_around(
+    text: &[u8],
+    at: usize,
+    sort: Decoding,
+    nested: bool,
+) -> (Decoded, Range<usize>) {
+    let window = if nested { 2 * WINDOW } else { WINDOW };
+    let floor = at.saturating_sub(window);
+    let ceiling = (at + window).min(text.len());
     let start = memchr::memrchr(b'\n', &text[floor..at]).map_or(floor, |i| floor + i + 1);
     let end = memchr::memchr(b'\n', &text[at..ceiling]).map_or(ceiling, |i| at + i);
     let mut decoded = Decoded {
@@ -307,7 +313,7 @@ mod tests {
             ),
         ];
         for (sort, text, plain) in cases {
-            let (decoded, _) = escapes_around(text.as_bytes(), 0, sort);
+            let (decoded, _) = escapes_around(text.as_bytes(), 0, sort, false);
             assert_eq!(String::from_utf8_lossy(&decoded.bytes), plain);
         }
     }

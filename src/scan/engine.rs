@@ -109,9 +109,9 @@ pub struct Scratch {
 /// For each sort of escape, up to where its lines have been decoded already.
 pub(super) type Seen = [usize; Escape::COUNT];
 
-/// Most texts that one mark of an escape makes be decoded, those inside each other included: enough for each sort inside each
-/// other one, and a bound where all of them stand in one line.
-const MOST_LAYERS: usize = 32;
+/// Most texts that are decoded inside the one which a mark of an escape makes be decoded: enough for three sorts inside each other
+/// in any order, and a bound where all of them stand in one line.
+const MOST_LAYERS: usize = 10;
 
 /// What may stand before the matches of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -467,7 +467,7 @@ impl Engine {
             return;
         }
         scratch.layers = if is_nested { scratch.layers + 1 } else { 0 };
-        let (decoded, window) = escapes_around(text.bytes, at, sort);
+        let (decoded, window) = escapes_around(text.bytes, at, sort, is_nested);
         let cut = text.bytes.get(window.end).is_some_and(|b| *b != b'\n');
         // What ends near a cut is decoded again from a later place, with all that follows it.
         *until = if cut {

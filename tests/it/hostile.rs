@@ -151,14 +151,18 @@ fn lines_of_nothing_but_escapes() {
         concat!("%22ey", "J"),
         "%22https://a:",
         "[1m://",
-        // Each sort inside each other one.
-        "%3d%253d\\u003d\\x25&#37;&quot;=3D=25\x1b[31m%5cu0022%26#34;",
-        "\\u0025\\u0026\\u005c\\u001b[0m&#37;3d&#92;x25%22",
         "%",
         "\\u",
         "&#",
     ] {
         file(filled(unit));
+    }
+    // Each sort inside each other one.
+    for unit in [
+        "%3d%253d\\u003d\\x25&#37;&quot;=3D=25\x1b[31m%5cu0022%26#34;",
+        "\\u0025\\u0026\\u005c\\u001b[0m&#37;3d&#92;x25%22",
+    ] {
+        file(unit.repeat(SIZE / 8 / unit.len()));
     }
 }
 
