@@ -598,15 +598,14 @@ impl Engine {
             back: spec.back,
         };
         let mut skipped = 0;
-        let whole = match search.covering(cache, captures, bytes, at, end) {
-            Some(whole) => whole,
-            None => {
-                skipped = behind_escape(bytes, at, spec.back, *self.edges.get(index)?)?;
-                // What is left begins where a word does, as the pattern wants it.
-                let rest = bytes.get(skipped..)?;
-                let whole = search.covering(cache, captures, rest, at - skipped, end - skipped)?;
-                whole.start + skipped..whole.end + skipped
-            }
+        let whole = if let Some(whole) = search.covering(cache, captures, bytes, at, end) {
+            whole
+        } else {
+            skipped = behind_escape(bytes, at, spec.back, *self.edges.get(index)?)?;
+            // What is left begins where a word does, as the pattern wants it.
+            let rest = bytes.get(skipped..)?;
+            let whole = search.covering(cache, captures, rest, at - skipped, end - skipped)?;
+            whole.start + skipped..whole.end + skipped
         };
         let group = |number: usize| {
             let range = captures.get_group(number)?.range();
