@@ -80,8 +80,9 @@ pub(crate) fn run(
     let here = |m: &&BlobMatch| m.place.start.line <= line && line <= m.place.end.line;
     let mut out = console::report_writer(shared)?;
     let shown = redactor.path(file.as_bytes());
-    // Redacted first: half of a secret is no secret that the redactor knows.
-    let text_shown = clip(&redactor.redact(text));
+    // Redacted first: half of a secret is no secret that the redactor knows. And what no rule matched may be a key that one missed.
+    let prefilter = engine.rules().prefilter();
+    let text_shown = clip(&redactor.unmatched(prefilter, text));
     writeln!(
         out,
         "{}:{line}: {}",
@@ -112,7 +113,6 @@ pub(crate) fn run(
             .or_default()
             .push(verdict);
     }
-    let prefilter = engine.rules().prefilter();
     prefilter.search(text, |hit| {
         let Some(literal) = prefilter.literals().get(usize::from(hit.literal)) else {
             return;

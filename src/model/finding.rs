@@ -126,17 +126,23 @@ pub enum Decoding {
     Html,
     /// UTF-16, either byte order.
     Utf16,
+    /// `=3D` of quoted-printable mail.
+    Quoted,
+    /// Colours and other sequences for a terminal in between.
+    Terminal,
 }
 
 impl Decoding {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Base64,
         Self::Hex,
         Self::Percent,
         Self::Escape,
         Self::Html,
         Self::Utf16,
+        Self::Quoted,
+        Self::Terminal,
     ];
 
     /// The word that reports use.
@@ -149,6 +155,8 @@ impl Decoding {
             Self::Escape => "escape",
             Self::Html => "html",
             Self::Utf16 => "utf-16",
+            Self::Quoted => "quoted-printable",
+            Self::Terminal => "terminal",
         }
     }
 }

@@ -46,8 +46,7 @@ pub fn context(
 fn name_before(bytes: &[u8], at: usize) -> &[u8] {
     let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let gap = before.iter().rev().take_while(|b| !in_name(b)).count();
-    let end = before.len() - gap;
+    let end = name_end(before);
     // `value="…"` of an attribute, `b"…"` of a literal: the name stands further left.
     let name = &before[..end];
     let start = end - name.iter().rev().take_while(|b| in_name(b)).count();
@@ -59,6 +58,36 @@ fn name_before(bytes: &[u8], at: usize) -> &[u8] {
         return &left[start..end];
     }
     &name[start..]
+}
+
+/// Where the last name in a text ends: before the operator and its quotes, also where these are written as escapes.
+fn name_end(before: &[u8]) -> usize {
+    let mut rest = before;
+    loop {
+        rest = match rest {
+            [shorter @ .., b'%', b'2', b'5', a, b]
+            | [shorter @ .., b'%' | b'=', a, b]
+            | [shorter @ .., b'\\', b'x', a, b]
+                if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() =>
+            {
+                shorter
+            }
+            [shorter @ .., b'\\', b'u', b'0', b'0', _, _] => shorter,
+            [.., b';'] => {
+                let tail = rest.len().saturating_sub(8);
+                match rest[tail..].iter().rposition(|b| *b == b'&') {
+                    Some(at) => &rest[..tail + at],
+                    None => &rest[..rest.len() - 1],
+                }
+            }
+            [shorter @ .., last]
+                if !(last.is_ascii_alphanumeric() || matches!(last, b'_' | b'-' | b'.')) =>
+            {
+                shorter
+            }
+            _ => return rest.len(),
+        };
+    }
 }
 
 /// Whether a name says that its value is something about a secret, and not the secret.
@@ -189,4 +218,31 @@ fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8]) -> bool {
         || memchr::memmem::find(secret, b"->").is_some()
         || memchr::memmem::find(secret, b"=>").is_some()
         || (member && !secret.iter().any(u8::is_ascii_digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_ends_before_its_operator_however_that_is_written() {
+        for between in [
+            "=",
+            ": \"",
+            "%3D",
+            "%253d",
+            "\\u003d",
+            "\\u0022:\\u0022",
+            "\\x3d",
+            "=3D",
+            "&quot;: &quot;",
+            "&#61;",
+            ";",
+        ] {
+            let text = format!("a, page_token{between}");
+            let shown =
+                String::from_utf8_lossy(name_before(text.as_bytes(), text.len())).into_owned();
+            assert_eq!(shown, "page_token", "{between}");
+        }
+    }
 }

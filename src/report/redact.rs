@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use super::search::Search;
 use crate::model::{Finding, Origin, Place, Secret, Summary};
-use crate::rule::Rule;
+use crate::rule::{Prefilter, Rule};
 use crate::scan::{Engine, Limits, Scratch};
 
 /// Shorter secrets are redacted at their places, not wherever their letters occur.
@@ -260,6 +260,54 @@ impl Redactor {
         }
     }
 
+    /// A line as [`Self::redact`] gives it, in which no rule need have found anything: what begins as keys do, and what looks like
+    /// one, is hidden as well.
+    #[must_use]
+    pub fn unmatched(&self, prefilter: &Prefilter, line: &[u8]) -> String {
+        let text = self.redact(line);
+        if self.show {
+            return text;
+        }
+        let bytes = text.as_bytes();
+        let is_word = |at: &usize| bytes.get(*at).is_some_and(|b| is_word_byte(*b));
+        let run = |from: usize| (from..bytes.len()).take_while(is_word).count();
+        let mut spans: Vec<(Range<usize>, usize)> = Vec::new();
+        prefilter.search(bytes, |hit| {
+            let literal = prefilter.literals().get(usize::from(hit.literal));
+            let Some(literal) = literal.filter(|l| l.distinctive && l.escape.is_none()) else {
+                return;
+            };
+            let length = literal.bytes.len();
+            let behind = run(hit.at + length);
+            if behind >= LEAST_BEHIND {
+                let kept = if literal.steps.is_empty() { length } else { 0 };
+                spans.push((hit.at..hit.at + length + behind, kept));
+            }
+        });
+        let mut at = 0;
+        while at < bytes.len() {
+            let length = run(at);
+            if is_token_like(&bytes[at..at + length]) {
+                spans.push((at..at + length, 0));
+            }
+            at += length.max(1);
+        }
+        spans.sort_by_key(|(span, kept)| (span.start + kept, std::cmp::Reverse(span.end)));
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for (span, kept) in spans {
+            let start = (span.start + kept).max(at);
+            if span.end <= start {
+                continue;
+            }
+            out.push_str(text.get(at..start).unwrap_or_default());
+            out.push_str(&bare_form(span.end - start + kept));
+            at = span.end;
+        }
+        out.push_str(text.get(at..).unwrap_or_default());
+        out
+    }
+
     /// Where known secrets stand: apart, in order, each with the index of its form.
     fn spans(&self, text: &[u8], strong: bool) -> Vec<(Range<usize>, Option<usize>)> {
         let counts =
@@ -310,6 +358,19 @@ impl Redactor {
             begins_one(self.search.texts(), text.get(start..)?).then_some((start..text.len(), None))
         })
     }
+}
+
+/// So many characters behind the beginning of a key are hidden where no rule matched.
+const LEAST_BEHIND: usize = 8;
+
+fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=')
+}
+
+/// Whether an unbroken word is as long and as mixed as keys are.
+fn is_token_like(word: &[u8]) -> bool {
+    let count = |sort: fn(&u8) -> bool| word.iter().filter(|b| sort(b)).count();
+    word.len() >= 20 && count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_alphabetic) >= 3
 }
 
 /// Whether one of the sorted patterns begins with these bytes.

@@ -59,10 +59,19 @@ pub struct Literal {
 pub enum Escape {
     /// `%41`
     Percent,
-    /// `\u0041`, `\x41`, `\/`
+    /// `\u0041`, `\x41`, `\101`, `\/`
     Backslash,
     /// `&#65;`, `&quot;`
     Html,
+    /// `=3D`
+    Quoted,
+    /// `ESC[31m`
+    Terminal,
+}
+
+impl Escape {
+    /// How many sorts there are.
+    pub const COUNT: usize = 5;
 }
 
 /// A longer literal is searched for by its beginning, which says enough: what is new of a git object has to be searched
@@ -384,6 +393,47 @@ fn rarity(window: &[u8]) -> u32 {
     }
 }
 
+/// What marks a line for [`Escape`]: the escapes that stand between a name and its value, or inside a value. One that only
+/// stands in front of a key needs no mark (see `scan/engine.rs`).
+const MARKS: [(Escape, &[&[u8]]); Escape::COUNT] = [
+    (
+        Escape::Backslash,
+        &[
+            b"\\u00", b"\\x1b", b"\\x2", b"\\x3", b"\\x4", b"\\x5", b"\\x6", b"\\x7", b":\\/\\/",
+            b"\\033[", b"\\042", b"\\075",
+        ],
+    ),
+    (
+        Escape::Percent,
+        &[
+            b"%3a",
+            b"%40",
+            b"%3d",
+            b"%22",
+            b"%5f",
+            b"bearer%20",
+            b"-begin%20",
+            b"%2522",
+            b"%253a",
+            b"%253d",
+        ],
+    ),
+    (
+        Escape::Html,
+        &[
+            b"&#x", b"&#1", b"&#3", b"&#4", b"&#5", b"&#6", b"&#7", b"&#8", b"&#9", b"&quot;",
+        ],
+    ),
+    (Escape::Quoted, &[b"=3d"]),
+    (
+        Escape::Terminal,
+        &[
+            b"\x1b[0", b"\x1b[1", b"\x1b[2", b"\x1b[3", b"\x1b[4", b"\x1b[7", b"\x1b[9", b"\x1b[m",
+            b"\x1b[k",
+        ],
+    ),
+];
+
 /// All literals of the rules with their encoded forms; equal ones joined.
 fn collect(rules: &[Rule]) -> Vec<Literal> {
     let mut plain: BTreeMap<(Vec<u8>, bool), Literal> = BTreeMap::new();
@@ -457,35 +507,26 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
             }
         }
     }
-    let marks: [(&[u8], Escape); 23] = [
-        (b"\\u00", Escape::Backslash),
-        (b"\\x2", Escape::Backslash),
-        (b"\\x3", Escape::Backslash),
-        (b"\\x4", Escape::Backslash),
-        (b"\\x5", Escape::Backslash),
-        (b"\\x6", Escape::Backslash),
-        (b"\\x7", Escape::Backslash),
-        (b":\\/\\/", Escape::Backslash),
-        (b"%3a%2f", Escape::Percent),
-        (b"%40", Escape::Percent),
-        (b"%3d", Escape::Percent),
-        (b"%22", Escape::Percent),
-        (b"%5f", Escape::Percent),
-        (b"&#x", Escape::Html),
-        (b"&#1", Escape::Html),
-        (b"&#3", Escape::Html),
-        (b"&#4", Escape::Html),
-        (b"&#5", Escape::Html),
-        (b"&#6", Escape::Html),
-        (b"&#7", Escape::Html),
-        (b"&#8", Escape::Html),
-        (b"&#9", Escape::Html),
-        (b"&quot;", Escape::Html),
-    ];
+    // A prefix whose first letter is written as an escape of a URL.
+    let hidden: Vec<Vec<u8>> = plain
+        .values()
+        .filter(|l| l.distinctive && !l.fold && l.bytes.len() >= 4)
+        .filter_map(|l| {
+            let (first, rest) = l.bytes.split_first()?;
+            let mut bytes = format!("%{first:02x}").into_bytes();
+            bytes.extend(rest.to_ascii_lowercase());
+            bytes.truncate(LONGEST);
+            first.is_ascii_alphanumeric().then_some(bytes)
+        })
+        .collect();
     let mut literals: Vec<Literal> = plain.into_values().collect();
     literals.extend(encoded.into_values());
-    literals.extend(marks.into_iter().map(|(bytes, escape)| Literal {
-        bytes: bytes.to_vec(),
+    let marks = MARKS
+        .iter()
+        .flat_map(|(escape, all)| all.iter().map(|bytes| (*escape, bytes.to_vec())))
+        .chain(hidden.into_iter().map(|bytes| (Escape::Percent, bytes)));
+    literals.extend(marks.map(|(escape, bytes)| Literal {
+        bytes,
         fold: true,
         rules: Vec::new(),
         steps: Vec::new(),

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::blob::{Content, scan_whole, sort};
-use super::engine::keep;
+use super::engine::{Seen, keep};
 use super::{Engine, Limits, Match, Scratch};
 use crate::decode::Utf16;
 use crate::pack::{EditMap, Segment};
@@ -281,7 +281,7 @@ impl<'e> Carrier<'e> {
                 let (mark, copy) = candidate.from?;
                 Some((base, mark, self.copies.get(copy as usize)?))
             });
-            let mut none = [0; 3];
+            let mut none = Seen::default();
             let seen = if text.escape.is_some() {
                 if at >= line.range.end || line.is_new {
                     line = Line::around(bytes, at);
@@ -416,7 +416,7 @@ impl Copied {
 #[derive(Debug)]
 struct Line {
     range: Range<usize>,
-    seen: [usize; 3],
+    seen: Seen,
     is_kept: bool,
     is_new: bool,
 }
@@ -425,7 +425,7 @@ impl Default for Line {
     fn default() -> Self {
         Self {
             range: 0..0,
-            seen: [0; 3],
+            seen: Seen::default(),
             is_kept: false,
             is_new: true,
         }

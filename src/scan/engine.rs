@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use regex_automata::meta::Cache;
+use regex_automata::meta::{Cache, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 
 use super::meter::{Clock, Counts, Meter};
-use crate::decode::{Decoded, base64_around, escapes_around, hex_around};
+use crate::decode::{
+    Decoded, base64_around, escape_before, escapes_around, hex_around, is_quoted_printable,
+};
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
 use crate::model::{Decoding, Secret};
-use crate::rule::{Compiled, Escape, Hit, Literal, Rule, RuleSet, RuleSpec, Step, is_token_byte};
+use crate::rule::{
+    Compiled, Escape, Hit, Literal, MACROS, Rule, RuleSet, RuleSpec, Step, is_token_byte,
+};
 
 /// Rules ready to run: immutable, shared by any number of threads.
 #[derive(Debug)]
@@ -22,6 +26,8 @@ pub struct Engine {
     reach: usize,
     /// For each literal, how far before and behind its first byte a verdict on it can depend on bytes.
     reaches: Vec<(usize, usize)>,
+    /// For each rule, what may stand before its matches where that is an escape.
+    edges: Vec<Edge>,
     /// Length of the longest literal.
     longest: usize,
     /// Rules without literals, which are searched for in every byte.
@@ -84,6 +90,9 @@ pub struct Match {
     pub quoted: bool,
     /// How many bytes the pattern matched before the secret and behind it; 0 where the text was decoded.
     pub around: (usize, usize),
+    /// Whether it is the right reading of its place, where the undecoded text gives another one: the escapes belong to what
+    /// stands around the secret.
+    pub is_reading: bool,
 }
 
 /// Buffers of one thread, reused from call to call.
@@ -100,7 +109,60 @@ pub struct Scratch {
     pub unseen: Option<usize>,
     /// Whether the limit was met inside decoded text.
     full: bool,
+    /// How many texts were decoded for the mark at hand.
+    layers: usize,
 }
+
+/// For each sort of escape, up to where its lines have been decoded already.
+pub(super) type Seen = [usize; Escape::COUNT];
+
+/// Most texts that are decoded inside the one which a mark of an escape makes be decoded: enough for three sorts inside each other
+/// in any order, and a bound where all of them stand in one line.
+const MOST_LAYERS: usize = 10;
+
+/// What may stand before the matches of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edge {
+    /// Nothing in particular, or too far from the literal.
+    Free,
+    /// No letter or digit.
+    Word,
+    /// Nor a sign that may be part of a word.
+    Strict,
+}
+
+impl Edge {
+    fn of(spec: &RuleSpec) -> Self {
+        let bare = |pattern: &'static str| pattern.trim_start_matches("(?:");
+        let left = MACROS.iter().find(|(name, _)| *name == "{left}");
+        let left = left.map_or("", |(_, pattern)| bare(pattern));
+        let pattern = spec.pattern.trim_start_matches("(?:");
+        if spec.back > EDGE {
+            Self::Free
+        } else if pattern.starts_with(left) {
+            Self::Word
+        } else if pattern.starts_with("^|[^") {
+            Self::Strict
+        } else {
+            Self::Free
+        }
+    }
+
+    /// Whether a byte may stand there.
+    fn admits(self, byte: u8) -> bool {
+        match self {
+            Self::Free => false,
+            Self::Word => !byte.is_ascii_alphanumeric(),
+            Self::Strict => {
+                !byte.is_ascii_alphanumeric()
+                    && !matches!(byte, b'_' | b'-' | b'.' | b'/' | b'+' | b'~' | b'@')
+            }
+        }
+    }
+}
+
+/// How far before its literal a match may begin for an escape before it to be looked for.
+const EDGE: usize = 24;
 
 #[derive(Debug)]
 struct Slot {
@@ -120,6 +182,18 @@ struct Layer<'t> {
     decoded: &'t Decoded,
     sort: Decoding,
     outer: Option<&'t Layer<'t>>,
+}
+
+impl Match {
+    /// Takes in another match of the same rule at the same place: the one that needs less decoding stands, and knows what the other
+    /// one does of what is around it.
+    pub(super) fn join(&mut self, mut other: Self) {
+        if other.decodings.len() < self.decodings.len() {
+            std::mem::swap(self, &mut other);
+        }
+        self.quoted |= other.quoted;
+        self.is_reading |= other.is_reading;
+    }
 }
 
 impl Scratch {
@@ -176,6 +250,7 @@ impl Engine {
         let reach = rules.reach();
         let literals = rules.prefilter().literals();
         let reaches = literals.iter().map(reach_of).collect();
+        let edges = rules.rules().iter().map(|r| Edge::of(r.spec())).collect();
         let longest = literals.iter().map(|l| l.bytes.len()).max().unwrap_or(0);
         let numbered = rules.rules().iter().map(Rule::spec).enumerate();
         let everywhere = numbered.filter(|(_, spec)| spec.everywhere);
@@ -188,6 +263,7 @@ impl Engine {
             dictionary: Dictionary::default(),
             reach,
             reaches,
+            edges,
             longest,
             everywhere,
             has_keywords,
@@ -259,7 +335,7 @@ impl Engine {
         scratch.full = false;
         let mut hits = std::mem::take(&mut scratch.hits);
         self.hits(bytes, core.clone(), &mut hits);
-        let mut seen = [0; 3];
+        let mut seen = Seen::default();
         for hit in &hits {
             scratch.full |= scratch.kept.len() >= limits.matches;
             if !scratch.full {
@@ -397,7 +473,8 @@ impl Engine {
             .and_then(|span| {
                 let text = Text { bytes, outer: None };
                 let ranges = (whole.clone(), span);
-                self.judged(text, index, rule, filters, (compiled, &*captures), ranges)
+                let group = |number: usize| Some(captures.get_group(number)?.range());
+                self.judged(text, index, rule, filters, (compiled, &group), ranges)
             });
         (found, Some(next.max(whole.start + 1)))
     }
@@ -461,7 +538,7 @@ impl Engine {
         hit: Hit,
         distinctive: bool,
         limits: Limits,
-        seen: &mut [usize; 3],
+        seen: &mut Seen,
         scratch: &mut Scratch,
     ) {
         scratch.found.clear();
@@ -489,7 +566,7 @@ impl Engine {
         hit: Hit,
         distinctive: bool,
         limits: Limits,
-        seen: &mut [usize; 3],
+        seen: &mut Seen,
         scratch: &mut Scratch,
     ) {
         let Some(literal) = self
@@ -578,18 +655,23 @@ impl Engine {
         at: usize,
         escape: Escape,
         limits: Limits,
-        seen: &mut [usize; 3],
+        seen: &mut Seen,
         scratch: &mut Scratch,
     ) {
-        let (sort, until) = match (escape, seen) {
-            (Escape::Percent, [until, ..]) => (Decoding::Percent, until),
-            (Escape::Backslash, [_, until, _]) => (Decoding::Escape, until),
-            (Escape::Html, [.., until]) => (Decoding::Html, until),
+        let [percent, backslash, html, quoted, terminal] = seen;
+        let (sort, until) = match escape {
+            Escape::Percent => (Decoding::Percent, percent),
+            Escape::Backslash => (Decoding::Escape, backslash),
+            Escape::Html => (Decoding::Html, html),
+            Escape::Quoted => (Decoding::Quoted, quoted),
+            Escape::Terminal => (Decoding::Terminal, terminal),
         };
-        if limits.depth == 0 || at < *until {
+        let is_nested = text.outer.is_some();
+        if limits.depth == 0 || at < *until || is_nested && scratch.layers >= MOST_LAYERS {
             return;
         }
-        let (decoded, window) = escapes_around(text.bytes, at, sort);
+        scratch.layers = if is_nested { scratch.layers + 1 } else { 0 };
+        let (decoded, window) = escapes_around(text.bytes, at, sort, is_nested);
         let cut = text.bytes.get(window.end).is_some_and(|b| *b != b'\n');
         // What ends near a cut is decoded again from a later place, with all that follows it.
         *until = if cut {
@@ -597,6 +679,10 @@ impl Engine {
         } else {
             window.end
         };
+        let line = text.bytes.get(window).unwrap_or_default();
+        if sort == Decoding::Quoted && !is_quoted_printable(line) {
+            return;
+        }
         let layer = Layer {
             decoded: &decoded,
             sort,
@@ -610,8 +696,7 @@ impl Engine {
         self.rules
             .prefilter()
             .search(&decoded.bytes, |hit| hits.push(hit));
-        let before = scratch.found.len();
-        let mut inner_seen = [0; 3];
+        let mut inner_seen = Seen::default();
         let inner_limits = Limits {
             depth: limits.depth - 1,
             ..limits
@@ -623,12 +708,6 @@ impl Engine {
             }
             self.follow(inner, hit, false, inner_limits, &mut inner_seen, scratch);
         }
-        // What holds no escape stands in the plain text as well, and is found there.
-        let mut index = 0;
-        scratch.found.retain(|found| {
-            index += 1;
-            index <= before || found.decodings.len() > 1 || found.span.len() > found.secret.len()
-        });
     }
 
     fn try_rules(
@@ -712,24 +791,23 @@ impl Engine {
         let block = spec.block.as_ref();
         let ahead = spec.forward - block.map_or(0, |b| b.max);
         let end = (at + ahead).min(bytes.len());
-        let mut from = at.saturating_sub(spec.back);
-        // The leftmost match that covers the literal. Where it can only begin close before it, each such place is tried:
-        // that ends with the first byte that does not fit, and a search would go on to the end of the reach.
-        let anchored = if spec.back <= CLOSE {
-            Anchored::Yes
-        } else {
-            Anchored::No
+        let search = Search {
+            regex: &compiled.regex,
+            back: spec.back,
         };
-        let whole = loop {
-            let input = Input::new(bytes).span(from..end).anchored(anchored);
-            compiled.regex.search_captures_with(cache, &input, captures);
-            match captures.get_match().map(|whole| whole.range()) {
-                Some(whole) if whole.start > at => return None,
-                Some(whole) if whole.end > at => break whole,
-                Some(whole) => from = whole.start + 1,
-                None if anchored == Anchored::Yes && from < at => from += 1,
-                None => return None,
-            }
+        let mut skipped = 0;
+        let whole = if let Some(whole) = search.covering(cache, captures, bytes, at, end) {
+            whole
+        } else {
+            skipped = behind_escape(bytes, at, spec.back, *self.edges.get(index)?)?;
+            // What is left begins where a word does, as the pattern wants it.
+            let rest = bytes.get(skipped..)?;
+            let whole = search.covering(cache, captures, rest, at - skipped, end - skipped)?;
+            whole.start + skipped..whole.end + skipped
+        };
+        let group = |number: usize| {
+            let range = captures.get_group(number)?.range();
+            Some(range.start + skipped..range.end + skipped)
         };
         let span = match block {
             Some(block) => {
@@ -742,33 +820,31 @@ impl Engine {
                     .map_or(whole.start, |i| whole.start + i);
                 start..block_end(bytes, whole.end, block.end.as_bytes(), start + block.max)?
             }
-            None => captures.get_group(compiled.secret)?.range(),
+            None => group(compiled.secret)?,
         };
-        self.judged(
-            text,
-            index,
-            rule,
-            filters,
-            (compiled, &*captures),
-            (whole, span),
-        )
+        // What holds no escape of the innermost sort, and does not touch one, is found in the text around that, too.
+        let all = whole.start.min(span.start)..whole.end.max(span.end);
+        if text.outer.is_some_and(|layer| !layer.touches(&all)) {
+            return None;
+        }
+        let ranges = (whole, span);
+        self.judged(text, index, rule, filters, (compiled, &group), ranges)
     }
 
-    /// A match of `whole` whose secret stands at `span`, with the filters' verdict.
+    /// A match of `whole` whose secret stands at `span`, with the filters' verdict; `group` says where the pattern's groups stand.
     fn judged(
         &self,
         text: Text<'_>,
         index: usize,
         rule: &Rule,
         filters: Filters,
-        (compiled, captures): (&Compiled, &Captures),
+        (compiled, group): (&Compiled, &dyn Fn(usize) -> Option<Range<usize>>),
         (whole, span): (Range<usize>, Range<usize>),
     ) -> Option<Match> {
         let (spec, bytes) = (rule.spec(), text.bytes);
-        let part = |group: usize| {
-            let range = captures.get_group(group)?.range();
+        let part = |number: usize| {
             bytes
-                .get(range)
+                .get(group(number)?)
                 .map(|b| String::from_utf8_lossy(b).into_owned())
         };
         let mut parts: Vec<(String, String)> = compiled
@@ -809,6 +885,12 @@ impl Engine {
             || bytes.get(span.end) == Some(&b'\\') && quote(bytes.get(span.end + 1));
         let mut decodings = Vec::new();
         let secret = Secret::new(secret, public);
+        let is_reading = text.outer.is_some_and(|layer| match layer.sort {
+            Decoding::Escape | Decoding::Html | Decoding::Terminal => true,
+            // A password may hold what is an escape elsewhere: the level is that of what stands before it.
+            Decoding::Percent | Decoding::Quoted => layer.is_escaped(&(whole.start..span.start)),
+            Decoding::Base64 | Decoding::Hex | Decoding::Utf16 => false,
+        });
         let mut span = span;
         let around = match text.outer {
             None => (
@@ -834,6 +916,7 @@ impl Engine {
             dropped,
             quoted,
             around,
+            is_reading,
         })
     }
 }
@@ -848,14 +931,84 @@ fn first_beyond(found: &[Match], most: usize) -> Option<usize> {
     starts.get(most).copied()
 }
 
-/// Adds a match to an input's, unless an earlier one says the same.
+impl Layer<'_> {
+    /// Whether a range of the decoded text holds an escape.
+    fn is_escaped(&self, range: &Range<usize>) -> bool {
+        !range.is_empty() && self.decoded.origin(range).len() != range.len()
+    }
+
+    /// Whether it holds one, or one stands right beside it.
+    fn touches(&self, range: &Range<usize>) -> bool {
+        let end = (range.end + 1).min(self.decoded.bytes.len());
+        self.is_escaped(&(range.start.saturating_sub(1)..end))
+    }
+}
+
+/// The search for a match around a literal.
+struct Search<'c> {
+    regex: &'c Regex,
+    back: usize,
+}
+
+impl Search<'_> {
+    /// The leftmost match that covers the literal at `at`. Where it can only begin close before it, each such place is tried:
+    /// that ends with the first byte that does not fit, and a search would go on to the end of the reach.
+    fn covering(
+        &self,
+        cache: &mut Cache,
+        captures: &mut Captures,
+        bytes: &[u8],
+        at: usize,
+        end: usize,
+    ) -> Option<Range<usize>> {
+        let mut from = at.saturating_sub(self.back);
+        let anchored = if self.back <= CLOSE {
+            Anchored::Yes
+        } else {
+            Anchored::No
+        };
+        loop {
+            let input = Input::new(bytes).span(from..end).anchored(anchored);
+            self.regex.search_captures_with(cache, &input, captures);
+            match captures.get_match().map(|whole| whole.range()) {
+                Some(whole) if whole.start > at => return None,
+                Some(whole) if whole.end > at => return Some(whole),
+                Some(whole) => from = whole.start + 1,
+                None if anchored == Anchored::Yes && from < at => from += 1,
+                None => return None,
+            }
+        }
+    }
+}
+
+/// Where a match of the literal at `at` may begin because an escape ends there that stands for a byte which may precede it:
+/// `%22`, `\u003d`, `ESC[31m`. Its last letter hides that a word begins.
+fn behind_escape(bytes: &[u8], at: usize, back: usize, edge: Edge) -> Option<usize> {
+    if edge == Edge::Free {
+        return None;
+    }
+    let in_word = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b':' | b'/')
+    };
+    let mut start = at;
+    loop {
+        if escape_before(bytes, start).is_some_and(|byte| edge.admits(byte)) {
+            return Some(start);
+        }
+        let previous = start.checked_sub(1)?;
+        if at - previous > back || !bytes.get(previous).is_some_and(in_word) {
+            return None;
+        }
+        start = previous;
+    }
+}
+
+/// Adds a match to an input's, unless an earlier one says the same; one that needs less decoding takes its place.
 pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
-    let recent = kept.iter().rev().take(16);
-    if !recent
-        .into_iter()
-        .any(|k| k.rule == found.rule && k.span == found.span)
-    {
-        kept.push(found);
+    let mut recent = kept.iter_mut().rev().take(16);
+    match recent.find(|k| k.rule == found.rule && k.span == found.span) {
+        Some(known) => known.join(found),
+        None => kept.push(found),
     }
 }
 

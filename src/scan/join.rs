@@ -211,7 +211,12 @@ pub(crate) fn locate(
 ) -> Vec<Located> {
     let key = |m: &Match| (m.span.start, m.span.end, m.rule, m.decodings.len());
     matches.sort_by_key(key);
-    matches.dedup_by(|b, a| a.rule == b.rule && a.span == b.span);
+    matches.dedup_by(|b, a| {
+        let is_same = a.rule == b.rule && a.span == b.span;
+        a.quoted |= is_same && b.quoted;
+        a.is_reading |= is_same && b.is_reading;
+        is_same
+    });
     let mut lines = LineCounter::new(blob);
     let mut joined: Vec<Placed> = Vec::with_capacity(matches.len());
     for m in matches {

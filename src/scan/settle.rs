@@ -11,7 +11,8 @@ use crate::rule::RuleSet;
 pub(super) type Placed = (Match, Position, Position);
 
 /// Lets the best of those that overlap stand: the
-/// rule with structure wins, then the longer match, then the smaller id; generic rules yield.
+/// rule with structure wins, then the reading that understands the escapes around it, then the longer match, then the smaller
+/// id; generic rules yield.
 ///
 /// What yields to a match that counts can be a finding after all, where that match is accepted: it is given with what wins
 /// over it, each by its number.
@@ -46,7 +47,13 @@ pub(super) fn settle(rules: &RuleSet, found: &mut [Placed]) -> BTreeMap<usize, V
             }
             let key = |m: &Match, wins: u8| {
                 let weight = if wins == 2 { rank(m) } else { rank(m).min(1) };
-                (weight, wins, m.span.len(), std::cmp::Reverse(m.rule))
+                (
+                    weight,
+                    wins,
+                    m.is_reading,
+                    m.span.len(),
+                    std::cmp::Reverse(m.rule),
+                )
             };
             if key(a, wins_a) >= key(b, wins_b) {
                 losers.push((index, *other));

@@ -1323,7 +1323,7 @@ fn edited(text: &str, random: &mut fake::Rng) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let at = random.below(lines.len() + 1);
     let seed = random.number() >> 8;
-    match random.below(10) {
+    match random.below(13) {
         // A copied prefix is completed, or cut again.
         0 => {
             let key = fake::github_pat(seed % 4);
@@ -1413,6 +1413,34 @@ fn edited(text: &str, random: &mut fake::Rng) -> String {
             let at = (at + random.below(6)).min(lines.len());
             let secret = fake::aws_secret(seed % 3);
             lines.insert(at, format!("aws_secret_access_key = {secret}"));
+        }
+        // Escapes right before a key, or between a name and its value; the edits above cut them, too.
+        9 => {
+            let key = fake::github_pat(seed % 6);
+            let before = [
+                "%22",
+                "token%3D",
+                "\\u003d",
+                "\x1b[31m",
+                "\\033[1;31m",
+                "=3D",
+                "x",
+            ];
+            let before = before[random.below(before.len())];
+            let after = ["%26a", "\\u0026", "\x1b[0m", "=", ""][random.below(5)];
+            lines.insert(at, format!("{before}{key}{after}"));
+        }
+        10 => {
+            let key = fake::password(seed % 4);
+            let lists = [
+                ["\\u0022password\\u0022:\\u0022", "\\u0022"],
+                ["password%3D", "%26x=1"],
+                ["\x1b[34mpassword\x1b[0m: \x1b[32m\"", "\"\x1b[0m"],
+                ["&quot;password&quot;:&quot;", "&quot;"],
+                ["password=3D", "=20a=3D1"],
+            ];
+            let [before, after] = lists[random.below(lists.len())];
+            lines.insert(at, format!("{before}{key}{after}"));
         }
         _ => {
             let words = random.text("abcdefgh  ", 60);

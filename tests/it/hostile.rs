@@ -140,11 +140,29 @@ fn lines_of_nothing_but_escapes() {
         "\\u0067",
         "\\x67\\x68\\x70_",
         "\\u{67}",
+        "%253d",
+        "%2525",
+        "\x1b[31m",
+        "\x1b[1;1;1;1;1;1;",
+        "\x1b]8;;",
+        "=3D",
+        concat!("%3Dgh", "p_"),
+        concat!("\x1b[31mgh", "p_"),
+        concat!("%22ey", "J"),
+        "%22https://a:",
+        "[1m://",
         "%",
         "\\u",
         "&#",
     ] {
         file(filled(unit));
+    }
+    // Each sort inside each other one.
+    for unit in [
+        "%3d%253d\\u003d\\x25&#37;&quot;=3D=25\x1b[31m%5cu0022%26#34;",
+        "\\u0025\\u0026\\u005c\\u001b[0m&#37;3d&#92;x25%22",
+    ] {
+        file(unit.repeat(SIZE / 8 / unit.len()));
     }
 }
 
@@ -197,6 +215,8 @@ fn encodings_inside_encodings() {
         }
     }
     file(nested);
+    let sequence = format!("\x1b[{}m", "1;".repeat(SIZE / 2));
+    file(sequence);
     file(vec![0u8; SIZE]);
     file(noise);
 }

@@ -887,6 +887,174 @@ fn dropped_matches_are_shown_on_request_with_the_reason() {
     text.hides(&token);
 }
 
+/// What stands around the secret in each of these is an escape.
+fn escaped(key: &str) -> Vec<String> {
+    let around = [
+        ("%22", "%22"),
+        ("token%3D", ""),
+        (
+            "?to=https%3A%2F%2Fapp%2Fcb%3Faccess_token%3D",
+            "%26state%3Dabc",
+        ),
+        ("a%26", "%20"),
+        ("%253D", "%2526"),
+        ("%25253D", ""),
+        ("%u0022", "%u0022"),
+        ("\"\\u0022", "\\u0022\""),
+        ("\"\\u003d", "\\u0026\""),
+        ("\"\\\\u003d", "\""),
+        ("\"\\x22", "\\x22\""),
+        ("\"\\042", "\\042\""),
+        ("\"\\/", "\\/\""),
+        ("a\\f", ""),
+        ("\x1b[31m", "\x1b[0m"),
+        ("token=\x1b[1;38;5;33m", "\x1b[m"),
+        ("\x1b[32m\x1b[K", ""),
+        ("\x1b(B", ""),
+        ("\\u001b[33m", "\\u001b[0m"),
+        ("\\x1b[31m", "\\x1b[0m"),
+        ("\\033[31m", "\\033[0m"),
+        ("\\e[31m", ""),
+        ("^[[31m", "^[[0m"),
+        ("[31m", "[0m"),
+        ("&#34;", "&#34;"),
+        ("&quot;", "&quot;"),
+        ("=3D", "=22"),
+    ];
+    around
+        .iter()
+        .map(|(before, after)| format!("{before}{key}{after}"))
+        .collect()
+}
+
+#[test]
+fn a_key_behind_an_escape_is_the_same_key() {
+    let keys = [
+        fake::github_pat(71),
+        fake::gitlab_pat(71),
+        fake::slack_bot(71),
+        fake::stripe_live(71),
+        fake::aws_key_id(71),
+    ];
+    for key in keys {
+        let plain = Tree::new().with("a.txt", format!("x\n{key}\n")).scan(&[]);
+        let print = plain.only_finding()["fingerprint"].clone();
+        for (number, text) in escaped(&key).iter().enumerate() {
+            let tree = Tree::new().with("a.txt", format!("x\n{text}\n"));
+            let run = tree.scan(&[]).ends_with(plain.code);
+            let finding = run.only_finding();
+            assert_eq!(finding["fingerprint"], print, "{text:?}");
+            let start = 1 + u32::try_from(text.find(&key).unwrap()).unwrap();
+            assert_eq!(at(&finding), (2, start.into()), "{text:?}");
+            run.hides(&key);
+            if number % 5 == 0 {
+                let run = tree.run(&["scan", "--explain", "a.txt:2"]).ends_with(0);
+                assert!(run.out.contains("kept"), "{text:?}: {}", run.out);
+                run.hides(&key);
+                tree.write("a.txt", format!("x\n{text} # keysweep:allow\n"));
+                tree.scan(&[]).ends_with(0);
+            }
+        }
+    }
+    // A letter is no edge of a word, however it is written.
+    let key = fake::github_pat(72);
+    for before in ["%41", "\\x41", "\\u0041", "\\101", "=41", "a[0]m"] {
+        let tree = Tree::new().with("a.txt", format!("{before}{key}"));
+        tree.scan(&[]).ends_with(0);
+    }
+}
+
+#[test]
+fn a_key_with_escapes_inside_is_the_same_key() {
+    let key = fake::github_pat(73);
+    let (first, rest) = key.split_at(4);
+    for text in [
+        format!("\x1b[01;31m\x1b[K{first}\x1b[m\x1b[K{rest}"),
+        format!("\\033[1m{first}\\033[0m{rest}"),
+        format!("%{:02x}{}", key.as_bytes()[0], &key[1..]),
+        format!("%{:02X}{}", key.as_bytes()[0], &key[1..]),
+    ] {
+        let run = Tree::new().with("a.txt", &text).scan(&[]).ends_with(1);
+        assert_eq!(run.rules(), ["github-pat-classic"], "{text:?}");
+        run.hides(rest);
+    }
+}
+
+#[test]
+fn names_and_values_between_escapes_are_found() {
+    let password = fake::password(74);
+    let plain = |text: &str| {
+        let tree = Tree::new().with("a.yaml", text.replace('P', &password));
+        let run = tree.scan(&[]).ends_with(1);
+        run.only_finding()["fingerprint"].clone()
+    };
+    let unquoted = plain("password: P\n");
+    let quoted = plain("\"password\": \"P\"\n");
+    let url = plain("url: postgres://app:P@db.acme.io/main\n");
+    let login = plain("url: https://bob:P@git.acme.io/x\n");
+    let cases = [
+        ("\"password%3DP%26\"", &unquoted),
+        ("password%3DP%26x=1", &unquoted),
+        ("password%253DP%2526x", &unquoted),
+        ("a: \"password=P\\u0026next=1\"", &unquoted),
+        ("password: \x1b[33mP\x1b[0m", &unquoted),
+        ("password=3DP=20x=3D1", &unquoted),
+        ("a: \"\\u0022password\\u0022:\\u0022P\\u0022\"", &quoted),
+        (
+            "\x1b[34;1m\"password\"\x1b[0m\x1b[1;39m:\x1b[0m \x1b[0;32m\"P\"\x1b[0m",
+            &quoted,
+        ),
+        (
+            "\\u001b[34m\\u0022password\\u0022\\u001b[0m: \\u001b[32m\\u0022P\\u0022\\u001b[0m",
+            &quoted,
+        ),
+        ("&#34;password&#34;:&#34;P&#34;", &quoted),
+        ("postgres%3A%2F%2Fapp%3AP%40db.acme.io%2Fmain", &url),
+        ("URL=\x1b[33mpostgres://app:P@db.acme.io/main", &url),
+        ("a: \"\\u003dpostgres:\\/\\/app:P@db.acme.io\\/main\"", &url),
+        ("=3Dpostgres://app:P@db.acme.io/main", &url),
+        ("url%3Dhttps%3A%2F%2Fbob%3AP%40git.acme.io%2Fx", &login),
+        ("\\033[1mhttps://bob:P@git.acme.io/x", &login),
+    ];
+    for (text, print) in cases {
+        let text = text.replace('P', &password);
+        let run = Tree::new().with("a.yaml", &text).scan(&[]).ends_with(1);
+        assert_eq!(
+            run.only_finding()["fingerprint"],
+            *print,
+            "{text:?}: {}",
+            run.out
+        );
+        run.hides(&password);
+    }
+    // What is around a word that says it is none counts as in plain text.
+    let tree = Tree::new().with(
+        "a.json",
+        format!("{{\"next\":\"/x?page_token\\u003d{password}\"}}"),
+    );
+    tree.scan(&[]).ends_with(0);
+}
+
+#[test]
+fn an_unmatched_line_is_explained_without_its_words() {
+    let token = fake::github_pat(75);
+    let (body, other) = (&token[4..], fake::Rng::new(75).text("0123456789abcdef", 32));
+    // No boundary, no checksum, no rule at all.
+    let text = format!("x{token} token={token}0 v={other} and /usr/share/words/main.rs:12\n");
+    let tree = Tree::new().with("a.txt", &text);
+    let run = tree.run(&["scan", "--explain", "a.txt:1"]).ends_with(0);
+    for hidden in [body, &other] {
+        run.hides(hidden);
+    }
+    assert!(
+        run.out.contains("and /usr/share/words/main.rs:12"),
+        "{}",
+        run.out
+    );
+    let run = tree.run(&["scan", "--show-secrets", "--explain", "a.txt:1"]);
+    assert!(run.out.contains(&token), "{}", run.out);
+}
+
 #[test]
 fn a_line_is_explained() {
     let token = fake::github_pat(32);
