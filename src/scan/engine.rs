@@ -6,11 +6,12 @@ use regex_automata::meta::Cache;
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 
+use super::extent::{self, value_end};
 use super::meter::{Clock, Counts, Meter};
-use crate::decode::{Decoded, base64_around, escapes_around, hex_around};
+use crate::decode::{Decoded, base64_around, escapes_around, has_entity, hex_around, markup};
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
 use crate::model::{Decoding, Secret};
-use crate::rule::{Escape, Hit, Literal, Rule, RuleSet, RuleSpec, Step, is_token_byte};
+use crate::rule::{Escape, Hit, Literal, Rule, RuleSet, RuleSpec, Step, Words, is_token_byte};
 
 /// Rules ready to run: immutable, shared by any number of threads.
 #[derive(Debug)]
@@ -529,12 +530,20 @@ impl Engine {
             let input = Input::new(bytes).span(from..end).anchored(anchored);
             compiled.regex.search_captures_with(cache, &input, captures);
             match captures.get_match().map(|whole| whole.range()) {
-                Some(whole) if whole.start > at => return None,
-                Some(whole) if whole.end > at => break whole,
+                Some(whole) if whole.start > at => break None,
+                Some(whole) if whole.end > at => break Some(whole),
                 Some(whole) => from = whole.start + 1,
                 None if anchored == Anchored::Yes && from < at => from += 1,
-                None => return None,
+                None => break None,
             }
+        };
+        let is_markup = text.outer.is_some_and(|l| l.sort == Decoding::Html);
+        let Some(whole) = whole else {
+            let quotes = at..end.min(at + ENTITY);
+            let retry = spec.generic && !is_markup && has_entity(bytes, quotes);
+            return retry
+                .then(|| self.try_markup(text, at, index, rule, filters, scratch))
+                .flatten();
         };
         let span = match block {
             Some(block) => {
@@ -549,6 +558,10 @@ impl Engine {
             }
             None => captures.get_group(compiled.secret)?.range(),
         };
+        // A value with entities, or that one of them ends, is read as the markup says.
+        if block.is_none() && !is_markup && has_entity(bytes, span.start..span.end + 1) {
+            return self.try_markup(text, at, index, rule, filters, scratch);
+        }
         let part = |group: usize| {
             let range = captures.get_group(group)?.range();
             bytes
@@ -582,6 +595,11 @@ impl Engine {
             ),
         };
         parts.sort();
+        let mut span = span;
+        if spec.generic && spec.words == Some(Words::Password) && dropped.is_none() {
+            span.end = value_end(bytes, span.start, span.end, is_markup);
+        }
+        let secret = bytes.get(span.clone())?;
         let public = spec
             .literals
             .iter()
@@ -593,7 +611,6 @@ impl Engine {
             || bytes.get(span.end) == Some(&b'\\') && quote(bytes.get(span.end + 1));
         let mut decodings = Vec::new();
         let secret = Secret::new(secret, public);
-        let mut span = span;
         let around = match text.outer {
             None => (
                 span.start.saturating_sub(whole.start),
@@ -620,7 +637,40 @@ impl Engine {
             around,
         })
     }
+
+    /// Tries a rule on what stands around a literal with the entities of markup decoded.
+    fn try_markup(
+        &self,
+        text: Text<'_>,
+        at: usize,
+        index: usize,
+        rule: &Rule,
+        filters: Filters,
+        scratch: &mut Scratch,
+    ) -> Option<Match> {
+        let spec = rule.spec();
+        let start = at.saturating_sub(spec.back + extent::BEFORE);
+        let end = (at + spec.forward + 64).min(text.bytes.len());
+        let decoded = markup(text.bytes, start..end, at);
+        let layer = Layer {
+            decoded: &decoded,
+            sort: Decoding::Html,
+            outer: text.outer,
+        };
+        let inner = Text {
+            bytes: &decoded.bytes,
+            outer: Some(&layer),
+        };
+        let mut found = self.try_rule(inner, decoded.at, index, rule, filters, scratch)?;
+        if text.outer.is_none() && found.span.len() == found.secret.len() {
+            found.decodings.clear();
+        }
+        Some(found)
+    }
 }
+
+/// How far behind a literal an entity in place of the quote is looked for.
+const ENTITY: usize = 64;
 
 /// Adds a match to an input's, unless an earlier one says the same.
 pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
@@ -637,7 +687,7 @@ pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
 /// encoded, three bytes for each plain one: base64 broken over lines takes at most that (see [`base64_around`]).
 fn reach_of(literal: &Literal) -> (usize, usize) {
     let plain = (
-        literal.back + 32,
+        literal.back + extent::BEFORE.max(ENTRY),
         (literal.forward + 176).max(literal.bytes.len() + 96),
     );
     match literal.steps.len().checked_sub(1) {
@@ -705,6 +755,10 @@ fn block_end(bytes: &[u8], from: usize, mark: &[u8], limit: usize) -> Option<usi
 /// quotes and spaces, then `=`, `:`, `,`, `>`, `(`, an attribute `value=`, or, behind `--name`, a space.
 fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    // A literal may hold the operator.
+    if matches!(bytes.get(at + length - 1), Some(b'=' | b':' | b'(')) {
+        return true;
+    }
     let rest = bytes.get(at + length..).unwrap_or_default();
     let name = rest.iter().take(48).take_while(|b| in_name(b)).count();
     let behind = rest.get(name..).unwrap_or_default();
@@ -729,7 +783,34 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
             before
                 .get(before.len() - start..)
                 .is_some_and(|flag| flag.starts_with(b"--"))
+                || is_entry(bytes, at)
         }
-        _ => false,
+        _ => is_entry(bytes, at),
     }
 }
+
+/// Whether the word at `at` is the name of an entry whose value stands beside it: `name: DB_PASSWORD`, `"ParameterKey": "…`.
+fn is_entry(bytes: &[u8], at: usize) -> bool {
+    let before = &bytes[at.saturating_sub(ENTRY).min(at)..at];
+    let without = |text: &[u8], most: usize, f: fn(u8) -> bool| {
+        let gone = text.iter().rev().take(most).take_while(|b| f(**b)).count();
+        text.len() - gone
+    };
+    let word = without(before, 40, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+    });
+    let gap = |b: u8| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\');
+    let sign = &before[..without(&before[..word], 6, gap)];
+    let Some((b':' | b'=', name)) = sign.split_last() else {
+        return false;
+    };
+    let name = &name[..without(name, 6, gap)];
+    [b"name".as_slice(), b"key"].iter().any(|word| {
+        name.len()
+            .checked_sub(word.len())
+            .is_some_and(|from| name[from..].eq_ignore_ascii_case(word))
+    })
+}
+
+/// How far before a word [`is_entry`] looks.
+const ENTRY: usize = 60;
