@@ -287,7 +287,17 @@ fn is_version(secret: &[u8]) -> bool {
         }
         _ => false,
     };
-    numbers >= 3 && build
+    numbers >= 3 && build || is_protocol(secret)
+}
+
+/// `SNMPv3`, `TLSv1.2`: capitals, `v`, and a small number.
+fn is_protocol(secret: &[u8]) -> bool {
+    let capitals = secret.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let number = secret.get(capitals + 1..).unwrap_or_default();
+    capitals >= 2
+        && secret.get(capitals) == Some(&b'v')
+        && (1..=4).contains(&number.len())
+        && number.iter().all(|b| b.is_ascii_digit() || *b == b'.')
 }
 
 /// `2021-04-28`, `2021-04-28T10:51:19+00:00`, `2021/04/28`.
