@@ -255,4 +255,17 @@ fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8]) -> bool {
         || memchr::memmem::find(secret, b"->").is_some()
         || memchr::memmem::find(secret, b"=>").is_some()
         || (member && !secret.iter().any(u8::is_ascii_digit))
+        || is_assignment(secret)
+}
+
+/// `OTHER_NAME=value`: the name in front of it has an empty value.
+fn is_assignment(text: &[u8]) -> bool {
+    let name = text
+        .iter()
+        .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_')
+        .count();
+    let (name, rest) = text.split_at(name);
+    rest.first() == Some(&b'=')
+        && name.contains(&b'_')
+        && name.first().is_some_and(u8::is_ascii_uppercase)
 }

@@ -541,9 +541,11 @@ impl Engine {
         let Some(whole) = whole else {
             let quotes = at..end.min(at + ENTITY);
             let retry = spec.generic && !is_markup && has_entity(bytes, quotes);
-            return retry
-                .then(|| self.try_markup(text, at, index, rule, filters, scratch))
-                .flatten();
+            let found = retry.then(|| self.try_markup(text, at, index, rule, filters, scratch));
+            // An entity must open the value, or the plain text is what counts: `password&quot; type="…"`.
+            return found
+                .flatten()
+                .filter(|found| opens_value(text, found.span.start));
         };
         let span = match block {
             Some(block) => {
@@ -667,6 +669,17 @@ impl Engine {
         }
         Some(found)
     }
+}
+
+/// Whether an entity stands right before a place in a text; in decoded text, whose places are the outermost's, that is not asked.
+fn opens_value(text: Text<'_>, at: usize) -> bool {
+    let before = || text.bytes.get(at.saturating_sub(10)..at);
+    text.outer.is_some()
+        || before().is_some_and(|before| {
+            memchr::memrchr(b'&', before)
+                .and_then(|from| before.get(from..))
+                .is_some_and(|entity| entity.ends_with(b";") && has_entity(entity, 0..entity.len()))
+        })
 }
 
 /// How far behind a literal an entity in place of the quote is looked for.
