@@ -782,6 +782,7 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
         .count();
     match behind.get(gap) {
         Some(b'=' | b':' | b',' | b'>' | b'(' | b'|' | b'?') => true,
+        None | Some(b'\n' | b'\r' | b'}' | b'/') => is_entry(bytes, at),
         Some(b'v' | b'V') if gap > 0 => behind
             .get(gap..gap + 6)
             .is_some_and(|w| w.eq_ignore_ascii_case(b"value=")),
@@ -796,9 +797,8 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
             before
                 .get(before.len() - start..)
                 .is_some_and(|flag| flag.starts_with(b"--"))
-                || is_entry(bytes, at)
         }
-        _ => is_entry(bytes, at),
+        _ => false,
     }
 }
 
