@@ -24,10 +24,9 @@ pub(super) fn value_end(bytes: &[u8], start: usize, end: usize, is_markup: bool)
     if let [.., previous, quote @ (b'"' | b'\'' | b'`')] = before
         && *previous != b'\\'
     {
-        let close = line.iter().position(|b| b == quote);
-        let inside = close.and_then(|close| line.get(..close));
-        return match inside {
-            Some(rest) if !rest.contains(&b'\\') && !ends_elsewhere(rest) => end + rest.len(),
+        let close = closing(line, *quote);
+        return match close.and_then(|close| line.get(..close)) {
+            Some(rest) if !ends_elsewhere(rest) => end + rest.len(),
             _ => end,
         };
     }
@@ -93,6 +92,16 @@ pub(super) fn value_end(bytes: &[u8], start: usize, end: usize, is_markup: bool)
         .take_while(|b| matches!(b, b',' | b';'))
         .count();
     end + rest.len() - marks
+}
+
+/// Where a quote closes that no backslash escapes.
+fn closing(line: &[u8], quote: u8) -> Option<usize> {
+    let mut escaped = false;
+    line.iter().position(|b| {
+        let closes = *b == quote && !escaped;
+        escaped = *b == b'\\' && !escaped;
+        closes
+    })
 }
 
 /// The name before a value, the sign between them, and what stands before the name.
@@ -186,6 +195,8 @@ mod tests {
             ("password='¦Zx8sk29¦,dkW2q' # x", "Zx8sk29,dkW2q"),
             ("pass: \"¦Zx8sk29¦&dk;W2q\", b: \"c\"", "Zx8sk29&dk;W2q"),
             ("x='¦Zx8sk29¦;user=app'", "Zx8sk29"),
+            (r#"password: "¦Zx8sk29¦\"dkW2q" # x"#, r#"Zx8sk29\"dkW2q"#),
+            (r#"x = "{\"password\": \"¦Zx8sk29¦\"}""#, "Zx8sk29"),
             ("x=\"¦Zx8sk29¦;x", "Zx8sk29"),
         ] {
             assert_eq!(whole(text, false), value, "{text}");
