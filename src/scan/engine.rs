@@ -148,7 +148,15 @@ impl Engine {
             .collect::<Result<Vec<_>, _>>()?;
         let reach = rules.reach();
         let literals = rules.prefilter().literals();
-        let reaches = literals.iter().map(reach_of).collect();
+        let is_generic = |index: &u16| {
+            rules
+                .rule(usize::from(*index))
+                .is_some_and(|r| r.spec().generic)
+        };
+        let reaches = literals
+            .iter()
+            .map(|l| reach_of(l, l.rules.iter().any(is_generic)))
+            .collect();
         let longest = literals.iter().map(|l| l.bytes.len()).max().unwrap_or(0);
         Ok(Self {
             rules,
@@ -651,7 +659,8 @@ impl Engine {
         scratch: &mut Scratch,
     ) -> Option<Match> {
         let spec = rule.spec();
-        let start = at.saturating_sub(spec.back + extent::BEFORE);
+        let more = if spec.generic { extent::BEFORE } else { 0 };
+        let start = at.saturating_sub(spec.back + more);
         let end = (at + spec.forward + 64).min(text.bytes.len());
         let decoded = markup(text.bytes, start..end, at);
         let layer = Layer {
@@ -696,11 +705,16 @@ pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
     }
 }
 
-/// See [`Engine::reach`]: what the rules look at, what [`is_assigned`] and [`block_end`] see beyond, and, where the text is
+/// See [`Engine::reach`]: what the rules look at, what [`is_assigned`], [`value_end`] and [`block_end`] see beyond, and, where the text is
 /// encoded, three bytes for each plain one: base64 broken over lines takes at most that (see [`base64_around`]).
-fn reach_of(literal: &Literal) -> (usize, usize) {
+fn reach_of(literal: &Literal, is_generic: bool) -> (usize, usize) {
+    let before = if is_generic {
+        extent::BEFORE.max(ENTRY)
+    } else {
+        32
+    };
     let plain = (
-        literal.back + extent::BEFORE.max(ENTRY),
+        literal.back + before,
         (literal.forward + 176).max(literal.bytes.len() + 96),
     );
     match literal.steps.len().checked_sub(1) {
