@@ -108,6 +108,7 @@ fn is_parameter(bytes: &[u8], span: &Range<usize>) -> bool {
 
 /// The name that the value is assigned to: the identifier before the operator.
 fn name_before(bytes: &[u8], at: usize) -> &[u8] {
+    const VALUE: [&[u8]; 4] = [b"value", b"ParameterValue", b"OptionValue", b"quot"];
     let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let gap = before.iter().rev().take_while(|b| !in_name(b)).count();
@@ -115,7 +116,6 @@ fn name_before(bytes: &[u8], at: usize) -> &[u8] {
     // `value="…"` of an attribute, `b"…"` of a literal: the name stands further left.
     let name = &before[..end];
     let start = end - name.iter().rev().take_while(|b| in_name(b)).count();
-    const VALUE: [&[u8]; 4] = [b"value", b"ParameterValue", b"OptionValue", b"quot"];
     let is_value = |word: &[u8]| VALUE.iter().any(|value| word.eq_ignore_ascii_case(value));
     if end - start <= 2 || is_value(&name[start..]) {
         let left = &before[..start];

@@ -54,7 +54,7 @@ pub(super) fn value_end(bytes: &[u8], start: usize, end: usize, is_markup: bool)
         };
     }
     // `NAME=value command` of a shell.
-    let shell = sign == b"=" && !name.iter().any(u8::is_ascii_lowercase);
+    let shell = sign == b'=' && !name.iter().any(u8::is_ascii_lowercase);
     let mut stop = line.len();
     for (at, byte) in line.iter().enumerate() {
         let rest = &line[at + 1..];
@@ -105,25 +105,20 @@ fn closing(line: &[u8], quote: u8) -> Option<usize> {
 }
 
 /// The name before a value, the sign between them, and what stands before the name.
-fn assigned(before: &[u8]) -> (&[u8], &[u8], &[u8]) {
+fn assigned(before: &[u8]) -> (&[u8], u8, &[u8]) {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let trim = |text: &[u8]| text.trim_ascii_end().len();
-    let (left, sign) = match before {
-        [left @ .., b'=' | b':'] => (left, &before[before.len() - 1..]),
-        _ => {
-            let end = trim(before);
-            match &before[..end] {
-                [left @ .., b'=' | b':'] => (left, &before[left.len()..]),
-                _ => return (b"", b"", b""),
-            }
-        }
+
+    let Some((sign @ (b'=' | b':'), left)) = before[..trim(before)].split_last() else {
+        return (b"", 0, b"");
     };
+    let sign = *sign;
     let left = &left[..trim(left)];
     let length = left.iter().rev().take_while(|b| is_name(b)).count();
     let (indent, name) = left.split_at(left.len() - length);
     // A name that the view cuts may begin anywhere.
     if indent.is_empty() && before.len() == BEFORE {
-        return (b"", b"", b"");
+        return (b"", 0, b"");
     }
     let blanks = indent.iter().rev();
     let blanks = blanks.take_while(|b| matches!(b, b' ' | b'\t')).count();
@@ -159,8 +154,8 @@ mod tests {
 
     /// The value whose first bytes, up to `|`, a pattern took.
     fn whole(text: &str, is_markup: bool) -> String {
-        let (front, behind) = text.split_once('¦').unwrap();
-        let (taken, rest) = behind.split_once('¦').unwrap();
+        let mut parts = text.split('¦');
+        let [front, taken, rest] = std::array::from_fn(|_| parts.next().unwrap_or_default());
         let text = format!("{front}{taken}{rest}");
         let start = front.len();
         let end = value_end(text.as_bytes(), start, start + taken.len(), is_markup);
