@@ -162,6 +162,41 @@ pub fn is_quoted_printable(line: &[u8]) -> bool {
         })
 }
 
+/// Decodes the entities of markup in a part of a text.
+#[must_use]
+pub fn markup(text: &[u8], part: Range<usize>, at: usize) -> Decoded {
+    let mut decoded = Decoded {
+        base: part.start,
+        ..Decoded::default()
+    };
+    let mut cursor = part.start;
+    while let Some(rest) = text.get(cursor..part.end).filter(|rest| !rest.is_empty()) {
+        if cursor == at {
+            decoded.at = decoded.bytes.len();
+        }
+        let (length, letter) = html(rest)
+            .and_then(|(length, code)| Some((length, char::from_u32(code)?)))
+            .unwrap_or((1, '\0'));
+        if length == 1 {
+            decoded.push(rest[0], cursor, cursor + 1);
+        } else {
+            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                decoded.push(byte, cursor, cursor + length);
+            }
+        }
+        cursor += length;
+    }
+    decoded
+}
+
+/// Whether an entity begins in a part of a text.
+#[must_use]
+pub fn has_entity(text: &[u8], part: Range<usize>) -> bool {
+    let inside = text.get(part.start..part.end.min(text.len()));
+    memchr::memchr_iter(b'&', inside.unwrap_or_default())
+        .any(|i| html(&text[part.start + i..]).is_some())
+}
+
 fn number(digits: &[u8], radix: u32) -> Option<u32> {
     if digits.is_empty() {
         return None;

@@ -9,7 +9,7 @@ mod hex;
 mod utf16;
 
 pub use self::base64::base64_around;
-pub use self::escape::{escape_before, escapes_around, is_quoted_printable};
+pub use self::escape::{escape_before, escapes_around, has_entity, is_quoted_printable, markup};
 pub use self::hex::hex_around;
 pub use self::utf16::{Utf16, utf16};
 

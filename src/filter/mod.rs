@@ -145,6 +145,11 @@ impl Filters {
             if spec.generic && placeholder::is_ciphertext(secret) {
                 return Err(Reason::Placeholder("an encrypted message"));
             }
+            if spec.generic
+                && let Some(what) = placeholder::other_sort(secret)
+            {
+                return Err(Reason::Placeholder(what));
+            }
             if spec.checksum.as_deref() == Some("basic-auth")
                 && stands_for_login(secret, dictionary)
             {

@@ -238,6 +238,98 @@ pub(super) fn is_hash(secret: &[u8]) -> bool {
     secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
 }
 
+/// What a value is by its form, where that is no secret: a version, a date, an address.
+#[must_use]
+pub(super) fn other_sort(secret: &[u8]) -> Option<&'static str> {
+    if is_version(secret) {
+        Some("a version")
+    } else if is_date(secret) {
+        Some("a date")
+    } else if is_address(secret) {
+        Some("an address")
+    } else {
+        None
+    }
+}
+
+/// `1.0.50`, `v2.1.0-rc1`, `10.0.0.1`, `1.0.50.cl210320210309-1101`: three numbers and more, then perhaps a word and a number.
+fn is_version(secret: &[u8]) -> bool {
+    let text = match secret {
+        [b'v' | b'V', rest @ ..] => rest,
+        _ => secret,
+    };
+    let mut rest = text;
+    let mut numbers = 0;
+    loop {
+        let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+        if digits == 0 || digits > 8 {
+            break;
+        }
+        numbers += 1;
+        rest = &rest[digits..];
+        match rest {
+            [b'.', next, ..] if next.is_ascii_digit() => rest = &rest[1..],
+            _ => break,
+        }
+    }
+    // What a build adds: words in lower case with numbers, or one in capitals.
+    let plain = |b: &u8| {
+        b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'_')
+    };
+    let build = match rest {
+        [] => true,
+        [b'.' | b'-' | b'+' | b'_', tail @ ..] => {
+            tail.iter().all(plain)
+                || tail
+                    .iter()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+                || [b"Final".as_slice(), b"Release"].contains(&tail)
+        }
+        _ => false,
+    };
+    numbers >= 3 && build || is_protocol(secret)
+}
+
+/// `SNMPv3`, `TLSv1.2`: capitals, `v`, and a small number.
+fn is_protocol(secret: &[u8]) -> bool {
+    let capitals = secret.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let number = secret.get(capitals + 1..).unwrap_or_default();
+    capitals >= 2
+        && secret.get(capitals) == Some(&b'v')
+        && (1..=4).contains(&number.len())
+        && number.iter().all(|b| b.is_ascii_digit() || *b == b'.')
+}
+
+/// `2021-04-28`, `2021-04-28T10:51:19+00:00`, `2021/04/28`.
+fn is_date(secret: &[u8]) -> bool {
+    let form = b"0000-00-00";
+    let Some((day, rest)) = secret.split_at_checked(form.len()) else {
+        return false;
+    };
+    let fits = day.iter().zip(form).all(|(b, form)| match form {
+        b'0' => b.is_ascii_digit(),
+        _ => matches!(b, b'-' | b'/' | b'.'),
+    });
+    let clock = |b: &u8| {
+        b.is_ascii_digit() || matches!(b, b':' | b'.' | b'+' | b'-' | b'Z' | b'T' | b't' | b'z')
+    };
+    fits && (rest.is_empty() || matches!(rest[0], b'T' | b't') && rest.iter().all(clock))
+}
+
+/// `unix:///run/app.sock`, `https://acme.io/reset`: a scheme and what it leads to. A password in it has a rule of its own.
+fn is_address(secret: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::find(secret, b"://") else {
+        return false;
+    };
+    let (scheme, rest) = (&secret[..at], &secret[at + 3..]);
+    (2..=16).contains(&scheme.len())
+        && scheme[0].is_ascii_alphabetic()
+        && scheme
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+        && !rest.contains(&b'@')
+}
+
 /// Whether it is a message that Fernet encrypted (version byte and the upper half of the time): as a
 /// value it opens nothing.
 #[must_use]

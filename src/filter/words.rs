@@ -65,6 +65,13 @@ pub(super) fn is_plain(secret: &[u8], dictionary: &Dictionary) -> bool {
     if digits == 0 && secret.starts_with(b"--") {
         return true;
     }
+    if is_prose(secret, digits) {
+        return true;
+    }
+    // `forgot_password_clicked`: who chooses a password does not write what it is.
+    if digits == 0 && !secret.iter().any(symbol) && names_itself(secret) {
+        return true;
+    }
     if digits == 0 && !secret.iter().any(symbol) {
         let (covered, letters) = dictionary.coverage(secret);
         return covered * 2 >= letters;
@@ -84,6 +91,32 @@ pub(super) fn is_plain(secret: &[u8], dictionary: &Dictionary) -> bool {
         return covered * 4 >= letters * 3;
     }
     false
+}
+
+/// Whether it is a word or a sentence of a language that is written with more than ASCII: letters and nothing that a person adds to a
+/// word to make it a password, or hardly a letter that is ASCII.
+fn is_prose(text: &[u8], digits: usize) -> bool {
+    let foreign = text.iter().filter(|b| !b.is_ascii()).count();
+    let signs = text.iter().filter(|b| b.is_ascii_punctuation()).count();
+    let inner = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
+    let inner_signs = inner.iter().filter(|b| b.is_ascii_punctuation()).count();
+    foreign > 0 && digits == 0 && inner_signs == 0
+        || foreign > 4 * (digits + signs) && foreign * 4 > text.len() * 3
+}
+
+/// Whether one of the words stands in a text that say what a value is.
+fn names_itself(text: &[u8]) -> bool {
+    const WORDS: [&[u8]; 6] = [
+        b"password",
+        b"passwd",
+        b"passwort",
+        b"passphrase",
+        b"secret",
+        b"credential",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let says = |word: &&[u8]| memchr::memmem::find(&lower, word).is_some();
+    WORDS.iter().any(says)
 }
 
 /// Whether a value looks made by a machine: long, evenly spread, no words in it. A person who writes

@@ -20,7 +20,10 @@ pub fn context(
     path: &Path,
 ) -> Option<f32> {
     let secret = bytes.get(span.clone())?;
-    if !quoted {
+    if is_neighbour(kind, bytes, span.start, path) {
+        return None;
+    }
+    if !quoted && !is_parameter(bytes, span) {
         if kind.code || is_expression(bytes, span, secret) {
             return None;
         }
@@ -42,15 +45,78 @@ pub fn context(
     Some(factor)
 }
 
+/// Whether name and value are elements of a list that stand side by side: where a comma joins them, the name is a whole
+/// word of program text, or, where there is no program, an option of a command line.
+fn is_neighbour(kind: PathKind, bytes: &[u8], at: usize, path: &Path) -> bool {
+    let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
+    let filler = |b: &&u8| {
+        matches!(
+            b,
+            b'"' | b'\'' | b'`' | b'\\' | b' ' | b'\t' | b'\n' | b'\r'
+        )
+    };
+    let front = |text: &[u8]| text.len() - text.iter().rev().take_while(filler).count();
+    let left = &before[..front(before)];
+    let Some((b',', left)) = left.split_last() else {
+        return false;
+    };
+    let left = &left[..front(left)];
+    // The whole text of the element, up to its quote.
+    let length = left
+        .iter()
+        .rev()
+        .take_while(|b| !matches!(b, b'"' | b'\'' | b'`' | b'\n' | b'(' | b'[' | b','))
+        .count();
+    let name = &left[left.len() - length..];
+    let word = name
+        .iter()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b':'));
+    let ending = path
+        .extension()
+        .map(|e| e.to_string_lossy().to_ascii_lowercase());
+    let is_data = !kind.code
+        && matches!(
+            ending.as_deref(),
+            Some("json" | "json5" | "yaml" | "yml" | "toml")
+        );
+    !word || is_data && !name.starts_with(b"-")
+}
+
+/// Whether it is a whole parameter of a URL: `?api_key=…&q=1` is a value in program text, too.
+fn is_parameter(bytes: &[u8], span: &Range<usize>) -> bool {
+    let before = bytes
+        .get(span.start.saturating_sub(BEFORE)..span.start)
+        .unwrap_or_default();
+    let Some((b'=', left)) = before.split_last() else {
+        return false;
+    };
+    let in_name = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let length = left.iter().rev().take_while(in_name).count();
+    let left = &left[..left.len() - length];
+    let left = left.strip_suffix(b"amp;").unwrap_or(left);
+    matches!(left.last(), Some(b'?' | b'&'))
+        && left
+            .iter()
+            .rev()
+            .take_while(|b| !b.is_ascii_whitespace())
+            .any(|b| *b == b'/')
+        && matches!(
+            bytes.get(span.end),
+            Some(b'&' | b'#' | b'"' | b'\'' | b'`' | b' ')
+        )
+}
+
 /// The name that the value is assigned to: the identifier before the operator.
 fn name_before(bytes: &[u8], at: usize) -> &[u8] {
+    const VALUE: [&[u8]; 4] = [b"value", b"ParameterValue", b"OptionValue", b"quot"];
     let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let end = name_end(before);
     // `value="…"` of an attribute, `b"…"` of a literal: the name stands further left.
     let name = &before[..end];
     let start = end - name.iter().rev().take_while(|b| in_name(b)).count();
-    if end - start <= 2 || name[start..].eq_ignore_ascii_case(b"value") {
+    let is_value = |word: &[u8]| VALUE.iter().any(|value| word.eq_ignore_ascii_case(value));
+    if end - start <= 2 || is_value(&name[start..]) {
         let left = &before[..start];
         let gap = left.iter().rev().take_while(|b| !in_name(b)).count();
         let end = left.len() - gap;
@@ -218,6 +284,19 @@ fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8]) -> bool {
         || memchr::memmem::find(secret, b"->").is_some()
         || memchr::memmem::find(secret, b"=>").is_some()
         || (member && !secret.iter().any(u8::is_ascii_digit))
+        || is_assignment(secret)
+}
+
+/// `OTHER_NAME=value`: the name in front of it has an empty value.
+fn is_assignment(text: &[u8]) -> bool {
+    let name = text
+        .iter()
+        .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_')
+        .count();
+    let (name, rest) = text.split_at(name);
+    rest.first() == Some(&b'=')
+        && name.contains(&b'_')
+        && name.first().is_some_and(u8::is_ascii_uppercase)
 }
 
 #[cfg(test)]

@@ -7,14 +7,16 @@ use regex_automata::meta::{Cache, Regex};
 use regex_automata::util::captures::Captures;
 use regex_automata::{Anchored, Input};
 
+use super::extent::{self, value_end};
 use super::meter::{Clock, Counts, Meter};
 use crate::decode::{
-    Decoded, base64_around, escape_before, escapes_around, hex_around, is_quoted_printable,
+    Decoded, base64_around, escape_before, escapes_around, has_entity, hex_around,
+    is_quoted_printable, markup,
 };
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
 use crate::model::{Decoding, Secret};
 use crate::rule::{
-    Compiled, Escape, Hit, Literal, MACROS, Rule, RuleSet, RuleSpec, Step, is_token_byte,
+    Compiled, Escape, Hit, Literal, MACROS, Rule, RuleSet, RuleSpec, Step, Words, is_token_byte,
 };
 
 /// Rules ready to run: immutable, shared by any number of threads.
@@ -249,7 +251,15 @@ impl Engine {
             .collect::<Result<Vec<_>, _>>()?;
         let reach = rules.reach();
         let literals = rules.prefilter().literals();
-        let reaches = literals.iter().map(reach_of).collect();
+        let is_generic = |index: &u16| {
+            rules
+                .rule(usize::from(*index))
+                .is_some_and(|r| r.spec().generic)
+        };
+        let reaches = literals
+            .iter()
+            .map(|l| reach_of(l, l.rules.iter().any(is_generic)))
+            .collect();
         let edges = rules.rules().iter().map(|r| Edge::of(r.spec())).collect();
         let longest = literals.iter().map(|l| l.bytes.len()).max().unwrap_or(0);
         let numbered = rules.rules().iter().map(Rule::spec).enumerate();
@@ -796,14 +806,26 @@ impl Engine {
             back: spec.back,
         };
         let mut skipped = 0;
-        let whole = if let Some(whole) = search.covering(cache, captures, bytes, at, end) {
-            whole
-        } else {
-            skipped = behind_escape(bytes, at, spec.back, *self.edges.get(index)?)?;
+        let mut whole = search.covering(cache, captures, bytes, at, end);
+        let edge = *self.edges.get(index)?;
+        if whole.is_none()
+            && let Some(start) = behind_escape(bytes, at, spec.back, edge)
+        {
             // What is left begins where a word does, as the pattern wants it.
-            let rest = bytes.get(skipped..)?;
-            let whole = search.covering(cache, captures, rest, at - skipped, end - skipped)?;
-            whole.start + skipped..whole.end + skipped
+            skipped = start;
+            let rest = bytes.get(start..)?;
+            let found = search.covering(cache, captures, rest, at - start, end - start);
+            whole = found.map(|whole| whole.start + start..whole.end + start);
+        }
+        let is_markup = text.outer.is_some_and(Layer::is_markup);
+        let Some(whole) = whole else {
+            let quotes = at..end.min(at + ENTITY);
+            let retry = spec.generic && !is_markup && has_entity(bytes, quotes);
+            let found = retry.then(|| self.try_markup(text, at, index, rule, filters, scratch));
+            // An entity must open the value, or the plain text is what counts: `password&quot; type="…"`.
+            return found
+                .flatten()
+                .filter(|found| opens_value(text, found.span.start));
         };
         let group = |number: usize| {
             let range = captures.get_group(number)?.range();
@@ -822,6 +844,10 @@ impl Engine {
             }
             None => group(compiled.secret)?,
         };
+        // A value with entities, or that one of them ends, is read as the markup says.
+        if block.is_none() && !is_markup && has_entity(bytes, span.start..span.end + 1) {
+            return self.try_markup(text, at, index, rule, filters, scratch);
+        }
         // What holds no escape of the innermost sort, and does not touch one, is found in the text around that, too.
         let all = whole.start.min(span.start)..whole.end.max(span.end);
         if text.outer.is_some_and(|layer| !layer.touches(&all)) {
@@ -842,6 +868,7 @@ impl Engine {
         (whole, span): (Range<usize>, Range<usize>),
     ) -> Option<Match> {
         let (spec, bytes) = (rule.spec(), text.bytes);
+        let is_markup = text.outer.is_some_and(Layer::is_markup);
         let part = |number: usize| {
             bytes
                 .get(group(number)?)
@@ -874,6 +901,11 @@ impl Engine {
             ),
         };
         parts.sort();
+        let mut span = span;
+        if spec.generic && spec.words == Some(Words::Password) && dropped.is_none() {
+            span.end = value_end(bytes, span.start, span.end, is_markup);
+        }
+        let secret = bytes.get(span.clone())?;
         let public = spec
             .literals
             .iter()
@@ -891,7 +923,6 @@ impl Engine {
             Decoding::Percent | Decoding::Quoted => layer.is_escaped(&(whole.start..span.start)),
             Decoding::Base64 | Decoding::Hex | Decoding::Utf16 => false,
         });
-        let mut span = span;
         let around = match text.outer {
             None => (
                 span.start.saturating_sub(whole.start),
@@ -919,6 +950,37 @@ impl Engine {
             is_reading,
         })
     }
+
+    /// Tries a rule on what stands around a literal with the entities of markup decoded.
+    fn try_markup(
+        &self,
+        text: Text<'_>,
+        at: usize,
+        index: usize,
+        rule: &Rule,
+        filters: Filters,
+        scratch: &mut Scratch,
+    ) -> Option<Match> {
+        let spec = rule.spec();
+        let more = if spec.generic { extent::BEFORE } else { 0 };
+        let start = at.saturating_sub(spec.back + more);
+        let end = (at + spec.forward + 64).min(text.bytes.len());
+        let decoded = markup(text.bytes, start..end, at);
+        let layer = Layer {
+            decoded: &decoded,
+            sort: Decoding::Html,
+            outer: text.outer,
+        };
+        let inner = Text {
+            bytes: &decoded.bytes,
+            outer: Some(&layer),
+        };
+        let mut found = self.try_rule(inner, decoded.at, index, rule, filters, scratch)?;
+        if text.outer.is_none() && found.span.len() == found.secret.len() {
+            found.decodings.clear();
+        }
+        Some(found)
+    }
 }
 
 /// Where the first match stands that is one too many.
@@ -932,6 +994,10 @@ fn first_beyond(found: &[Match], most: usize) -> Option<usize> {
 }
 
 impl Layer<'_> {
+    fn is_markup(&self) -> bool {
+        self.sort == Decoding::Html
+    }
+
     /// Whether a range of the decoded text holds an escape.
     fn is_escaped(&self, range: &Range<usize>) -> bool {
         !range.is_empty() && self.decoded.origin(range).len() != range.len()
@@ -1003,6 +1069,20 @@ fn behind_escape(bytes: &[u8], at: usize, back: usize, edge: Edge) -> Option<usi
     }
 }
 
+/// Whether an entity stands right before a place in a text; in decoded text, whose places are the outermost's, that is not asked.
+fn opens_value(text: Text<'_>, at: usize) -> bool {
+    let before = || text.bytes.get(at.saturating_sub(10)..at);
+    text.outer.is_some()
+        || before().is_some_and(|before| {
+            memchr::memrchr(b'&', before)
+                .and_then(|from| before.get(from..))
+                .is_some_and(|entity| entity.ends_with(b";") && has_entity(entity, 0..entity.len()))
+        })
+}
+
+/// How far behind a literal an entity in place of the quote is looked for.
+const ENTITY: usize = 64;
+
 /// Adds a match to an input's, unless an earlier one says the same; one that needs less decoding takes its place.
 pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
     let mut recent = kept.iter_mut().rev().take(16);
@@ -1012,11 +1092,16 @@ pub(super) fn keep(kept: &mut Vec<Match>, found: Match) {
     }
 }
 
-/// See [`Engine::reach`]: what the rules look at, what [`is_assigned`] and [`block_end`] see beyond, and, where the text is
+/// See [`Engine::reach`]: what the rules look at, what [`is_assigned`], [`value_end`] and [`block_end`] see beyond, and, where the text is
 /// encoded, three bytes for each plain one: base64 broken over lines takes at most that (see [`base64_around`]).
-fn reach_of(literal: &Literal) -> (usize, usize) {
+fn reach_of(literal: &Literal, is_generic: bool) -> (usize, usize) {
+    let before = if is_generic {
+        extent::BEFORE.max(ENTRY)
+    } else {
+        32
+    };
     let plain = (
-        literal.back + 32,
+        literal.back + before,
         (literal.forward + 176).max(literal.bytes.len() + 96),
     );
     match literal.steps.len().checked_sub(1) {
@@ -1087,6 +1172,10 @@ fn block_end(bytes: &[u8], from: usize, mark: &[u8], limit: usize) -> Option<usi
 /// quotes and spaces, then `=`, `:`, `,`, `>`, `(`, an attribute `value=`, or, behind `--name`, a space.
 fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    // A literal may hold the operator.
+    if matches!(bytes.get(at + length - 1), Some(b'=' | b':' | b'(')) {
+        return true;
+    }
     let rest = bytes.get(at + length..).unwrap_or_default();
     let name = rest.iter().take(48).take_while(|b| in_name(b)).count();
     let behind = rest.get(name..).unwrap_or_default();
@@ -1097,6 +1186,7 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
         .count();
     match behind.get(gap) {
         Some(b'=' | b':' | b',' | b'>' | b'(' | b'|' | b'?') => true,
+        None | Some(b'\n' | b'\r' | b'}' | b'/') => is_entry(bytes, at),
         Some(b'v' | b'V') if gap > 0 => behind
             .get(gap..gap + 6)
             .is_some_and(|w| w.eq_ignore_ascii_case(b"value=")),
@@ -1115,3 +1205,29 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
         _ => false,
     }
 }
+
+/// Whether the word at `at` is the name of an entry whose value stands beside it: `name: DB_PASSWORD`, `"ParameterKey": "…`.
+fn is_entry(bytes: &[u8], at: usize) -> bool {
+    let before = &bytes[at.saturating_sub(ENTRY).min(at)..at];
+    let without = |text: &[u8], most: usize, f: fn(u8) -> bool| {
+        let gone = text.iter().rev().take(most).take_while(|b| f(**b)).count();
+        text.len() - gone
+    };
+    let word = without(before, 40, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')
+    });
+    let gap = |b: u8| matches!(b, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\');
+    let sign = &before[..without(&before[..word], 6, gap)];
+    let Some((b':' | b'=', name)) = sign.split_last() else {
+        return false;
+    };
+    let name = &name[..without(name, 6, gap)];
+    [b"name".as_slice(), b"key"].iter().any(|word| {
+        name.len()
+            .checked_sub(word.len())
+            .is_some_and(|from| name[from..].eq_ignore_ascii_case(word))
+    })
+}
+
+/// How far before a word [`is_entry`] looks.
+const ENTRY: usize = 60;

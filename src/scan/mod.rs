@@ -7,6 +7,7 @@ mod cache;
 mod carry;
 mod driver;
 mod engine;
+mod extent;
 mod join;
 mod marks;
 mod merge;

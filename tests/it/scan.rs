@@ -814,6 +814,112 @@ fn values_between_entities_are_found() {
 }
 
 #[test]
+fn a_password_in_markup_is_hidden_as_a_whole_and_known_by_its_value() {
+    let scan = |password: &str| {
+        let text = format!(
+            "<a b=\"&lt;user username=&quot;bob&quot; password=&quot;{password}&quot; z=&quot;1&quot;/&gt;\"/>\n"
+        );
+        let run = Tree::new().with("a.xml", text).scan(&[]).ends_with(1);
+        run.hides(password);
+        run.hides(&password[5..]);
+        let finding = run.only_finding();
+        assert!(finding["secret"].as_str().unwrap().contains("20 bytes"));
+        finding["fingerprint"].as_str().unwrap().to_owned()
+    };
+    let (one, other) = (fake::password(31), fake::password(32));
+    assert_ne!(scan(&one), scan(&other));
+    // The password is what the markup stands for.
+    let inside = |text: String, path: &str| {
+        let run = Tree::new().with(path, text).scan(&["--show-secrets"]);
+        run.ends_with(1).only_finding()["secret"].clone()
+    };
+    let (head, tail) = (&one[..10], "dor99");
+    let whole = format!("{head}&{tail}");
+    for (text, path, secret) in [
+        (
+            format!("<a b=\"Password={head}&amp;{tail};\"/>"),
+            "a.xml",
+            &*whole,
+        ),
+        (
+            format!("<a b=\"Server=x;User=sa;Password={head}&amp;{tail};\"/>"),
+            "a.xml",
+            &whole,
+        ),
+        (
+            format!("<a>x/?user=sa&amp;password={head}&amp;useSSL</a>"),
+            "a.xml",
+            head,
+        ),
+        (
+            format!("[db]\npassword={head} {tail} x\nport=1\n"),
+            "a.ini",
+            &format!("{head} {tail} x"),
+        ),
+        (
+            format!("[db]\npassword = {head},{tail}\n"),
+            "a.ini",
+            &format!("{head},{tail}"),
+        ),
+    ] {
+        assert_eq!(inside(text.clone(), path), secret, "{text}");
+    }
+}
+
+#[test]
+fn name_and_value_may_be_entries_of_their_own() {
+    let password = fake::password(33);
+    for (path, text) in [
+        ("a.yaml", "env:\n  - name: DB_PASSWORD\n    value: \"§\"\n"),
+        ("b.yaml", "env:\n  - name: DB_PASSWORD\n    value: §\n"),
+        ("c.yaml", "env: [{name: DB_PASSWORD, value: §}]\n"),
+        ("d.yaml", "- value: §\n  name: DB_PASSWORD\n"),
+        ("e.json", "[{\"name\":\"DB_PASSWORD\",\"value\":\"§\"}]"),
+        ("f.json", "[{\"value\": \"§\", \"name\": \"DB_PASSWORD\"}]"),
+        (
+            "g.json",
+            "{\"ParameterKey\": \"DbPassword\",\n \"ParameterValue\": \"§\"}",
+        ),
+        ("h.tf", "name  = \"DB_PASSWORD\"\nvalue = \"§\"\n"),
+    ] {
+        let text = text.replace('§', &password);
+        let run = Tree::new().with(path, &text).scan(&["--show-secrets"]);
+        assert_eq!(
+            run.ends_with(1).only_finding()["secret"],
+            *password,
+            "{text}"
+        );
+    }
+    for text in [
+        "- name: DB_PASSWORD\n  valueFrom:\n    secretKeyRef: {name: db-4711, key: p4ss-17x}\n",
+        "- name: DB_PASSWORD\n  value: ${DB_PASSWORD}\n",
+        "- name: DB_PASSWORD\n- name: HOST\n  value: db-4711.acme.io\n",
+        "[\"res/layout/show_password.xml\", \"res/drawable-v21/x.xml\"]\n",
+        "[\"CCN/PasswordMechanisms\", \"CWE:916\"]\n",
+    ] {
+        let tree = Tree::new().with("a.yaml", text).with("a.json", text);
+        tree.scan(&[]).ends_with(0);
+    }
+}
+
+#[test]
+fn a_parameter_of_a_url_is_a_value_in_program_text_too() {
+    let key = fake::Rng::new(1).text(
+        "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789",
+        24,
+    );
+    for text in [
+        format!("url = \"https://api.acme.io/?api_key={key}&q=1\"\n"),
+        format!("url = 'https://api.acme.io/v1?x=1&access_token={key}&q=1'\n"),
+    ] {
+        let run = Tree::new().with("a.py", &text).scan(&["--show-secrets"]);
+        assert_eq!(run.ends_with(1).only_finding()["secret"], *key, "{text}");
+    }
+    let text = "x = a ? token : b\nif a&token=ab12cd34ef56gh78ij90&b:\n";
+    Tree::new().with("a.py", text).scan(&[]).ends_with(0);
+}
+
+#[test]
 fn a_key_block_in_a_kubernetes_secret_is_found() {
     let pem = fake::rsa_pem(22);
     let text = format!(
