@@ -254,6 +254,7 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
         Outcome::Declined(_) => "declined",
         Outcome::NotKept => "not-kept",
         Outcome::Interrupted => "interrupted",
+        Outcome::Left => "left",
     }
 }
 
@@ -284,7 +285,19 @@ fn told(ended: &Ended) -> (String, Option<String>) {
             "its secret is not kept: it cannot be used again".to_owned(),
             None,
         ),
+        // Nothing goes on with what is closed: it was being looked at.
+        Outcome::Interrupted if ended.state == "closed" => {
+            ("interrupted".to_owned(), Some(ended.recheck.clone()))
+        }
         Outcome::Interrupted => ("interrupted".to_owned(), resume()),
+        Outcome::Left if ended.state == "closed" => (
+            "the run ended before its turn".to_owned(),
+            Some(ended.recheck.clone()),
+        ),
+        Outcome::Left => (
+            "the run ended before its turn: it is on record".to_owned(),
+            resume(),
+        ),
     }
 }
 

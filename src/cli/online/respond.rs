@@ -175,13 +175,11 @@ fn of_report(
             scanned: stored.root.clone(),
             flags: args.act.caller.flags(),
         };
-        for planned in &made.leaks {
-            let finding = live.get(planned.index);
-            let ended = finding.and_then(|f| desk.end(f, planned, &detected, &redactor));
-            if ended.is_some_and(|ended| !results.take(ended, shared)) {
-                break;
-            }
-        }
+        let leaks = made.leaks.iter();
+        let leaks: Vec<_> = leaks
+            .filter_map(|planned| Some((live.get(planned.index)?, planned)))
+            .collect();
+        desk.end(&leaks, &detected, &redactor, &mut results);
     }
     let planned = (shared.format != "text").then(|| plan::plan_value(&made, &redactor));
     results.write(&mut *out, planned, shared)?;
@@ -362,12 +360,13 @@ fn resume(
     };
     let mut results = Results::default();
     desk.run(|run| {
-        for incident in &incidents {
-            let ended = run.resume(incident, credential(incident));
-            if !results.take(ended, shared) {
-                break;
-            }
-        }
+        results.take_all(
+            run,
+            &incidents,
+            |incident| incident.id,
+            |incident| run.resume(incident, credential(incident)),
+            shared,
+        );
     });
     let mut out = console::report_writer(shared)?;
     results.write(&mut *out, None, shared)?;

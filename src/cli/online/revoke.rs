@@ -126,8 +126,8 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
                     scanned: String::new(),
                     flags: args.act.caller.flags(),
                 };
-                let ended = desk.end(&finding, planned, &detected, &redactor);
-                ended.map(|ended| results.take(ended, shared));
+                let leaks = [(&finding, planned)];
+                desk.end(&leaks, &detected, &redactor, &mut results);
             }
         }
     }

@@ -98,30 +98,89 @@ pub enum Error {
 }
 
 impl Run<'_> {
-    /// Ends a leak. An incident of it that is not closed is taken up.
+    /// Puts leaks on record, all of them or none: each with the steps that are planned and, where it is to be used again, its key,
+    /// sealed. An incident of a leak that is not closed is taken up. What cuts the run off later leaves all of them to go on with.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
-    pub fn apply(&self, leak: &ConfirmedLeak<'_>, incident: &NewIncident) -> Result<Ended, Error> {
-        let mut incident = incident.clone();
-        incident.endpoints = origin::endpoints(self.net);
-        if let Some(provider) = self.kinds.verifier(&incident.rule) {
-            incident.asked = origin::asked(self.net, &*provider, leak.credential());
+    pub fn open(
+        &self,
+        leaks: &[(ConfirmedLeak<'_>, NewIncident)],
+    ) -> Result<Vec<IncidentId>, Error> {
+        let endpoints = origin::endpoints(self.net);
+        let mut incidents = Vec::new();
+        for (leak, incident) in leaks {
+            let mut incident = incident.clone();
+            incident.endpoints.clone_from(&endpoints);
+            if let Some(provider) = self.kinds.verifier(&incident.rule) {
+                incident.asked = origin::asked(self.net, &*provider, leak.credential());
+            }
+            incidents.push((leak, incident));
         }
-        let begun = self.write(|now| self.ledger.begin(&incident, now))?;
+        let open_all = |now: Timestamp| {
+            let opened = incidents
+                .iter()
+                .map(|(leak, incident)| self.open_one(leak, incident, now));
+            opened.collect()
+        };
+        self.write(|now| {
+            let opened = self.ledger.together(|| open_all(now));
+            opened.map_err(ledger::Error::at_first)
+        })
+    }
+
+    fn open_one(
+        &self,
+        leak: &ConfirmedLeak<'_>,
+        incident: &NewIncident,
+        now: Timestamp,
+    ) -> Result<IncidentId, ledger::Error> {
+        let begun = self.ledger.begin(incident, now)?;
         let id = begun.incident;
+        if begun.is_new {
+            let steps = self.at_work(id, leak, incident, |work, _| self.steps(work));
+            self.ledger.plan(id, &steps, now)?;
+        } else if self.wandered(&self.ledger.incident(id)?, leak).is_some() {
+            return Ok(id);
+        }
+        if !self.policy.recheck {
+            return Ok(id);
+        }
+        match self.ledger.seal(id, leak.credential(), now) {
+            // Its own turn tells of it.
+            Ok(()) | Err(ledger::Error::Busy { .. }) => Ok(id),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends a leak that is on record.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn end(&self, id: IncidentId, leak: &ConfirmedLeak<'_>) -> Result<Ended, Error> {
         self.claimed(id, || {
+            let incident = self.ledger.incident(id)?;
             // One that was begun elsewhere is not ended here.
-            if let Some(outcome) =
-                self.astray("respond --resume", &self.ledger.incident(id)?, leak)?
-            {
+            if let Some(outcome) = self.astray("respond --resume", &incident, leak)? {
                 return Ok(outcome);
             }
-            if self.policy.recheck {
+            if incident.state == IncidentState::Closed {
+                // Another run, or the same key before, was quicker.
+                return self.judge(&incident, leak);
+            }
+            if self.policy.recheck && !self.ledger.is_sealed(id)? {
                 self.write(|now| self.ledger.seal(id, leak.credential(), now))?;
             }
             self.work(id, leak, true)
         })
+    }
+
+    /// An incident that the run did not come to.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn left(&self, id: IncidentId) -> Result<Ended, Error> {
+        self.ended(id, Outcome::Left)
     }
 
     /// Ends the work on an incident whose key would be used elsewhere than where it was found active: nothing is sent.
@@ -131,19 +190,7 @@ impl Run<'_> {
         incident: &Incident,
         leak: &ConfirmedLeak<'_>,
     ) -> Result<Option<Outcome>, Error> {
-        let provider = self.kinds.verifier(&incident.leak.rule);
-        let why = match provider {
-            Some(provider) => {
-                let now = origin::asked(self.net, &*provider, leak.credential());
-                origin::moved(&incident.leak, &now)
-            }
-            None if incident.leak.asked.is_empty() => None,
-            None => Some(format!(
-                "not asked: no rule `{}` is loaded that says how; give the --rules of then",
-                incident.leak.rule
-            )),
-        };
-        let Some(mut why) = why else {
+        let Some(mut why) = self.wandered(incident, leak) else {
             return Ok(None);
         };
         self.checked(incident.id, CheckState::Unknown, &why)?;
@@ -153,6 +200,21 @@ impl Run<'_> {
             why = format!("{why}; as then: keysweep {command} {id}{then}{ledger}");
         }
         Ok(Some(Outcome::Unclear(why)))
+    }
+
+    /// Why a key would be used elsewhere than where it was found active, if it would.
+    fn wandered(&self, incident: &Incident, leak: &ConfirmedLeak<'_>) -> Option<String> {
+        match self.kinds.verifier(&incident.leak.rule) {
+            Some(provider) => {
+                let now = origin::asked(self.net, &*provider, leak.credential());
+                origin::moved(&incident.leak, &now)
+            }
+            None if incident.leak.asked.is_empty() => None,
+            None => Some(format!(
+                "not asked: no rule `{}` is loaded that says how; give the --rules of then",
+                incident.leak.rule
+            )),
+        }
     }
 
     /// Works on an incident while no other run does.
@@ -166,6 +228,10 @@ impl Run<'_> {
         let released = self.write(|now| self.ledger.release(id, now));
         let outcome = outcome?;
         released?;
+        self.ended(id, outcome)
+    }
+
+    fn ended(&self, id: IncidentId, outcome: Outcome) -> Result<Ended, Error> {
         let incident = self.ledger.incident(id)?;
         let steps = self.round(id)?.into_iter();
         let due = steps.filter(|step| !step.state.is_final());

@@ -62,4 +62,6 @@ pub enum Outcome {
     NotKept,
     /// The user stopped the run.
     Interrupted,
+    /// It is on record, and the run ended before it was its turn.
+    Left,
 }

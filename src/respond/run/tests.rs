@@ -99,7 +99,9 @@ impl Stage {
             };
             let incident = opened(&self.leak, &plan.leaks[0], &detected, &str::to_owned);
             let leak = ConfirmedLeak::new(&self.leak).unwrap();
-            run.apply(&leak, &incident).unwrap()
+            let leaks = [(leak, incident)];
+            let id = run.open(&leaks).unwrap()[0];
+            run.end(id, &leaks[0].0).unwrap()
         })
     }
 
