@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::Error;
+use super::schema::is_as_made;
 use super::seal::{Keys, hex};
 
 /// An audited table: its name, the column that its rows are named by, and all of its columns.
@@ -261,6 +262,7 @@ pub(super) fn verify(conn: &Connection, path: &Path, keys: &Keys) -> Result<u64,
         }
     }
     last(&tx, path)?;
+    is_as_made(&tx, path)?;
     for (name, by, columns) in TABLES {
         let mut query = tx
             .prepare(&format!("SELECT CAST({by} AS TEXT), {columns} FROM {name}"))

@@ -67,6 +67,12 @@ pub enum Error {
         /// The ledger.
         path: PathBuf,
     },
+    /// There is none, or one that was never filled.
+    #[error("{path}: there is no ledger; `keysweep respond REPORT --apply` makes one, --ledger names another")]
+    Absent {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// The file is damaged.
     #[error(
         "{path}: the ledger is damaged: {why}; put back a copy of before, or begin a new one with --ledger"

@@ -39,6 +39,14 @@ pub(crate) struct ActArgs {
     pub(crate) caller: CallerArgs,
 }
 
+impl ActArgs {
+    /// What was said on the command line, for the record.
+    pub(crate) fn said(&self) -> String {
+        let yes = if self.yes { " --yes" } else { "" };
+        format!("{yes}{}{}", self.keep.said(), self.caller.flags())
+    }
+}
+
 /// The person at the terminal.
 pub(crate) struct Person {
     yes: bool,
@@ -393,14 +401,17 @@ impl Results {
             matches!(
                 o,
                 Outcome::Unclear(_)
-                    | Outcome::NotProven(..)
+                    | Outcome::NotProven { .. }
                     | Outcome::Left
                     | Outcome::Stopped { .. }
                     | Outcome::Unasked { .. }
                     | Outcome::Declined(_)
             )
         });
-        if !self.failed.is_empty() || unclear || is_named && any(|o| *o == Outcome::NotKept) {
+        // Who made the ledger forget a key that was dead wants no more to hear of it.
+        let mut not_kept = self.ended.iter().filter(|e| e.outcome == Outcome::NotKept);
+        let not_said = not_kept.any(|ended| is_named || ended.state != "closed");
+        if !self.failed.is_empty() || unclear || not_said {
             return Exit::Trouble;
         }
         if any(|o| *o == Outcome::Lives) {

@@ -59,6 +59,18 @@ impl KeepArgs {
     pub(crate) fn flag(&self) -> String {
         flag("--ledger", self.ledger.ledger.as_deref())
     }
+
+    /// All of it as it was said.
+    pub(crate) fn said(&self) -> String {
+        let mut said = self.flag();
+        if self.no_recheck {
+            said += " --no-recheck";
+        }
+        if let Some(deadline) = self.deadline {
+            said += &format!(" --deadline {deadline}");
+        }
+        said
+    }
 }
 
 /// What the caller wants of ending keys.

@@ -245,7 +245,7 @@ fn redact(value: &mut Value, redactor: &Redactor) {
 pub(crate) fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Dead(_) => "dead",
-        Outcome::NotProven(..) => "not-proven",
+        Outcome::NotProven { .. } => "not-proven",
         Outcome::Lives => "lives",
         Outcome::Unclear(_) => "unknown",
         Outcome::ByHand(_) => "by-hand",
@@ -263,7 +263,7 @@ fn told(ended: &Ended) -> (String, Option<String>) {
     let resume = || Some(ended.resume.clone());
     match &ended.outcome {
         Outcome::Dead(answer) => (format!("proven dead: {answer}"), None),
-        Outcome::NotProven(why, _) => (format!("NOT PROVEN dead: {why}"), resume()),
+        Outcome::NotProven { why, .. } => (format!("NOT PROVEN dead: {why}"), resume()),
         Outcome::Lives if ended.state == "reopened" => (
             "the key WORKS AGAIN: the incident is open again".to_owned(),
             resume(),
@@ -321,12 +321,15 @@ pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> 
     if let Some(command) = command {
         let when = match ended.outcome {
             Outcome::ByHand(_) => "then",
-            Outcome::NotProven(..) => "prove it again",
+            Outcome::NotProven { is_lost: true, .. } => "go on (it may send the call again)",
+            Outcome::NotProven { .. } => "prove it again",
             _ => "go on",
         };
         writeln!(out, "  {when}: {}", printable(&command))?;
     }
-    if let Outcome::NotProven(_, Some(again)) = &ended.outcome {
+    if let Outcome::NotProven {
+        again: Some(again), ..
+    } = &ended.outcome {
         writeln!(out, "  send it again: {}", printable(again))?;
     }
     writeln!(out, "  record: {}", printable(&ended.show))
@@ -354,7 +357,9 @@ pub(crate) fn ended_value(ended: &Ended) -> Value {
         if let Some(command) = command {
             fields.insert("go_on".to_owned(), Value::String(command));
         }
-        if let Outcome::NotProven(_, Some(again)) = &ended.outcome {
+        if let Outcome::NotProven {
+        again: Some(again), ..
+    } = &ended.outcome {
             fields.insert("send_again".to_owned(), Value::String(again.clone()));
         }
     }

@@ -233,6 +233,12 @@ impl Run<'_> {
 
     fn ended(&self, id: IncidentId, outcome: Outcome) -> Result<Ended, Error> {
         let incident = self.ledger.incident(id)?;
+        let flags = self.flags_of(&incident.leak);
+        let look = if self.is_as_then(&incident.leak) {
+            self.flags.look.clone()
+        } else {
+            format!("{}{}", config_of(&incident.leak.flags), self.flags.ledger)
+        };
         let steps = self.round(id)?.into_iter();
         let due = steps.filter(|step| !step.state.is_final());
         let due = due.filter_map(|step| Some((step.plan.what, step.plan.due?)));
@@ -245,9 +251,9 @@ impl Run<'_> {
             state: incident.state.word(),
             outcome,
             due: due.collect(),
-            resume: self.command(&format!("respond --resume {id}")),
-            recheck: self.command(&format!("recheck {id}")),
-            show: format!("keysweep incidents show {id}{}", self.flags.look),
+            resume: format!("keysweep respond --resume {id}{flags}"),
+            recheck: format!("keysweep recheck {id}{flags}"),
+            show: format!("keysweep incidents show {id}{look}"),
         })
     }
 
@@ -292,17 +298,26 @@ impl Run<'_> {
     fn stopped(&self, work: &Work<'_, '_>, why: &str) -> Outcome {
         Outcome::Stopped {
             why: why.to_owned(),
-            command: self.command(&if self.policy.recheck {
+            command: work.command(&if self.policy.recheck {
                 format!("respond --resume {}", work.id)
             } else {
-                format!("respond REPORT --resume {}", work.id)
+                work.given_again.clone()
             }),
         }
     }
 
-    /// A command that asks providers as this run does.
-    fn command(&self, what: &str) -> String {
-        format!("keysweep {what}{}", self.flags.act)
+    /// What commands about a leak are called with that ask its provider: as this run where it asks where the leak was begun, else as
+    /// then.
+    fn flags_of(&self, leak: &NewIncident) -> String {
+        if self.is_as_then(leak) {
+            self.flags.act.clone()
+        } else {
+            format!("{}{}", leak.flags, self.flags.ledger)
+        }
+    }
+
+    fn is_as_then(&self, leak: &NewIncident) -> bool {
+        leak.asked.is_empty() || leak.endpoints == origin::endpoints(self.net)
     }
 
     fn clean(&self, leak: &ConfirmedLeak<'_>, text: &str) -> String {
@@ -330,6 +345,14 @@ impl Run<'_> {
         (self.at)(Point::Written);
         Ok(written)
     }
+}
+
+/// The configuration among the flags of commands that ask providers.
+fn config_of(flags: &str) -> &str {
+    let from = flags.rfind(" --config ").map(|at| flags.split_at(at).1);
+    let from = from.unwrap_or_default();
+    let end = from.find(" --allow-host ").unwrap_or(from.len());
+    from.split_at(end).0
 }
 
 #[cfg(test)]

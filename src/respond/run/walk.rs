@@ -29,6 +29,17 @@ pub(super) struct Work<'w, 'f> {
     /// Whose authority it is, in words.
     pub(super) whose: String,
     pub(super) authority: &'w Authority,
+    /// What goes on with a key that is not kept.
+    pub(super) given_again: String,
+    /// What commands that ask its provider are called with.
+    pub(super) flags: String,
+}
+
+impl Work<'_, '_> {
+    /// A command that asks its provider where it was asked when the incident was begun.
+    pub(super) fn command(&self, what: &str) -> String {
+        format!("keysweep {what}{}", self.flags)
+    }
 }
 
 /// What a step came to.
@@ -83,6 +94,8 @@ impl Run<'_> {
             terms: &terms,
             whose: whose.who(),
             authority: &authority,
+            given_again: incident.given_again(id),
+            flags: self.flags_of(incident),
         };
         then(&work, whose)
     }
@@ -289,12 +302,15 @@ impl Run<'_> {
                 why: Why::Irreversible(work.terms.effect.clone()),
             };
             match (self.ask)(&question) {
-                Answer::Yes => {}
+                Answer::Yes => {
+                    let why = "cannot be undone";
+                    self.write(|now| self.ledger.agree(step.id, why, now))?;
+                }
                 Answer::No => return Ok(After::End(Outcome::Declined(step.plan.what.clone()))),
                 Answer::Nobody => {
                     return Ok(After::End(Outcome::Unasked {
                         what: step.plan.what.clone(),
-                        command: self.command(&format!("respond --resume {} --yes", work.id)),
+                        command: work.command(&format!("respond --resume {} --yes", work.id)),
                     }));
                 }
             }
@@ -426,11 +442,18 @@ impl Run<'_> {
         self.state(work.id, IncidentState::NotProven, &answer)?;
         // Where an answer was lost, going on finds out whether it may be sent again.
         let mut calls = self.round(work.id)?.into_iter();
-        let is_answered =
-            calls.any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Done);
+        let is_answered = calls
+            .clone()
+            .any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Done);
+        let is_lost =
+            calls.any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Unknown);
         let again = (check == CheckState::Alive && is_answered)
-            .then(|| self.command(&format!("respond --resume {} --send-again", work.id)));
-        Ok(After::End(Outcome::NotProven(answer, again)))
+            .then(|| work.command(&format!("respond --resume {} --send-again", work.id)));
+        Ok(After::End(Outcome::NotProven {
+            why: answer,
+            again,
+            is_lost,
+        }))
     }
 
     /// Uses the key until it is refused, or the deadline has passed.

@@ -339,7 +339,7 @@ fn on_a_small_disk_nothing_is_done_that_is_not_on_record() {
             "$0" respond --resume --yes "$@" >"$HOME/second" 2>&1
             code=$?
             cat "$HOME/second"
-            if grep -q 'not kept\|at their end' "$HOME/second"; then
+            if grep -q 'no incident is on record\|there is no ledger' "$HOME/second"; then
                 echo "not begun"
                 "$0" respond "$report" --apply --yes "$@" || exit 96
             else
