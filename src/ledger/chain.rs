@@ -217,6 +217,7 @@ pub(super) fn verify(conn: &Connection, path: &Path, keys: &Keys) -> Result<u64,
     };
     // One state of the file, whoever writes meanwhile.
     let tx = conn.unchecked_transaction().map_err(db)?;
+    is_as_made(&tx, path)?;
     let mut before = vec![0; 32];
     let mut rows: u64 = 0;
     // What each state row should be, and the audit row that says so.
@@ -262,7 +263,6 @@ pub(super) fn verify(conn: &Connection, path: &Path, keys: &Keys) -> Result<u64,
         }
     }
     last(&tx, path)?;
-    is_as_made(&tx, path)?;
     for (name, by, columns) in TABLES {
         let mut query = tx
             .prepare(&format!("SELECT CAST({by} AS TEXT), {columns} FROM {name}"))

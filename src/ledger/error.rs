@@ -68,7 +68,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// There is none, or one that was never filled.
-    #[error("{path}: there is no ledger; `keysweep respond REPORT --apply` makes one, --ledger names another")]
+    #[error(
+        "{path}: there is no ledger; `keysweep respond REPORT --apply` makes one, --ledger names another"
+    )]
     Absent {
         /// Where it would be.
         path: PathBuf,

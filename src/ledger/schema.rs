@@ -233,10 +233,7 @@ pub(super) fn is_as_made(conn: &Connection, path: &Path) -> Result<(), Error> {
     for sql in MIGRATIONS.iter().take(steps) {
         made.execute_batch(sql).map_err(db)?;
     }
-    let (mut found, wanted) = (
-        objects(conn).map_err(db)?,
-        objects(&made).map_err(db)?,
-    );
+    let (mut found, wanted) = (objects(conn).map_err(db)?, objects(&made).map_err(db)?);
     let wrong = |what: String| Error::Tampered {
         path: path.to_owned(),
         row: 0,
@@ -257,7 +254,8 @@ pub(super) fn is_as_made(conn: &Connection, path: &Path) -> Result<(), Error> {
 
 /// Tables, indexes, triggers and views, `table step`, with what made them.
 fn objects(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
-    let sql = "SELECT type || ' ' || name, coalesce(tbl_name, '') || ': ' || sql FROM sqlite_schema";
+    let sql =
+        "SELECT type || ' ' || name, coalesce(tbl_name, '') || ': ' || sql FROM sqlite_schema";
     conn.prepare(sql)?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()

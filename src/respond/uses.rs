@@ -466,6 +466,30 @@ mod tests {
     }
 
     #[test]
+    fn a_name_with_another_value_is_no_use_of_the_key() {
+        for behind in [
+            "=0123other4567",
+            ": \"glpat-0123456789\"\nx",
+            "\": \"a1b2c3d4e5\",",
+        ] {
+            assert!(has_value(behind.as_bytes()), "{behind}");
+        }
+        for behind in [
+            "",
+            "=",
+            "=$OTHER_TOKEN_1",
+            ": ${{ secrets.TOKEN_123 }}",
+            ": /run/secrets/token1",
+            ": {{ .Values.token1 }}",
+            "=changeme",
+            " }}",
+            "=short1",
+        ] {
+            assert!(!has_value(behind.as_bytes()), "{behind}");
+        }
+    }
+
+    #[test]
     fn values_are_found_everywhere_and_variables_in_manifests_alone() {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {

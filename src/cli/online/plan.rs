@@ -329,7 +329,8 @@ pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> 
     }
     if let Outcome::NotProven {
         again: Some(again), ..
-    } = &ended.outcome {
+    } = &ended.outcome
+    {
         writeln!(out, "  send it again: {}", printable(again))?;
     }
     writeln!(out, "  record: {}", printable(&ended.show))
@@ -358,8 +359,9 @@ pub(crate) fn ended_value(ended: &Ended) -> Value {
             fields.insert("go_on".to_owned(), Value::String(command));
         }
         if let Outcome::NotProven {
-        again: Some(again), ..
-    } = &ended.outcome {
+            again: Some(again), ..
+        } = &ended.outcome
+        {
             fields.insert("send_again".to_owned(), Value::String(again.clone()));
         }
     }

@@ -56,7 +56,10 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let mut results = Results::default();
     for incident in &unfinished {
         let id = incident.id;
-        let text = format!("{id}: it is not at its end yet: {}", desk.command(&format!("respond --resume {id}")));
+        let text = format!(
+            "{id}: it is not at its end yet: {}",
+            desk.command(&format!("respond --resume {id}"))
+        );
         results.fail(text, shared);
     }
     desk.run(|run| {
@@ -102,10 +105,7 @@ fn counted(results: &Results, unfinished: usize) -> String {
         text.push_str(&words.join(", "));
     }
     if unfinished > 0 {
-        let _ = write!(
-            text,
-            "; {unfinished} not at the end yet"
-        );
+        let _ = write!(text, "; {unfinished} not at the end yet");
     }
     text
 }

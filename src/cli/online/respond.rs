@@ -218,7 +218,7 @@ fn dry_run(
 ) -> anyhow::Result<Exit> {
     let mut all = Vec::new();
     let mut out = console::report_writer(shared)?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for finding in live {
         if !seen.insert((&finding.rule, finding.fingerprint)) {
             continue;

@@ -125,7 +125,11 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
                     command: format!(
                         "keysweep revoke --rule {}{}{}",
                         quoted(&args.rule),
-                        if args.unconfirmed { " --unconfirmed" } else { "" },
+                        if args.unconfirmed {
+                            " --unconfirmed"
+                        } else {
+                            ""
+                        },
                         args.act.said()
                     ),
                     scanned: String::new(),

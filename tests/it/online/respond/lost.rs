@@ -99,6 +99,47 @@ fn a_key_that_was_not_proven_dead_is_rechecked_whatever_was_tried_since() {
     let run = scene.run(&["respond", "--resume", "--yes"]).ends_with(0);
     assert!(run.out.contains("proven dead"), "{}", run.out);
     scene.run(&["recheck"]).ends_with(0);
+    // Both times somebody agreed, and what was said is on record.
+    let record = scene.record();
+    let steps = record["steps"].as_array().unwrap().iter();
+    let calls: Vec<_> = steps.filter(|s| s["plan"]["kind"] == "revoke").collect();
+    assert_eq!(calls.len(), 2, "{record:#}");
+    assert!(
+        calls.iter().all(|c| c["plan"]["agreed"].is_string()),
+        "{record:#}"
+    );
+    let command = record["leak"]["command"].as_str().unwrap();
+    assert!(command.contains(" --apply --yes --rules "), "{command}");
+    assert!(command.contains(" --config "), "{command}");
+}
+
+#[test]
+fn a_key_that_is_not_kept_is_taken_from_its_report() {
+    let scene = Scene::new("admin");
+    // Nobody has the authority.
+    scene
+        .respond(&["--apply", "--yes", "--no-recheck"])
+        .ends_with(2);
+    let id = scene.incidents()[0].0.clone();
+    let run = scene.run(&["respond", "--resume", &id]).ends_with(2);
+    let go_on = format!("go on: keysweep respond REPORT --resume {id} --rules ");
+    assert!(run.out.contains(&go_on), "{}", run.out);
+    // What else a report holds is not ended by going on, and that is said.
+    let more = token(3);
+    let text = format!("EXAMPLE_TOKEN={more}\n");
+    fs::write(scene.tree.path().join("3.env"), text).unwrap();
+    scene.bank().live.insert(more);
+    scene.scan();
+    let report = scene.file("report.json");
+    let mut command = scene.command(&["respond", report.to_str().unwrap(), "--resume", "--yes"]);
+    let run = scene.told(command.env("KEYSWEEP_EXAMPLE_TOKEN", "admin-of-acme"));
+    let run = run.ends_with(0);
+    assert!(
+        run.err.contains("1 of its findings are on no record"),
+        "{}",
+        run.err
+    );
+    assert_eq!((scene.deletes(), scene.incidents().len()), (1, 1));
 }
 
 #[test]
