@@ -371,7 +371,7 @@ fn resume(
         others.retain(|print| !known.contains(print));
         if !others.is_empty() {
             let text = format!(
-                "{path}: with --resume a report gives keys that the ledger does not keep, and no more: {} of its findings are on no record; `keysweep respond {path} --apply` ends those that work",
+                "{path}: with --resume a report gives keys that the ledger does not keep, and no more; findings of it without an incident: {}; `keysweep respond {path} --apply` ends those that work",
                 others.len()
             );
             console::say(shared, &text);

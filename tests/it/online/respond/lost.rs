@@ -135,7 +135,7 @@ fn a_key_that_is_not_kept_is_taken_from_its_report() {
     let run = scene.told(command.env("KEYSWEEP_EXAMPLE_TOKEN", "admin-of-acme"));
     let run = run.ends_with(0);
     assert!(
-        run.err.contains("1 of its findings are on no record"),
+        run.err.contains("findings of it without an incident: 1;"),
         "{}",
         run.err
     );
