@@ -67,7 +67,8 @@ impl KeepArgs {
             said += " --no-recheck";
         }
         if let Some(deadline) = self.deadline {
-            said += &format!(" --deadline {deadline}");
+            said += " --deadline ";
+            said += &deadline.to_string();
         }
         said
     }

@@ -200,7 +200,8 @@ fn command(path: &Path, args: &RespondArgs) -> String {
         quoted(&path.to_string_lossy())
     );
     for print in &args.unconfirmed {
-        text += &format!(" --unconfirmed {print}");
+        text += " --unconfirmed ";
+        text += &print.to_string();
     }
     for root in &args.root {
         text += &keep::flag("--root", Some(root));
