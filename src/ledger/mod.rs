@@ -4,6 +4,7 @@
 //! is kept only where the caller wants to use it again, sealed ([`Kek`]). Times are given by the caller. Nothing here asks a
 //! provider; text comes redacted.
 
+mod agree;
 mod chain;
 mod claim;
 mod error;
@@ -254,31 +255,6 @@ impl Ledger {
                 params![step.0, json(&plan.clone().bounded())],
             )?;
             write.audit_step("refine", &known, "")
-        })
-    }
-
-    /// Puts on record that somebody agreed to a step that cannot be undone, or to sending it again.
-    ///
-    /// # Errors
-    /// Those of writing; [`Error::Order`] where it is done or skipped.
-    pub fn agree(&self, step: StepId, why: &str, now: Timestamp) -> Result<(), Error> {
-        self.write(now, |write| {
-            let known = self.step(step)?;
-            self.not_busy(known.incident, now)?;
-            if known.state.is_final() {
-                return Err(self.order(step, known.state, "needs nobody to agree"));
-            }
-            if known.plan.agreed.is_none() {
-                let mut plan = known.plan.clone();
-                plan.agreed = Some(now);
-                self.execute(
-                    "UPDATE step SET plan = ?2 WHERE id = ?1",
-                    params![step.0, json(&plan)],
-                )?;
-                write.audit_step("agree", &known, "")?;
-            }
-            let note = cut(&format!("{}: {why}", known.plan.what), ANSWER);
-            write.audit("agree", known.incident, None, &note)
         })
     }
 
