@@ -32,6 +32,7 @@ pub(crate) fn width() -> usize {
 }
 
 /// Columns of the terminal that a report is read in; none where it goes elsewhere.
+#[cfg(feature = "online")]
 pub(crate) fn terminal_width(shared: &Shared) -> Option<usize> {
     let is_read = shared.output.is_none() && io::stdout().is_terminal();
     is_read.then(width)

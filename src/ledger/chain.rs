@@ -14,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::Error;
+use super::schema::is_as_made;
 use super::seal::{Keys, hex};
 
 /// An audited table: its name, the column that its rows are named by, and all of its columns.
@@ -216,6 +217,7 @@ pub(super) fn verify(conn: &Connection, path: &Path, keys: &Keys) -> Result<u64,
     };
     // One state of the file, whoever writes meanwhile.
     let tx = conn.unchecked_transaction().map_err(db)?;
+    is_as_made(&tx, path)?;
     let mut before = vec![0; 32];
     let mut rows: u64 = 0;
     // What each state row should be, and the audit row that says so.

@@ -59,6 +59,22 @@ pub enum Error {
         /// The ledger.
         path: PathBuf,
     },
+    /// The same before anything of the run was on record.
+    #[error(
+        "{path}: no room left on the disk, or it cannot be written: nothing was done, and nothing of it is on record; make room, then give the same command again"
+    )]
+    NoRoom {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// There is none, or one that was never filled.
+    #[error(
+        "{path}: there is no ledger; `keysweep respond REPORT --apply` makes one, --ledger names another"
+    )]
+    Absent {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// The file is damaged.
     #[error(
         "{path}: the ledger is damaged: {why}; put back a copy of before, or begin a new one with --ledger"
@@ -135,6 +151,15 @@ impl Error {
                     code.extended_code
                 ),
             },
+        }
+    }
+
+    /// The same where nothing of the run is on record yet, so that there is nothing to go on with.
+    #[must_use]
+    pub fn at_first(self) -> Self {
+        match self {
+            Self::Full { path } => Self::NoRoom { path },
+            other => other,
         }
     }
 

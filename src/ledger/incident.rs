@@ -9,7 +9,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{LIST, TEXT, cut, text};
+use super::{LIST, TEXT, cut, quoted, text};
 use crate::model::{Fingerprint, Identity, Severity};
 
 /// Id of an incident, `KS-20260131-1`: the day (UTC) on which it was opened and a number of that day, from 1.
@@ -328,7 +328,7 @@ pub struct NewStep {
     pub due: Option<Timestamp>,
     /// The request, redacted.
     pub request: String,
-    /// When somebody agreed beforehand to it, as to all that cannot be undone.
+    /// When somebody agreed to it, as to all that cannot be undone.
     #[serde(default, with = "text::option")]
     pub agreed: Option<Timestamp>,
 }
@@ -556,6 +556,15 @@ impl NewIncident {
         join(&mut self.owners, old.owners);
         join(&mut self.dependants, old.dependants);
         self
+    }
+
+    /// The command that goes on with a key that is not kept: it comes from where it was found, or is typed.
+    pub(crate) fn given_again(&self, id: IncidentId) -> String {
+        if self.scanned.is_empty() {
+            format!("revoke --rule {}", quoted(&self.rule))
+        } else {
+            format!("respond REPORT --resume {id}")
+        }
     }
 
     /// With texts and lists no longer than the ledger keeps.

@@ -4,6 +4,7 @@
 //! is kept only where the caller wants to use it again, sealed ([`Kek`]). Times are given by the caller. Nothing here asks a
 //! provider; text comes redacted.
 
+mod agree;
 mod chain;
 mod claim;
 mod error;
@@ -51,7 +52,16 @@ impl Ledger {
     /// # Errors
     /// Where it is not whole, not ours, or not to be opened; nothing was written then.
     pub fn open(path: &Path, kek: &Kek, now: Timestamp) -> Result<Self, Error> {
-        Self::open_as(path, kek, now, schema::MIGRATIONS)
+        Self::open_as(path, kek, now, schema::MIGRATIONS).map_err(Error::at_first)
+    }
+
+    /// The same of one that is there: an empty file, or one that a run left half made, is none and stays as it is.
+    ///
+    /// # Errors
+    /// The same, and where there is none.
+    pub fn reopen(path: &Path, kek: &Kek, now: Timestamp) -> Result<Self, Error> {
+        Self::look(path, kek).map_err(Error::at_first)?;
+        Self::open(path, kek, now)
     }
 
     /// The same up to a version: that of all migrations that are given.
@@ -478,12 +488,27 @@ impl Ledger {
             .map_err(|e| self.db(&e))
     }
 
-    /// One transaction, with what it says of itself in the audit chain.
+    /// Makes several writes one transaction: when this returns, all of them are on the disk, or none is.
+    ///
+    /// # Errors
+    /// Those of the writes.
+    pub fn together<T>(&self, writes: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
+            .map_err(|e| self.db(&e))?;
+        let done = writes()?;
+        tx.commit().map_err(|e| self.db(&e))?;
+        Ok(done)
+    }
+
+    /// One transaction, or a part of [`Ledger::together`]'s, with what it says of itself in the audit chain.
     fn write<T>(
         &self,
         now: Timestamp,
         change: impl FnOnce(&Write<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        if !self.conn.is_autocommit() {
+            return change(&Write { ledger: self, now });
+        }
         let tx = Transaction::new_unchecked(&self.conn, TransactionBehavior::Immediate)
             .map_err(|e| self.db(&e))?;
         let done = change(&Write { ledger: self, now })?;

@@ -1,5 +1,6 @@
 //! The file: how it is made, opened and checked, and its migrations.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
@@ -171,15 +172,93 @@ fn narrow(_: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Complains of what can hold no ledger: a folder, a device, a pipe. A mode would be set on a device, and a pipe waited for.
+/// Files that SQLite keeps beside a database, and would take into it.
+const BESIDE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// Complains of what can hold no ledger: a folder, a device, a pipe, a file of another user's. A mode would be set on a device, and a
+/// pipe waited for.
 pub(super) fn is_place(path: &Path) -> Result<(), Error> {
+    for beside in BESIDE {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        if let Some(why) = foreign(Path::new(&name)) {
+            return Err(Error::Io {
+                path: name.into(),
+                why: format!("{why}; name another ledger with --ledger, in a folder of your own"),
+            });
+        }
+    }
     match fs::metadata(path) {
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_ok() =>
+        {
+            Err(Error::Io {
+                path: path.to_owned(),
+                why: "this is a link to what is not there; remove it, or name another ledger with --ledger"
+                    .to_owned(),
+            })
+        }
         Ok(found) if !found.is_file() => Err(Error::Io {
             path: path.to_owned(),
             why: "this is no file, and a ledger is one; name another with --ledger".to_owned(),
         }),
         _ => Ok(()),
     }
+}
+
+/// Why a file is not to be trusted: neither this user nor root owns it, and its owner may write it at any time.
+#[cfg(unix)]
+pub(super) fn foreign(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let owner = fs::metadata(path).ok()?.uid();
+    let is_foreign = owner != 0 && owner != rustix::process::geteuid().as_raw();
+    is_foreign.then(|| format!("it belongs to another user (number {owner}), who can change it"))
+}
+
+/// The same where files have no such owners.
+#[cfg(not(unix))]
+pub(super) fn foreign(_: &Path) -> Option<String> {
+    None
+}
+
+/// What a file of this version holds, by kind and name: nothing else may stand in it, for it would change what is written.
+pub(super) fn is_as_made(conn: &Connection, path: &Path) -> Result<(), Error> {
+    let db = |error: rusqlite::Error| Error::of(path, &error);
+    let version: i64 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(db)?;
+    let made = Connection::open_in_memory().map_err(db)?;
+    let steps = usize::try_from(version).unwrap_or_default();
+    for sql in MIGRATIONS.iter().take(steps) {
+        made.execute_batch(sql).map_err(db)?;
+    }
+    let (mut found, wanted) = (objects(conn).map_err(db)?, objects(&made).map_err(db)?);
+    let wrong = |what: String| Error::Tampered {
+        path: path.to_owned(),
+        row: 0,
+        what,
+    };
+    for (name, sql) in wanted {
+        match found.remove(&name) {
+            Some(is) if is == sql => {}
+            Some(_) => return Err(wrong(format!("the {name} is not as it was made"))),
+            None => return Err(wrong(format!("the {name} is gone"))),
+        }
+    }
+    match found.pop_first() {
+        None => Ok(()),
+        Some((name, _)) => Err(wrong(format!("the {name} does not belong there"))),
+    }
+}
+
+/// Tables, indexes, triggers and views, `table step`, with what made them.
+fn objects(conn: &Connection) -> rusqlite::Result<BTreeMap<String, Option<String>>> {
+    let sql =
+        "SELECT type || ' ' || name, coalesce(tbl_name, '') || ': ' || sql FROM sqlite_schema";
+    conn.prepare(sql)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 /// Looks at the file's head before SQLite does: <https://www.sqlite.org/fileformat.html#the_database_header>.
@@ -222,9 +301,8 @@ pub(super) fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
 }
 
 pub(super) fn none(path: &Path) -> Error {
-    Error::Io {
+    Error::Absent {
         path: path.to_owned(),
-        why: "there is no ledger; `keysweep respond` makes one, --ledger names another".to_owned(),
     }
 }
 

@@ -80,7 +80,15 @@ impl Kek {
         {
             use std::os::unix::fs::PermissionsExt as _;
 
+            use super::schema::foreign;
+
             let status = file.metadata().map_err(|e| unreadable(path, &e))?;
+            if let Some(why) = foreign(path) {
+                return Err(Error::Key(format!(
+                    "{}: {why}; name another ledger's key under [ledger] key, in a folder of your own",
+                    path.display()
+                )));
+            }
             let mode = status.permissions().mode() & 0o777;
             if status.is_file() && mode & 0o077 != 0 {
                 let path = path.display();

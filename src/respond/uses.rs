@@ -182,7 +182,12 @@ impl Look<'_> {
             let Some(wanted) = self.wanted.get(hit.pattern().as_usize()) else {
                 continue;
             };
-            if wanted.variable.is_some() && (manifest.is_none() || !is_word(bytes, hit.range())) {
+            let is_named = wanted.variable.is_some();
+            if is_named && (manifest.is_none() || !is_word(bytes, hit.range())) {
+                continue;
+            }
+            // Where the value itself stands there, it is found as that.
+            if is_named && has_value(bytes.get(hit.end()..).unwrap_or_default()) {
                 continue;
             }
             let start = hit.start();
@@ -242,6 +247,30 @@ impl Look<'_> {
         }
         self.uses
     }
+}
+
+/// Whether a value is assigned in clear to a name, by what stands behind the name: another one than the leak's, or found by itself.
+fn has_value(behind: &[u8]) -> bool {
+    let line = behind.split(|b| *b == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line.get(..line.len().min(512)).unwrap_or_default());
+    let quotes = |c: char| c.is_whitespace() || "\"'`".contains(c);
+    let assigned = line.trim_start_matches(quotes);
+    let Some(value) = assigned
+        .strip_prefix("=>")
+        .or_else(|| assigned.strip_prefix(":="))
+        .or_else(|| assigned.strip_prefix(['=', ':']))
+    else {
+        return false;
+    };
+    let value = value.trim_start_matches(quotes);
+    let value = value.split(quotes).next().unwrap_or_default();
+    // A path names a file that holds it; what has other signs is worked out elsewhere.
+    value.len() >= LEAST
+        && value.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && value.contains(|c: char| c.is_ascii_digit())
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.+=~".contains(&b))
 }
 
 #[expect(
@@ -433,6 +462,30 @@ mod tests {
             ("k=", None),
         ] {
             assert_eq!(variable(before).as_deref(), name, "{before}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_another_value_is_no_use_of_the_key() {
+        for behind in [
+            "=0123other4567",
+            ": \"glpat-0123456789\"\nx",
+            "\": \"a1b2c3d4e5\",",
+        ] {
+            assert!(has_value(behind.as_bytes()), "{behind}");
+        }
+        for behind in [
+            "",
+            "=",
+            "=$OTHER_TOKEN_1",
+            ": ${{ secrets.TOKEN_123 }}",
+            ": /run/secrets/token1",
+            ": {{ .Values.token1 }}",
+            "=changeme",
+            " }}",
+            "=short1",
+        ] {
+            assert!(!has_value(behind.as_bytes()), "{behind}");
         }
     }
 

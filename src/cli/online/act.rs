@@ -39,6 +39,14 @@ pub(crate) struct ActArgs {
     pub(crate) caller: CallerArgs,
 }
 
+impl ActArgs {
+    /// What was said on the command line, for the record.
+    pub(crate) fn said(&self) -> String {
+        let yes = if self.yes { " --yes" } else { "" };
+        format!("{yes}{}{}", self.keep.said(), self.caller.flags())
+    }
+}
+
 /// The person at the terminal.
 pub(crate) struct Person {
     yes: bool,
@@ -184,21 +192,43 @@ impl<'d> Desk<'d> {
         })
     }
 
-    /// Ends a leak that was planned: proven active, or named by a person.
+    /// Ends leaks that were planned: proven active, or named by a person. All are on record before the first is ended.
     pub(crate) fn end(
         &self,
-        finding: &Finding,
-        planned: &Planned,
+        leaks: &[(&Finding, &Planned)],
         detected: &Detected,
         redactor: &Redactor,
-    ) -> Option<Result<Ended, Error>> {
-        let mut finding = finding.clone();
-        self.registry.learn(&mut finding);
-        let named = || ConfirmedLeak::named(&finding, finding.fingerprint);
-        let leak = ConfirmedLeak::new(&finding).or_else(named)?;
+        results: &mut Results,
+    ) {
         let clean = |text: &str| redactor.redact(text.as_bytes());
-        let incident = opened(&finding, planned, detected, &clean);
-        Some(self.run(|run| run.apply(&leak, &incident)))
+        let mut learned = Vec::new();
+        for (finding, planned) in leaks {
+            let mut finding = Finding::clone(finding);
+            self.registry.learn(&mut finding);
+            let incident = opened(&finding, planned, detected, &clean);
+            learned.push((finding, incident));
+        }
+        let leaks = learned.iter().filter_map(|(finding, incident)| {
+            let named = || ConfirmedLeak::named(finding, finding.fingerprint);
+            let leak = ConfirmedLeak::new(finding).or_else(named)?;
+            Some((leak, incident.clone()))
+        });
+        let leaks: Vec<_> = leaks.collect();
+        self.run(|run| match run.open(&leaks) {
+            Ok(ids) => {
+                let all = ids.into_iter().zip(&leaks);
+                results.take_all(
+                    run,
+                    all,
+                    |(id, _)| *id,
+                    |(id, (leak, _))| run.end(id, leak),
+                    self.shared,
+                );
+            }
+            Err(error) => {
+                results.take(Err(error), self.shared);
+            }
+        });
     }
 
     /// Runs something over incidents.
@@ -224,7 +254,7 @@ impl<'d> Desk<'d> {
             agreed: self.person.yes,
             send_again: self.person.send_again,
             flags: Flags {
-                act: format!("{}{}", self.args.caller.flags(), self.args.keep.flag()),
+                act: self.flags(),
                 look: format!(
                     "{}{}",
                     self.args.caller.config_flag(),
@@ -238,6 +268,16 @@ impl<'d> Desk<'d> {
             at: &|point| crash(point),
         };
         work(&run)
+    }
+
+    /// What commands that ask providers are called with.
+    fn flags(&self) -> String {
+        format!("{}{}", self.args.caller.flags(), self.args.keep.flag())
+    }
+
+    /// A command that asks providers as this one does.
+    pub(crate) fn command(&self, what: &str) -> String {
+        format!("keysweep {what}{}", self.flags())
     }
 
     /// The incident with an id that the user typed.
@@ -282,9 +322,33 @@ impl Results {
             Err(error) => {
                 let one = matches!(error, Error::Ledger(ledger::Error::Busy { .. }));
                 let text = error.to_string();
-                console::say(shared, &printable(&text));
-                self.failed.push(text);
+                self.fail(text, shared);
                 one && !stopped()
+            }
+        }
+    }
+
+    /// Notes an incident that cannot be worked on, and why.
+    pub(crate) fn fail(&mut self, text: String, shared: &Shared) {
+        console::say(shared, &printable(&text));
+        self.failed.push(text);
+    }
+
+    /// Works on incidents in order. Those that the run does not come to are told of, too.
+    pub(crate) fn take_all<T>(
+        &mut self,
+        run: &Run<'_>,
+        all: impl IntoIterator<Item = T>,
+        id: impl Fn(&T) -> IncidentId,
+        work: impl Fn(T) -> Result<Ended, Error>,
+        shared: &Shared,
+    ) {
+        let mut goes_on = true;
+        for one in all {
+            if goes_on {
+                goes_on = self.take(work(one), shared);
+            } else if let Ok(left) = run.left(id(&one)) {
+                self.ended.push(left);
             }
         }
     }
@@ -337,13 +401,17 @@ impl Results {
             matches!(
                 o,
                 Outcome::Unclear(_)
-                    | Outcome::NotProven(..)
+                    | Outcome::NotProven { .. }
+                    | Outcome::Left
                     | Outcome::Stopped { .. }
                     | Outcome::Unasked { .. }
                     | Outcome::Declined(_)
             )
         });
-        if !self.failed.is_empty() || unclear || is_named && any(|o| *o == Outcome::NotKept) {
+        // Who made the ledger forget a key that was dead wants no more to hear of it.
+        let mut not_kept = self.ended.iter().filter(|e| e.outcome == Outcome::NotKept);
+        let not_said = not_kept.any(|ended| is_named || ended.state != "closed");
+        if !self.failed.is_empty() || unclear || not_said {
             return Exit::Trouble;
         }
         if any(|o| *o == Outcome::Lives) {

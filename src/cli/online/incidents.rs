@@ -8,7 +8,7 @@ use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use keysweep::ledger::{Flags, Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
+use keysweep::ledger::{Error, Flags, Incident, IncidentId, Ledger, RECORD_SCHEMA, Record};
 use keysweep::report::printable;
 use keysweep::respond::RESPONSE_SCHEMA;
 
@@ -144,7 +144,7 @@ fn look(place: &LedgerPlace) -> anyhow::Result<Ledger> {
     bail!("{}", place.missing())
 }
 
-fn record(ledger: &Ledger, one: &One) -> Result<Record, keysweep::ledger::Error> {
+fn record(ledger: &Ledger, one: &One) -> Result<Record, Error> {
     let flags = Flags {
         config: flag("--config", one.at.config.as_deref()),
         ledger: flag("--ledger", one.at.ledger.ledger.as_deref()),
@@ -216,11 +216,25 @@ fn list(place: &LedgerPlace, open: bool, shared: &Shared) -> anyhow::Result<Exit
         );
     }
     // Without one, nothing has happened; a name that is wrong is another matter.
-    let ledger = if place.exists() || place.is_named {
+    let ledger = if place.is_named {
         Some(look(place)?)
     } else {
-        console::say(shared, &printable(&place.missing()));
-        None
+        Ledger::place(&place.path)?;
+        let there = if place.exists() {
+            place.look()
+        } else {
+            Err(Error::Absent {
+                path: place.path.clone(),
+            })
+        };
+        match there {
+            Ok(ledger) => Some(ledger),
+            Err(Error::Absent { .. }) => {
+                console::say(shared, &printable(&place.missing()));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        }
     };
     let sound = ledger.as_ref().map_or(Ok(0), Ledger::verify);
     let all = match ledger.as_ref().map_or(Ok(Vec::new()), Ledger::incidents) {

@@ -59,6 +59,19 @@ impl KeepArgs {
     pub(crate) fn flag(&self) -> String {
         flag("--ledger", self.ledger.ledger.as_deref())
     }
+
+    /// All of it as it was said.
+    pub(crate) fn said(&self) -> String {
+        let mut said = self.flag();
+        if self.no_recheck {
+            said += " --no-recheck";
+        }
+        if let Some(deadline) = self.deadline {
+            said += " --deadline ";
+            said += &deadline.to_string();
+        }
+        said
+    }
 }
 
 /// What the caller wants of ending keys.

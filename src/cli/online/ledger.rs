@@ -104,7 +104,7 @@ impl LedgerPlace {
         if !self.exists() {
             bail!("{}", self.missing());
         }
-        Ok(self.open(now)?)
+        Ok(Ledger::reopen(&self.path, &self.kek(false)?, now)?)
     }
 
     /// What is said where there is none.

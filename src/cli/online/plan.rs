@@ -245,7 +245,7 @@ fn redact(value: &mut Value, redactor: &Redactor) {
 pub(crate) fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Dead(_) => "dead",
-        Outcome::NotProven(..) => "not-proven",
+        Outcome::NotProven { .. } => "not-proven",
         Outcome::Lives => "lives",
         Outcome::Unclear(_) => "unknown",
         Outcome::ByHand(_) => "by-hand",
@@ -254,6 +254,7 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
         Outcome::Declined(_) => "declined",
         Outcome::NotKept => "not-kept",
         Outcome::Interrupted => "interrupted",
+        Outcome::Left => "left",
     }
 }
 
@@ -262,7 +263,7 @@ fn told(ended: &Ended) -> (String, Option<String>) {
     let resume = || Some(ended.resume.clone());
     match &ended.outcome {
         Outcome::Dead(answer) => (format!("proven dead: {answer}"), None),
-        Outcome::NotProven(why, _) => (format!("NOT PROVEN dead: {why}"), resume()),
+        Outcome::NotProven { why, .. } => (format!("NOT PROVEN dead: {why}"), resume()),
         Outcome::Lives if ended.state == "reopened" => (
             "the key WORKS AGAIN: the incident is open again".to_owned(),
             resume(),
@@ -284,7 +285,19 @@ fn told(ended: &Ended) -> (String, Option<String>) {
             "its secret is not kept: it cannot be used again".to_owned(),
             None,
         ),
+        // Nothing goes on with what is closed: it was being looked at.
+        Outcome::Interrupted if ended.state == "closed" => {
+            ("interrupted".to_owned(), Some(ended.recheck.clone()))
+        }
         Outcome::Interrupted => ("interrupted".to_owned(), resume()),
+        Outcome::Left if ended.state == "closed" => (
+            "the run ended before its turn".to_owned(),
+            Some(ended.recheck.clone()),
+        ),
+        Outcome::Left => (
+            "the run ended before its turn: it is on record".to_owned(),
+            resume(),
+        ),
     }
 }
 
@@ -308,12 +321,16 @@ pub(crate) fn write_ended(out: &mut dyn Write, ended: &Ended) -> io::Result<()> 
     if let Some(command) = command {
         let when = match ended.outcome {
             Outcome::ByHand(_) => "then",
-            Outcome::NotProven(..) => "prove it again",
+            Outcome::NotProven { is_lost: true, .. } => "go on (it may send the call again)",
+            Outcome::NotProven { .. } => "prove it again",
             _ => "go on",
         };
         writeln!(out, "  {when}: {}", printable(&command))?;
     }
-    if let Outcome::NotProven(_, Some(again)) = &ended.outcome {
+    if let Outcome::NotProven {
+        again: Some(again), ..
+    } = &ended.outcome
+    {
         writeln!(out, "  send it again: {}", printable(again))?;
     }
     writeln!(out, "  record: {}", printable(&ended.show))
@@ -341,7 +358,10 @@ pub(crate) fn ended_value(ended: &Ended) -> Value {
         if let Some(command) = command {
             fields.insert("go_on".to_owned(), Value::String(command));
         }
-        if let Outcome::NotProven(_, Some(again)) = &ended.outcome {
+        if let Outcome::NotProven {
+            again: Some(again), ..
+        } = &ended.outcome
+        {
             fields.insert("send_again".to_owned(), Value::String(again.clone()));
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
     let client = own.client(&args.act.caller.network)?;
     let person = Person::new(&args.act, false);
     let desk = Desk::open(&args.act, false, &own, &client, &registry, &person, shared)?;
-    let mut unfinished = 0;
+    let mut unfinished = Vec::new();
     let mut incidents = Vec::new();
     if args.incidents.is_empty() {
         for incident in desk.ledger.incidents()? {
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
             let steps = desk.ledger.steps(incident.id)?;
             let by_call = steps.iter().any(|step| step.plan.kind == StepKind::Find);
             if incident.state == IncidentState::Open && by_call {
-                unfinished += 1;
+                unfinished.push(incident);
             } else {
                 incidents.push(incident);
             }
@@ -54,17 +54,27 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
         }
     }
     let mut results = Results::default();
+    for incident in &unfinished {
+        let id = incident.id;
+        let text = format!(
+            "{id}: it is not at its end yet: {}",
+            desk.command(&format!("respond --resume {id}"))
+        );
+        results.fail(text, shared);
+    }
     desk.run(|run| {
-        for incident in &incidents {
-            if !results.take(run.recheck(incident), shared) {
-                break;
-            }
-        }
+        results.take_all(
+            run,
+            &incidents,
+            |incident| incident.id,
+            |incident| run.recheck(incident),
+            shared,
+        );
     });
     let mut out = console::report_writer(shared)?;
     results.write(&mut *out, None, shared)?;
     if shared.format == "text" {
-        writeln!(out, "{}", counted(&results, unfinished))?;
+        writeln!(out, "{}", counted(&results, unfinished.len()))?;
     }
     out.flush()?;
     Ok(results.rechecked(!args.incidents.is_empty()))
@@ -95,10 +105,7 @@ fn counted(results: &Results, unfinished: usize) -> String {
         text.push_str(&words.join(", "));
     }
     if unfinished > 0 {
-        let _ = write!(
-            text,
-            "; {unfinished} not at the end yet: keysweep respond --resume"
-        );
+        let _ = write!(text, "; {unfinished} not at the end yet");
     }
     text
 }

@@ -1,12 +1,13 @@
 //! `keysweep respond`: a plan for the leaks of a report, and with `--apply` what it says.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde_json::json;
 
-use keysweep::ledger::{Incident, IncidentState, write_json};
+use keysweep::ledger::{Incident, IncidentState, quoted, write_json};
 use keysweep::model::{Credential, Finding, Fingerprint};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
@@ -171,17 +172,15 @@ fn of_report(
         let detected = Detected {
             at: stored.finished.unwrap_or_else(keep::now),
             by: keep::PROGRAM.to_owned(),
-            command: format!("keysweep respond {} --apply", path.display()),
+            command: command(path, args),
             scanned: stored.root.clone(),
             flags: args.act.caller.flags(),
         };
-        for planned in &made.leaks {
-            let finding = live.get(planned.index);
-            let ended = finding.and_then(|f| desk.end(f, planned, &detected, &redactor));
-            if ended.is_some_and(|ended| !results.take(ended, shared)) {
-                break;
-            }
-        }
+        let leaks = made.leaks.iter();
+        let leaks: Vec<_> = leaks
+            .filter_map(|planned| Some((live.get(planned.index)?, planned)))
+            .collect();
+        desk.end(&leaks, &detected, &redactor, &mut results);
     }
     let planned = (shared.format != "text").then(|| plan::plan_value(&made, &redactor));
     results.write(&mut *out, planned, shared)?;
@@ -194,6 +193,22 @@ fn of_report(
     })
 }
 
+/// The command as it is put on record.
+fn command(path: &Path, args: &RespondArgs) -> String {
+    let mut text = format!(
+        "keysweep respond {} --apply",
+        quoted(&path.to_string_lossy())
+    );
+    for print in &args.unconfirmed {
+        text += " --unconfirmed ";
+        text += &print.to_string();
+    }
+    for root in &args.root {
+        text += &keep::flag("--root", Some(root));
+    }
+    text + &args.act.said()
+}
+
 /// Prints the requests that would be sent for a report's findings.
 fn dry_run(
     live: &[Finding],
@@ -204,7 +219,7 @@ fn dry_run(
 ) -> anyhow::Result<Exit> {
     let mut all = Vec::new();
     let mut out = console::report_writer(shared)?;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for finding in live {
         if !seen.insert((&finding.rule, finding.fingerprint)) {
             continue;
@@ -344,10 +359,32 @@ fn resume(
     let client = own.client(&args.act.caller.network)?;
     let person = Person::new(&args.act, args.send_again);
     let desk = Desk::open(&args.act, false, &own, &client, &registry, &person, shared)?;
+    let all = desk.ledger.incidents()?;
+    if all.is_empty() {
+        bail!(
+            "no incident is on record, and nothing was begun: `keysweep respond REPORT --apply` begins"
+        );
+    }
+    if let Some(path) = report {
+        let path = quoted(&path.to_string_lossy());
+        let known: BTreeSet<Fingerprint> = all.iter().map(|i| i.leak.fingerprint).collect();
+        let mut others: BTreeSet<Fingerprint> = live.iter().map(|f| f.fingerprint).collect();
+        others.retain(|print| !known.contains(print));
+        if !others.is_empty() {
+            let text = format!(
+                "{path}: with --resume a report gives keys that the ledger does not keep, and no more; findings of it without an incident: {}; `keysweep respond {path} --apply` ends those that work",
+                others.len()
+            );
+            console::say(shared, &text);
+        } else if !live.iter().any(|f| f.credential.secret.is_known()) {
+            let text = format!("{path}: it gives no key: none is where it was found");
+            console::say(shared, &text);
+        }
+    }
     let incidents = if id.is_empty() {
         let now = keep::now();
         let mut open = Vec::new();
-        for incident in desk.ledger.incidents()? {
+        for incident in all {
             let is_due =
                 desk.ledger.steps(incident.id)?.iter().any(|step| {
                     !step.state.is_final() && step.plan.due.is_some_and(|due| due <= now)
@@ -362,12 +399,13 @@ fn resume(
     };
     let mut results = Results::default();
     desk.run(|run| {
-        for incident in &incidents {
-            let ended = run.resume(incident, credential(incident));
-            if !results.take(ended, shared) {
-                break;
-            }
-        }
+        results.take_all(
+            run,
+            &incidents,
+            |incident| incident.id,
+            |incident| run.resume(incident, credential(incident)),
+            shared,
+        );
     });
     let mut out = console::report_writer(shared)?;
     results.write(&mut *out, None, shared)?;

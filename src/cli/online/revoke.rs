@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 
-use keysweep::ledger::IncidentState;
+use keysweep::ledger::{IncidentState, quoted};
 use keysweep::model::{Summary, Verification};
 use keysweep::report::Redactor;
 use keysweep::respond::{Detected, plan as make_plan};
@@ -122,12 +122,21 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
                 let detected = Detected {
                     at: keep::now(),
                     by: keep::PROGRAM.to_owned(),
-                    command: format!("keysweep revoke --rule {}", args.rule),
+                    command: format!(
+                        "keysweep revoke --rule {}{}{}",
+                        quoted(&args.rule),
+                        if args.unconfirmed {
+                            " --unconfirmed"
+                        } else {
+                            ""
+                        },
+                        args.act.said()
+                    ),
                     scanned: String::new(),
                     flags: args.act.caller.flags(),
                 };
-                let ended = desk.end(&finding, planned, &detected, &redactor);
-                ended.map(|ended| results.take(ended, shared));
+                let leaks = [(&finding, planned)];
+                desk.end(&leaks, &detected, &redactor, &mut results);
             }
         }
     }

@@ -283,13 +283,14 @@ impl Record {
                 }
             }
             if let Some(agreed) = plan.agreed.filter(|_| !plan.reversible) {
-                sub("agreed to beforehand", vec![time(agreed)]);
+                sub("agreed to", vec![time(agreed)]);
             }
             if let Some(due) = plan.due.filter(|_| step.state == StepState::Planned) {
                 sub("due from", vec![time(due)]);
             }
             let tries = self.attempts.get(&step.id).map_or(&[][..], Vec::as_slice);
             if tries.len() > 1 {
+                let mut before = 0;
                 for one in tries {
                     let mut pieces = vec![time(one.started)];
                     if let Some(finished) = one.finished {
@@ -299,7 +300,13 @@ impl Record {
                     if !one.answer.is_empty() {
                         pieces.extend([ours(", ".to_owned()), told(&one.answer)]);
                     }
-                    sub(&format!("{}. begun", one.number), pieces);
+                    // What was found out later of an answer that was lost is no other attempt.
+                    if one.number == before {
+                        sub("looked at again, begun", pieces);
+                    } else {
+                        sub(&format!("{}. begun", one.number), pieces);
+                    }
+                    before = one.number;
                 }
             } else {
                 if let Some(started) = step.started {

@@ -141,13 +141,8 @@ impl Record {
         all
     }
 
-    /// What goes on with a key that is not kept: it comes from where it was found, or is typed.
     fn given_again(&self) -> String {
-        if self.incident.leak.scanned.is_empty() {
-            format!("revoke --rule {}", quoted(&self.incident.leak.rule))
-        } else {
-            format!("respond REPORT --resume {}", self.incident.id)
-        }
+        self.incident.leak.given_again(self.incident.id)
     }
 
     /// A command that asks providers as it was done then.

@@ -98,30 +98,89 @@ pub enum Error {
 }
 
 impl Run<'_> {
-    /// Ends a leak. An incident of it that is not closed is taken up.
+    /// Puts leaks on record, all of them or none: each with the steps that are planned and, where it is to be used again, its key,
+    /// sealed. An incident of a leak that is not closed is taken up. What cuts the run off later leaves all of them to go on with.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
-    pub fn apply(&self, leak: &ConfirmedLeak<'_>, incident: &NewIncident) -> Result<Ended, Error> {
-        let mut incident = incident.clone();
-        incident.endpoints = origin::endpoints(self.net);
-        if let Some(provider) = self.kinds.verifier(&incident.rule) {
-            incident.asked = origin::asked(self.net, &*provider, leak.credential());
+    pub fn open(
+        &self,
+        leaks: &[(ConfirmedLeak<'_>, NewIncident)],
+    ) -> Result<Vec<IncidentId>, Error> {
+        let endpoints = origin::endpoints(self.net);
+        let mut incidents = Vec::new();
+        for (leak, incident) in leaks {
+            let mut incident = incident.clone();
+            incident.endpoints.clone_from(&endpoints);
+            if let Some(provider) = self.kinds.verifier(&incident.rule) {
+                incident.asked = origin::asked(self.net, &*provider, leak.credential());
+            }
+            incidents.push((leak, incident));
         }
-        let begun = self.write(|now| self.ledger.begin(&incident, now))?;
+        let open_all = |now: Timestamp| {
+            let opened = incidents
+                .iter()
+                .map(|(leak, incident)| self.open_one(leak, incident, now));
+            opened.collect()
+        };
+        self.write(|now| {
+            let opened = self.ledger.together(|| open_all(now));
+            opened.map_err(ledger::Error::at_first)
+        })
+    }
+
+    fn open_one(
+        &self,
+        leak: &ConfirmedLeak<'_>,
+        incident: &NewIncident,
+        now: Timestamp,
+    ) -> Result<IncidentId, ledger::Error> {
+        let begun = self.ledger.begin(incident, now)?;
         let id = begun.incident;
+        if begun.is_new {
+            let steps = self.at_work(id, leak, incident, |work, _| self.steps(work));
+            self.ledger.plan(id, &steps, now)?;
+        } else if self.wandered(&self.ledger.incident(id)?, leak).is_some() {
+            return Ok(id);
+        }
+        if !self.policy.recheck {
+            return Ok(id);
+        }
+        match self.ledger.seal(id, leak.credential(), now) {
+            // Its own turn tells of it.
+            Ok(()) | Err(ledger::Error::Busy { .. }) => Ok(id),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends a leak that is on record.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn end(&self, id: IncidentId, leak: &ConfirmedLeak<'_>) -> Result<Ended, Error> {
         self.claimed(id, || {
+            let incident = self.ledger.incident(id)?;
             // One that was begun elsewhere is not ended here.
-            if let Some(outcome) =
-                self.astray("respond --resume", &self.ledger.incident(id)?, leak)?
-            {
+            if let Some(outcome) = self.astray("respond --resume", &incident, leak)? {
                 return Ok(outcome);
             }
-            if self.policy.recheck {
+            if incident.state == IncidentState::Closed {
+                // Another run, or the same key before, was quicker.
+                return self.judge(&incident, leak);
+            }
+            if self.policy.recheck && !self.ledger.is_sealed(id)? {
                 self.write(|now| self.ledger.seal(id, leak.credential(), now))?;
             }
             self.work(id, leak, true)
         })
+    }
+
+    /// An incident that the run did not come to.
+    ///
+    /// # Errors
+    /// [`Error`] where the ledger fails.
+    pub fn left(&self, id: IncidentId) -> Result<Ended, Error> {
+        self.ended(id, Outcome::Left)
     }
 
     /// Ends the work on an incident whose key would be used elsewhere than where it was found active: nothing is sent.
@@ -131,19 +190,7 @@ impl Run<'_> {
         incident: &Incident,
         leak: &ConfirmedLeak<'_>,
     ) -> Result<Option<Outcome>, Error> {
-        let provider = self.kinds.verifier(&incident.leak.rule);
-        let why = match provider {
-            Some(provider) => {
-                let now = origin::asked(self.net, &*provider, leak.credential());
-                origin::moved(&incident.leak, &now)
-            }
-            None if incident.leak.asked.is_empty() => None,
-            None => Some(format!(
-                "not asked: no rule `{}` is loaded that says how; give the --rules of then",
-                incident.leak.rule
-            )),
-        };
-        let Some(mut why) = why else {
+        let Some(mut why) = self.wandered(incident, leak) else {
             return Ok(None);
         };
         self.checked(incident.id, CheckState::Unknown, &why)?;
@@ -153,6 +200,21 @@ impl Run<'_> {
             why = format!("{why}; as then: keysweep {command} {id}{then}{ledger}");
         }
         Ok(Some(Outcome::Unclear(why)))
+    }
+
+    /// Why a key would be used elsewhere than where it was found active, if it would.
+    fn wandered(&self, incident: &Incident, leak: &ConfirmedLeak<'_>) -> Option<String> {
+        match self.kinds.verifier(&incident.leak.rule) {
+            Some(provider) => {
+                let now = origin::asked(self.net, &*provider, leak.credential());
+                origin::moved(&incident.leak, &now)
+            }
+            None if incident.leak.asked.is_empty() => None,
+            None => Some(format!(
+                "not asked: no rule `{}` is loaded that says how; give the --rules of then",
+                incident.leak.rule
+            )),
+        }
     }
 
     /// Works on an incident while no other run does.
@@ -166,7 +228,17 @@ impl Run<'_> {
         let released = self.write(|now| self.ledger.release(id, now));
         let outcome = outcome?;
         released?;
+        self.ended(id, outcome)
+    }
+
+    fn ended(&self, id: IncidentId, outcome: Outcome) -> Result<Ended, Error> {
         let incident = self.ledger.incident(id)?;
+        let flags = self.flags_of(&incident.leak);
+        let look = if self.is_as_then(&incident.leak) {
+            self.flags.look.clone()
+        } else {
+            format!("{}{}", config_of(&incident.leak.flags), self.flags.ledger)
+        };
         let steps = self.round(id)?.into_iter();
         let due = steps.filter(|step| !step.state.is_final());
         let due = due.filter_map(|step| Some((step.plan.what, step.plan.due?)));
@@ -179,9 +251,9 @@ impl Run<'_> {
             state: incident.state.word(),
             outcome,
             due: due.collect(),
-            resume: self.command(&format!("respond --resume {id}")),
-            recheck: self.command(&format!("recheck {id}")),
-            show: format!("keysweep incidents show {id}{}", self.flags.look),
+            resume: format!("keysweep respond --resume {id}{flags}"),
+            recheck: format!("keysweep recheck {id}{flags}"),
+            show: format!("keysweep incidents show {id}{look}"),
         })
     }
 
@@ -226,17 +298,26 @@ impl Run<'_> {
     fn stopped(&self, work: &Work<'_, '_>, why: &str) -> Outcome {
         Outcome::Stopped {
             why: why.to_owned(),
-            command: self.command(&if self.policy.recheck {
+            command: work.command(&if self.policy.recheck {
                 format!("respond --resume {}", work.id)
             } else {
-                format!("respond REPORT --resume {}", work.id)
+                work.given_again.clone()
             }),
         }
     }
 
-    /// A command that asks providers as this run does.
-    fn command(&self, what: &str) -> String {
-        format!("keysweep {what}{}", self.flags.act)
+    /// What commands about a leak are called with that ask its provider: as this run where it asks where the leak was begun, else as
+    /// then.
+    fn flags_of(&self, leak: &NewIncident) -> String {
+        if self.is_as_then(leak) {
+            self.flags.act.clone()
+        } else {
+            format!("{}{}", leak.flags, self.flags.ledger)
+        }
+    }
+
+    fn is_as_then(&self, leak: &NewIncident) -> bool {
+        leak.asked.is_empty() || leak.endpoints == origin::endpoints(self.net)
     }
 
     fn clean(&self, leak: &ConfirmedLeak<'_>, text: &str) -> String {
@@ -264,6 +345,14 @@ impl Run<'_> {
         (self.at)(Point::Written);
         Ok(written)
     }
+}
+
+/// The configuration among the flags of commands that ask providers.
+fn config_of(flags: &str) -> &str {
+    let from = flags.rfind(" --config ").map(|at| flags.split_at(at).1);
+    let from = from.unwrap_or_default();
+    let end = from.find(" --allow-host ").unwrap_or(from.len());
+    from.split_at(end).0
 }
 
 #[cfg(test)]

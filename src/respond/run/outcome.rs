@@ -34,8 +34,15 @@ pub struct Ended {
 pub enum Outcome {
     /// The provider refuses the key; in its words.
     Dead(String),
-    /// The key was ended and is not proven dead; why, and the command line that sends the call again, where that may help.
-    NotProven(String, Option<String>),
+    /// The key was ended and is not proven dead.
+    NotProven {
+        /// Why.
+        why: String,
+        /// The command line that sends the call again, where that may help.
+        again: Option<String>,
+        /// Whether the answer of a call was lost, so that going on may send it again.
+        is_lost: bool,
+    },
     /// The key works although its incident was closed.
     Lives,
     /// Whether the key works cannot be said; why.
@@ -62,4 +69,6 @@ pub enum Outcome {
     NotKept,
     /// The user stopped the run.
     Interrupted,
+    /// It is on record, and the run ended before it was its turn.
+    Left,
 }

@@ -30,7 +30,11 @@ impl Run<'_> {
     }
 
     /// What a use of the key says of its incident.
-    fn judge(&self, incident: &Incident, leak: &ConfirmedLeak<'_>) -> Result<Outcome, Error> {
+    pub(super) fn judge(
+        &self,
+        incident: &Incident,
+        leak: &ConfirmedLeak<'_>,
+    ) -> Result<Outcome, Error> {
         let id = incident.id;
         let net = Bound::new(self.net, &incident.leak);
         match self.said(&net, leak) {

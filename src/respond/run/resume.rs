@@ -32,9 +32,16 @@ impl Run<'_> {
     ) -> Result<Ended, Error> {
         self.claimed(incident.id, || {
             let Some(finding) = self.again(incident, credential)? else {
+                let command = incident.leak.given_again(incident.id);
+                let why = "its secret was not kept, so that it is needed again";
+                let parts = if incident.leak.scanned.is_empty() {
+                    ", with the further parts that it was given with"
+                } else {
+                    ""
+                };
                 return Ok(Outcome::Stopped {
-                    why: "its secret was not kept, so that it is needed again".to_owned(),
-                    command: self.command(&format!("revoke --rule {}", incident.leak.rule)),
+                    why: format!("{why}{parts}"),
+                    command: format!("keysweep {command}{}", self.flags_of(&incident.leak)),
                 });
             };
             let Some(leak) = ConfirmedLeak::named(&finding, finding.fingerprint) else {
@@ -102,14 +109,18 @@ impl Run<'_> {
             why: Why::SentBefore(known.clone()),
         };
         Ok(match (self.ask)(&question) {
-            Answer::Yes => Lost::Again,
+            Answer::Yes => {
+                let why = format!("sent again; {known}");
+                self.write(|now| self.ledger.agree(step.id, &why, now))?;
+                Lost::Again
+            }
             Answer::No => Lost::End(Outcome::Declined(step.plan.what.clone())),
             Answer::Nobody => Lost::End(Outcome::Stopped {
                 why: format!(
                     "{}: it was sent before and its answer was lost; {known}",
                     step.plan.what
                 ),
-                command: self.command(&format!("respond --resume {} --send-again", work.id)),
+                command: work.command(&format!("respond --resume {} --send-again", work.id)),
             }),
         })
     }

@@ -99,7 +99,9 @@ impl Stage {
             };
             let incident = opened(&self.leak, &plan.leaks[0], &detected, &str::to_owned);
             let leak = ConfirmedLeak::new(&self.leak).unwrap();
-            run.apply(&leak, &incident).unwrap()
+            let leaks = [(leak, incident)];
+            let id = run.open(&leaks).unwrap()[0];
+            run.end(id, &leaks[0].0).unwrap()
         })
     }
 
@@ -214,11 +216,17 @@ fn an_answer_without_effect_is_not_proven() {
     let stage = Stage::new(Fake::new());
     stage.fake.state().trouble = vec![Trouble::NoEffect];
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
+    assert!(
+        matches!(ended.outcome, Outcome::NotProven { .. }),
+        "{ended:?}"
+    );
     assert_eq!(ended.state, "not-proven");
     // Resuming proves again; applying again ends it again.
     let ended = stage.resume();
-    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
+    assert!(
+        matches!(ended.outcome, Outcome::NotProven { .. }),
+        "{ended:?}"
+    );
     assert_eq!(stage.calls(), ["deactivate"]);
     is_dead(&stage.apply());
     assert_eq!(stage.calls(), ["deactivate", "deactivate"]);
@@ -268,7 +276,10 @@ fn a_lost_answer_is_found_out_by_its_effect_and_a_lost_call_is_sent_again() {
     let stage = Stage::new(Fake::new());
     stage.fake.state().trouble = vec![Trouble::CallLost];
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
+    assert!(
+        matches!(ended.outcome, Outcome::NotProven { .. }),
+        "{ended:?}"
+    );
     is_dead(&stage.resume());
     assert_eq!(stage.calls(), ["deactivate"]);
 }
@@ -278,7 +289,10 @@ fn a_call_that_must_not_be_sent_twice_is_sent_again_by_a_person_alone() {
     let mut stage = Stage::new(Fake::rash());
     stage.fake.state().trouble = vec![Trouble::CallLost];
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
+    assert!(
+        matches!(ended.outcome, Outcome::NotProven { .. }),
+        "{ended:?}"
+    );
     stage.answer = Answer::Nobody;
     let ended = stage.resume();
     let Outcome::Stopped { command, .. } = &ended.outcome else {
@@ -332,7 +346,10 @@ fn a_long_proof_keeps_its_incident() {
         *counted.lock().unwrap() += 1;
     });
     let ended = stage.apply();
-    assert!(matches!(ended.outcome, Outcome::NotProven(..)), "{ended:?}");
+    assert!(
+        matches!(ended.outcome, Outcome::NotProven { .. }),
+        "{ended:?}"
+    );
     assert!(*refused.lock().unwrap() > 100);
 }
 

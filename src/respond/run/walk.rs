@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::resume::Lost;
 use super::{Answer, BY_HAND, Error, Outcome, Point, Question, Run, Why};
-use crate::ledger::{CheckState, IncidentId, IncidentState, NewStep, Step, StepKind, StepState};
+use crate::ledger::{
+    CheckState, IncidentId, IncidentState, NewIncident, NewStep, Step, StepKind, StepState,
+};
 use crate::model::{ConfirmedLeak, Doubt, Verification};
 use crate::net::{Net, placed};
 use crate::provider::{Authority, Effect, Failure, Object, Provider, Revoke, StageTerms, Terms};
@@ -27,6 +29,17 @@ pub(super) struct Work<'w, 'f> {
     /// Whose authority it is, in words.
     pub(super) whose: String,
     pub(super) authority: &'w Authority,
+    /// What goes on with a key that is not kept.
+    pub(super) given_again: String,
+    /// What commands that ask its provider are called with.
+    pub(super) flags: String,
+}
+
+impl Work<'_, '_> {
+    /// A command that asks its provider where it was asked when the incident was begun.
+    pub(super) fn command(&self, what: &str) -> String {
+        format!("keysweep {what}{}", self.flags)
+    }
 }
 
 /// What a step came to.
@@ -48,6 +61,20 @@ impl Run<'_> {
         leak: &ConfirmedLeak<'_>,
         anew: bool,
     ) -> Result<Outcome, Error> {
+        let incident = self.ledger.incident(id)?.leak;
+        self.at_work(id, leak, &incident, |work, whose| {
+            self.walk(work, whose, anew)
+        })
+    }
+
+    /// With what is needed to work on an incident.
+    pub(super) fn at_work<T>(
+        &self,
+        id: IncidentId,
+        leak: &ConfirmedLeak<'_>,
+        incident: &NewIncident,
+        then: impl FnOnce(&Work<'_, '_>, Authorised) -> T,
+    ) -> T {
         let rule = &leak.finding().rule;
         let revoker = self.kinds.revoker(rule);
         let provider = self.kinds.verifier(rule);
@@ -57,7 +84,7 @@ impl Run<'_> {
         );
         terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
         let (whose, authority) = authorised(&terms, self.held);
-        let net = Bound::new(self.net, &self.ledger.incident(id)?.leak);
+        let net = Bound::new(self.net, incident);
         let work = Work {
             id,
             net: &net,
@@ -67,7 +94,14 @@ impl Run<'_> {
             terms: &terms,
             whose: whose.who(),
             authority: &authority,
+            given_again: incident.given_again(id),
+            flags: self.flags_of(incident),
         };
+        then(&work, whose)
+    }
+
+    fn walk(&self, work: &Work<'_, '_>, whose: Authorised, anew: bool) -> Result<Outcome, Error> {
+        let (id, terms) = (work.id, work.terms);
         let mut steps = self.round(id)?;
         let by_call = steps.iter().any(|step| step.plan.kind == StepKind::Find);
         let other_way = by_call == terms.stages.is_empty();
@@ -77,8 +111,9 @@ impl Run<'_> {
                 let why = "the key is ended anew";
                 self.write(|now| self.ledger.finish(step.id, StepState::Skipped, why, now))?;
             }
-            self.write(|now| self.ledger.plan(id, &self.steps(&work), now))?;
-            if self.ledger.incident(id)?.state != IncidentState::Open {
+            self.write(|now| self.ledger.plan(id, &self.steps(work), now))?;
+            // What works although it was ended stays known as such until it is proven dead.
+            if self.ledger.incident(id)?.state == IncidentState::Closed {
                 self.state(id, IncidentState::Open, "the key is ended anew")?;
             }
             steps = self.round(id)?;
@@ -88,17 +123,17 @@ impl Run<'_> {
             is_call && !step.state.is_final()
         });
         if let (true, Authorised::Missing { mend, .. }) = (needs, whose) {
-            return Ok(self.stopped(&work, &mend));
+            return Ok(self.stopped(work, &mend));
         }
         for step in &steps {
             // What came before may have said more of it.
             let step = self.ledger.step(step.id)?;
             let after = match step.plan.kind {
                 _ if step.state.is_final() => After::On,
-                StepKind::Find => self.find(&work, &step)?,
-                StepKind::Revoke if terms.stages.is_empty() => self.wait_for_a_person(&work)?,
-                StepKind::Revoke => self.stage(&work, &step)?,
-                StepKind::Prove => self.proof(&work, &step)?,
+                StepKind::Find => self.find(work, &step)?,
+                StepKind::Revoke if terms.stages.is_empty() => self.wait_for_a_person(work)?,
+                StepKind::Revoke => self.stage(work, &step)?,
+                StepKind::Prove => self.proof(work, &step)?,
                 StepKind::Rotate | StepKind::Notify | StepKind::Usage | StepKind::Record => {
                     After::On
                 }
@@ -107,11 +142,11 @@ impl Run<'_> {
                 return Ok(outcome);
             }
         }
-        self.close(&work)
+        self.close(work)
     }
 
     /// The steps of a new incident.
-    fn steps(&self, work: &Work<'_, '_>) -> Vec<NewStep> {
+    pub(super) fn steps(&self, work: &Work<'_, '_>) -> Vec<NewStep> {
         let finding = work.leak.finding();
         let prove = NewStep {
             object: self.clean(work.leak, &work.terms.object),
@@ -267,12 +302,15 @@ impl Run<'_> {
                 why: Why::Irreversible(work.terms.effect.clone()),
             };
             match (self.ask)(&question) {
-                Answer::Yes => {}
+                Answer::Yes => {
+                    let why = "cannot be undone";
+                    self.write(|now| self.ledger.agree(step.id, why, now))?;
+                }
                 Answer::No => return Ok(After::End(Outcome::Declined(step.plan.what.clone()))),
                 Answer::Nobody => {
                     return Ok(After::End(Outcome::Unasked {
                         what: step.plan.what.clone(),
-                        command: self.command(&format!("respond --resume {} --yes", work.id)),
+                        command: work.command(&format!("respond --resume {} --yes", work.id)),
                     }));
                 }
             }
@@ -404,11 +442,18 @@ impl Run<'_> {
         self.state(work.id, IncidentState::NotProven, &answer)?;
         // Where an answer was lost, going on finds out whether it may be sent again.
         let mut calls = self.round(work.id)?.into_iter();
-        let is_answered =
-            calls.any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Done);
+        let is_answered = calls
+            .clone()
+            .any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Done);
+        let is_lost =
+            calls.any(|s| s.plan.kind == StepKind::Revoke && s.state == StepState::Unknown);
         let again = (check == CheckState::Alive && is_answered)
-            .then(|| self.command(&format!("respond --resume {} --send-again", work.id)));
-        Ok(After::End(Outcome::NotProven(answer, again)))
+            .then(|| work.command(&format!("respond --resume {} --send-again", work.id)));
+        Ok(After::End(Outcome::NotProven {
+            why: answer,
+            again,
+            is_lost,
+        }))
     }
 
     /// Uses the key until it is refused, or the deadline has passed.

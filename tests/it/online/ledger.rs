@@ -276,6 +276,11 @@ fn a_ledger_that_somebody_changed_is_told_and_gives_no_record() {
         ("UPDATE audit SET note = '' WHERE seq = 4", "audit row 4"),
         ("DELETE FROM audit WHERE seq = 6", "audit row 6"),
         ("DELETE FROM audit WHERE seq > 13", "row 13"),
+        (
+            "CREATE TRIGGER loses BEFORE INSERT ON health BEGIN SELECT RAISE(IGNORE); END",
+            "the trigger loses does not belong there",
+        ),
+        ("DROP TABLE claim", "the table claim is gone"),
     ] {
         let home = Home::filled(&secret);
         home.sql(change);

@@ -127,6 +127,77 @@ fn what_works_on_a_ledger_makes_none() {
 }
 
 #[test]
+fn what_was_left_half_made_is_no_ledger_and_stays_as_it_is() {
+    let place = Place::new();
+    fs::create_dir_all(place.data()).unwrap();
+    let ledger = place.data().join("ledger.sqlite");
+    Kek::from_file(&place.data().join("ledger.key"), true).unwrap();
+    // What a disk that was full left: the head of a database, and nothing in it.
+    let half = rusqlite::Connection::open(&ledger).unwrap();
+    half.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+        .unwrap();
+    drop(half);
+    let before = fs::read(&ledger).unwrap();
+    assert!(!before.is_empty());
+    for command in ON_ONE {
+        let run = place.run(command).ends_with(2);
+        assert!(
+            run.err.contains("there is no ledger"),
+            "{command:?}: {}",
+            run.err
+        );
+    }
+    let list = place.run(&["incidents", "list"]).ends_with(0);
+    assert!(list.err.contains("there is no ledger"), "{}", list.err);
+    assert_eq!(fs::read(&ledger).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_no_place_for_a_ledger() {
+    let place = Place::new();
+    fs::create_dir_all(place.data()).unwrap();
+    let ledger = place.data().join("ledger.sqlite");
+    std::os::unix::fs::symlink("nowhere.sqlite", &ledger).unwrap();
+    for command in ON_ONE {
+        let run = place.run(command).ends_with(2);
+        assert!(
+            run.err.contains("a link to what is not there"),
+            "{}",
+            run.err
+        );
+    }
+    assert_eq!(fs::read_dir(place.data()).unwrap().count(), 1);
+}
+
+/// Only root can give files away.
+#[cfg(unix)]
+#[test]
+fn a_file_of_another_user_is_neither_ledger_nor_key() {
+    use std::os::unix::fs::chown;
+
+    for name in ["ledger.sqlite", "ledger.sqlite-wal", "ledger.key"] {
+        let place = Place::new();
+        place.fill();
+        let file = place.data().join(name);
+        if !file.exists() {
+            fs::write(&file, "").unwrap();
+        }
+        if chown(&file, Some(12_345), None).is_err() {
+            return;
+        }
+        for command in ON_ONE.iter().chain([&["incidents", "list"][..]].iter()) {
+            let run = place.run(command).ends_with(2);
+            assert!(
+                run.err.contains("belongs to another user"),
+                "{name}: {command:?}: {}",
+                run.err
+            );
+        }
+    }
+}
+
+#[test]
 fn a_home_that_is_no_absolute_path_is_no_place_for_a_ledger() {
     let place = Place::new();
     for command in ON_ONE.iter().chain(&[&["incidents", "list"][..]]) {
@@ -238,7 +309,8 @@ fn what_is_no_file_is_no_ledger_and_no_key_and_stays_as_it_is() {
     let run = place
         .run(&["recheck", "--ledger", "to-nothing"])
         .ends_with(2);
-    assert!(run.err.contains("there is no ledger at"), "{}", run.err);
+    let told = "to-nothing: this is a link to what is not there";
+    assert!(run.err.contains(told), "{}", run.err);
     let made: Vec<PathBuf> = place.files();
     let made = made.iter().filter(|path| !files.contains(path));
     let made: Vec<&PathBuf> = made

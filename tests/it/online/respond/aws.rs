@@ -305,7 +305,7 @@ fn who_agrees_beforehand_agrees_to_what_is_done_later() {
     assert_eq!(deletion["state"], "done", "{deletion:#}");
     let shown = scene.run(&["incidents", "show", &scene.incident()]);
     let shown = shown.ends_with(0).out;
-    assert!(shown.contains("agreed to beforehand"), "{shown}");
+    assert!(shown.contains("agreed to 2"), "{shown}");
     scene.run(&["incidents", "verify"]).ends_with(0);
     scene.run(&["recheck"]).ends_with(0);
     assert_eq!(scene.deletions(), 1);

@@ -4,6 +4,7 @@ mod agreed;
 mod asked;
 mod aws;
 mod ending;
+mod lost;
 mod place;
 mod stopped;
 

@@ -87,7 +87,12 @@ fn a_key_is_proven_dead_where_it_was_found_active_and_nowhere_else() {
                 scene.file("example.toml").display(),
                 scene.file("mine.toml").display()
             );
-            for part in [&then, &now, &again, "give the configuration of then"] {
+            // The record, too, is named with what was given then.
+            let show = format!(
+                "record: keysweep incidents show {id} --config {}\n",
+                scene.file("mine.toml").display()
+            );
+            for part in [&then, &now, &again, &show, "give the configuration of then"] {
                 assert!(run.out.contains(part), "{arguments:?}: {part}\n{}", run.out);
             }
             assert_eq!(scene.incidents()[0].1, "not-proven", "{arguments:?}");

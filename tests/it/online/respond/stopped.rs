@@ -34,6 +34,8 @@ fn an_outage_is_told_and_gone_on_with() {
     scene.bank().trouble = vec![Trouble::CallLost];
     let run = scene.respond(&["--apply", "--yes"]).ends_with(2);
     assert!(run.out.contains("NOT PROVEN"), "{}", run.out);
+    let may = "go on (it may send the call again): keysweep respond --resume";
+    assert!(run.out.contains(may), "{}", run.out);
     let run = scene.run(&["respond", "--resume", "--yes"]).ends_with(2);
     assert!(run.out.contains("--send-again"), "{}", run.out);
     assert_eq!(scene.deletes(), 1);
@@ -42,6 +44,11 @@ fn an_outage_is_told_and_gone_on_with() {
         .ends_with(0);
     assert_eq!((scene.deletes(), scene.bank().effective), (2, 1));
     assert_eq!(scene.incidents()[0].1, "closed");
+    let record = scene.record();
+    let mut events = record["events"].as_array().unwrap().iter();
+    let agreed = events.find(|e| e["action"] == "agree").unwrap();
+    let note = agreed["note"].as_str().unwrap();
+    assert!(note.contains("sent again; the key still works"), "{note}");
     let run = scene.run(&["respond", "--resume"]).ends_with(0);
     assert!(
         run.out.contains("all incidents are at their end"),
@@ -197,12 +204,16 @@ fn on_a_full_disk_nothing_is_done_that_is_not_on_record() {
         assert!(run.err.contains("no room left"), "{blocks}: {}", run.err);
         stopped += 1;
         sent += scene.deletes();
+        let same = run.err.contains("give the same command again");
         let resumed = scene.run(&["respond", "--resume", "--yes"]);
-        let nothing = scene.incidents().is_empty() || resumed.out.contains("not kept");
-        if nothing {
+        if scene.incidents().is_empty() {
+            let run = resumed.ends_with(2);
+            assert!(!run.out.contains("at their end"), "{}", run.out);
+            assert!(same, "{blocks}: nothing is on record to go on with");
             assert_eq!(scene.deletes(), 0, "{blocks}: a call is on no record");
             scene.respond(&["--apply", "--yes"]).ends_with(0);
         } else {
+            assert!(!same, "{blocks}: it is on record");
             resumed.ends_with(0);
         }
         assert_eq!(
@@ -266,8 +277,7 @@ fn killed_everywhere(block: &str) {
         }
         // Nothing is on record in the first moments: the same command is given again.
         let resumed = run(&scene, &["respond", "--resume", "--yes"]);
-        let is_begun = !scene.incidents().is_empty() && !resumed.out.contains("not kept");
-        if !is_begun {
+        if scene.incidents().is_empty() {
             assert_eq!(scene.deletes(), 0, "killed at {at}");
             run(
                 &scene,
@@ -339,7 +349,7 @@ fn on_a_small_disk_nothing_is_done_that_is_not_on_record() {
             "$0" respond --resume --yes "$@" >"$HOME/second" 2>&1
             code=$?
             cat "$HOME/second"
-            if grep -q 'not kept\|at their end' "$HOME/second"; then
+            if grep -q 'no incident is on record\|there is no ledger' "$HOME/second"; then
                 echo "not begun"
                 "$0" respond "$report" --apply --yes "$@" || exit 96
             else
