@@ -419,6 +419,10 @@ fn authority(text: &[u8], address: Range<usize>) -> &[u8] {
         }
     }
     let inside = address.get(..end).unwrap_or_default();
+    if inside.contains(&b'\\') {
+        // Programs do not agree on where its host is.
+        return inside;
+    }
     let host =
         memchr::memrchr(b'@', inside).map_or(inside, |at| inside.get(at + 1..).unwrap_or_default());
     // What closes a bracket in front of the address, and a sentence behind it.
@@ -752,7 +756,7 @@ mod tests {
             ),
             (
                 "GITLAB_URL=https://attacker.io\\@git.acme.io\nT=SECRET",
-                "git.acme.io",
+                UNREADABLE,
             ),
             ("GITLAB_URL=https://gіt.acme.io\nT=SECRET", "gіt.acme.io"),
             ("GITLAB_HOST=gіt.acme.io\nT=SECRET", "gіt.acme.io"),
@@ -773,9 +777,6 @@ mod tests {
                 "git.acme.io",
             ),
         ] {
-            if text.contains('\\') && text.contains('@') {
-                continue;
-            }
             assert_eq!(gitlab(text).as_deref(), Some(host), "{text}");
         }
         let two = "GITLAB_URL=https://a.acme.io\nGITLAB_MIRROR=http://10.0.0.1\nT=SECRET";

@@ -163,9 +163,17 @@ impl Live {
         for (number, finding) in findings.iter_mut().enumerate() {
             let own = self.of.iter().zip(&self.findings);
             let own = own.filter(|(of, _)| **of == number);
-            let said = own.filter_map(|(_, live)| live.verification.as_ref());
+            let said = own.filter_map(|(_, live)| Some((live, live.verification.as_ref()?)));
             // Of equal words the first stays.
-            finding.verification = said.rev().max_by_key(|c| rank(c)).cloned();
+            let Some((live, checked)) = said.rev().max_by_key(|(_, c)| rank(c)) else {
+                finding.verification = None;
+                continue;
+            };
+            finding.verification = Some(checked.clone());
+            // User and host are those that it is said of.
+            if self.of.iter().filter(|of| **of == number).count() > 1 {
+                finding.credential.parts.clone_from(&live.credential.parts);
+            }
         }
     }
 }
