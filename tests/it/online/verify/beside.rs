@@ -396,8 +396,6 @@ fn a_github_key_of_a_server_of_ones_own_is_neither_asked_nor_ended_at_github() {
     ] {
         let tree = Tree::new().with("a.env", &text);
         let run = |arguments: &[&str]| {
-            let home = files.path().join("ledger.db").display().to_string();
-            let _ = &home;
             let mut command = program();
             command
                 .current_dir(tree.path())
@@ -408,7 +406,7 @@ fn a_github_key_of_a_server_of_ones_own_is_neither_asked_nor_ended_at_github() {
         };
         let report = run(&["scan", "--verify", "--format", "json"]);
         let found: serde_json::Value = serde_json::from_str(&report.out).unwrap();
-        let finding = &found["findings"][0];
+        let finding = &found[0];
         assert_eq!(
             finding["verification"]["status"], "unknown",
             "{text}{}",
