@@ -366,25 +366,22 @@ fn address_at(text: &[u8], at: usize) -> Option<Named> {
     };
     let end = from + token;
     let inside = authority(text, from..end);
-    let start = match &scheme {
-        Some(scheme) => {
-            let name = String::from_utf8_lossy(text.get(scheme.clone())?).to_ascii_lowercase();
-            if scheme.is_empty() || inside.is_empty() || OTHER.contains(&name.as_str()) {
-                return None;
-            }
-            scheme.start
+    let start = if let Some(scheme) = &scheme {
+        let name = String::from_utf8_lossy(text.get(scheme.clone())?).to_ascii_lowercase();
+        if scheme.is_empty() || inside.is_empty() || OTHER.contains(&name.as_str()) {
+            return None;
         }
-        None => {
-            let begins = front
-                .last()
-                .is_none_or(|b| ends(*b) || matches!(b, b'=' | b'@'));
-            let host = readable(inside)?;
-            let is_one = host.contains(['.', ':']) || text.get(from + inside.len()) == Some(&b'/');
-            if !begins || !is_one || inside.contains(&b'@') {
-                return None;
-            }
-            at
+        scheme.start
+    } else {
+        let begins = front
+            .last()
+            .is_none_or(|b| ends(*b) || matches!(b, b'=' | b'@'));
+        let host = readable(inside)?;
+        let is_one = host.contains(['.', ':']) || text.get(from + inside.len()) == Some(&b'/');
+        if !begins || !is_one || inside.contains(&b'@') {
+            return None;
         }
+        at
     };
     Some(Named {
         at: start..end,
