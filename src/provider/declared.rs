@@ -10,6 +10,8 @@ use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verificati
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::rule::block::{self, Answer, When};
 
+/// The part of a key that was active.
+const PROVEN: &str = "proven";
 /// Pages of a list that are read at most.
 const PAGES: usize = 100;
 /// Characters of a key that a masked form must show before it tells two keys apart.
@@ -35,16 +37,21 @@ impl<'b> Declared<'b> {
     ) -> Result<Values<'_>, Doubt> {
         let mut values = Values::new(key, &self.block.vars, None, self.known)?;
         values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
-        if self.block.self_hosted.is_none()
-            && !self.block.beside.is_empty()
-            && let Some(host) = values.host()
-        {
-            return Err(Doubt::Refused(format!(
-                "`{}` stands beside it, so it may be of a server of its own; where it is, ask with --rule and [endpoints]",
-                printable(host)
-            )));
-        }
+        stays_home(self.block.self_hosted.as_deref(), Some(self.block), &values)?;
         Ok(values)
+    }
+
+    /// Whether a refusal counts only where the key was active, and it was not.
+    fn needs_proof(&self, key: &Credential) -> bool {
+        self.block.elsewhere.iter().any(|part| part == PROVEN) && key.part(PROVEN).is_none()
+    }
+
+    /// Why a key is shown to nobody.
+    pub(super) fn refusal(&self, key: &Credential, net: &dyn Net) -> Option<Doubt> {
+        match self.values(key, &listed_by(net)) {
+            Err(doubt @ Doubt::Refused(_)) => Some(doubt),
+            _ => None,
+        }
     }
 
     fn requests(
@@ -56,7 +63,15 @@ impl<'b> Declared<'b> {
             return Ok((Vec::new(), None));
         };
         let values = self.values(key, is_listed)?;
-        let mut requests = values.requests(request)?;
+        let mut requests = if self.block.self_hosted.as_deref() == values.host() {
+            values.requests(request)?
+        } else {
+            // Addresses of the provider's own are none of somebody else's server.
+            let mut request = request.clone();
+            let is_own = request.url.contains("{host}");
+            request.also.retain(|url| !is_own || url.contains("{host}"));
+            values.requests(&request)?
+        };
         for request in &mut requests {
             // A verification never changes anything, whatever its method.
             request.is_read = true;
@@ -132,7 +147,11 @@ impl Provider for Declared<'_> {
     /// What was told and not found beside the key is where it works: from now on a refusal there is one.
     fn learned(&self, key: &Credential, _identity: &Identity) -> Vec<(String, String)> {
         let values = self.values(key, &|_| true);
-        values.map_or_else(|_| Vec::new(), |v| v.told_values(&self.block.elsewhere))
+        let mut all = values.map_or_else(|_| Vec::new(), |v| v.told_values(&self.block.elsewhere));
+        if self.needs_proof(key) {
+            all.push((PROVEN.to_owned(), "yes".to_owned()));
+        }
+        all
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
@@ -146,8 +165,31 @@ impl Provider for Declared<'_> {
                     "it is not known there, but may be of another {of}: none stands beside it"
                 )))
             }
+            (Verification::Inactive(_), None) if self.needs_proof(key) => {
+                Verification::Unknown(Doubt::Answer(
+                    "it is refused, but not in words that the service alone says, and it was never seen to work there".to_owned(),
+                ))
+            }
             (verification, _) => verification,
         }
+    }
+}
+
+/// Refuses to show a key to its provider's public host where another one stands beside it: a call that has no `{host}` goes there alone.
+fn stays_home(
+    self_hosted: Option<&str>,
+    verify: Option<&block::Verify>,
+    values: &Values<'_>,
+) -> Result<(), Doubt> {
+    let Some(verify) = verify.filter(|v| self_hosted.is_none() && !v.beside.is_empty()) else {
+        return Ok(());
+    };
+    match values.host() {
+        Some(host) if verify.self_hosted.as_deref() != Some(host) => Err(Doubt::Refused(format!(
+            "`{}` stands beside it, so it may be of a server of its own; where it is, ask with --rule and [endpoints]",
+            printable(host)
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -185,6 +227,7 @@ impl<'b> DeclaredRevoke<'b> {
     ) -> Result<Values<'a>, Doubt> {
         let mut values = Values::new(key, &self.block.vars, authority, self.known)?;
         values.choose_host(self.block.self_hosted.as_deref(), self.known, is_listed)?;
+        stays_home(self.block.self_hosted.as_deref(), self.verify, &values)?;
         Ok(values)
     }
 

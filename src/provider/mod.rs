@@ -20,7 +20,7 @@ mod socket;
 mod template;
 mod xml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::template::Values;
@@ -336,6 +336,53 @@ impl Registry {
         }
     }
 
+    /// Why a credential is shown to nobody: another host than its provider's stands beside it, and the caller does not list it.
+    #[must_use]
+    pub fn refusal(&self, rule: &str, key: &Credential, net: &dyn Net) -> Option<Doubt> {
+        let uses = self.blocks.rules.get(rule)?;
+        let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
+        block.request.as_ref()?;
+        let declared = declared::Declared::new(block, self.known(&uses.provider));
+        declared.refusal(key, net)
+    }
+
+    /// The parts that calls of a rule have use for beside its secret; `None` where code of its own decides.
+    #[must_use]
+    pub fn parts(&self, rule: &str) -> Option<BTreeSet<&str>> {
+        let uses = self.blocks.rules.get(rule)?;
+        let mut all = BTreeSet::new();
+        if let Some(block) = uses
+            .verify
+            .as_deref()
+            .and_then(|v| self.blocks.verify.get(v))
+        {
+            all.extend(of_calls(
+                &block.request.as_ref()?.variables().collect::<Vec<_>>(),
+                &block.vars,
+            ));
+            if !block.beside.is_empty() {
+                all.insert("host");
+            }
+        }
+        if let Some(block) = uses
+            .revoke
+            .as_deref()
+            .and_then(|v| self.blocks.revoke.get(v))
+        {
+            if block.builtin.is_some() {
+                return None;
+            }
+            let find = block.find.as_ref().map(|find| &find.request);
+            for request in block.request.iter().chain(find) {
+                all.extend(of_calls(
+                    &request.variables().collect::<Vec<_>>(),
+                    &block.vars,
+                ));
+            }
+        }
+        Some(all)
+    }
+
     /// What the block of a rule says of proving its credentials.
     #[must_use]
     pub fn proof(&self, rule: &str) -> Option<&Verify> {
@@ -385,6 +432,19 @@ impl Registry {
             Some(_) => None,
         }
     }
+}
+
+/// The parts among the variables of calls.
+fn of_calls<'b>(names: &[&'b str], vars: &'b BTreeMap<String, block::Var>) -> Vec<&'b str> {
+    let own = ["secret", "found"];
+    let names = names
+        .iter()
+        .copied()
+        .filter(|name| !vars.contains_key(*name));
+    names
+        .chain(vars.values().map(|var| var.from.as_str()))
+        .filter(|name| !own.contains(name) && !name.contains('.'))
+        .collect()
 }
 
 /// What an error of the network says of a verification.

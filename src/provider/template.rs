@@ -322,7 +322,7 @@ fn escaped(value: &str, place: Place, name: &str) -> Result<String, Doubt> {
         Place::Host => {
             // A service of one's own may have a port; a label in front of a provider's domain is a label.
             let (bare, port) = match value.rsplit_once(':') {
-                Some((bare, port)) if name == "host" => (bare, Some(port)),
+                Some((bare, port)) if name == "host" && !value.ends_with(']') => (bare, Some(port)),
                 _ => (value, None),
             };
             let is_label = |label: &str| {
@@ -333,8 +333,10 @@ fn escaped(value: &str, place: Place, name: &str) -> Result<String, Doubt> {
                     && !label.starts_with('-')
                     && !label.ends_with('-')
             };
+            let inside = bare.strip_prefix('[').and_then(|b| b.strip_suffix(']'));
+            let is_v6 = inside.is_some_and(|b| b.parse::<std::net::Ipv6Addr>().is_ok());
             let is_host = bare.len() <= 253
-                && bare.split('.').all(is_label)
+                && (is_v6 && name == "host" || bare.split('.').all(is_label))
                 && (name == "host" || !bare.contains('.'))
                 && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
             if !is_host {

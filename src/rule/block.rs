@@ -187,7 +187,8 @@ pub struct Verify {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_hosted: Option<String>,
     /// Parts that keys of the kind differ in: `account`, `host`, or `default` for the host of `self_hosted` alone. Where such a part
-    /// was not found beside the key, a refusal means nothing: another account may know the key.
+    /// was not found beside the key, a refusal means nothing: another account may know the key. With `proven` it means nothing where the
+    /// key was never active: others than the service refuse in the same words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
     /// Words in lower case that name the service in an address or in front of it (`gitlab`, `/api/v4`): a host that they stand with beside
@@ -356,7 +357,9 @@ impl Verify {
                     "`elsewhere = [\"default\"]` goes with a host in `self_hosted`".to_owned(),
                 );
             }
-            if part != "default" && !request.variables().any(|name| name == part) {
+            if !["default", "proven"].contains(&part.as_str())
+                && !request.variables().any(|name| name == part)
+            {
                 return Err(format!(
                     "`elsewhere` names `{part}`, which the request does not use"
                 ));
@@ -455,9 +458,8 @@ impl Revoke {
 }
 
 impl Request {
-    /// Whether a variable stands in it.
     /// The names of all variables, in the order of the templates.
-    fn variables(&self) -> impl Iterator<Item = &str> {
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
         let templates = std::iter::once(&self.url)
             .chain(&self.also)
             .chain(self.headers.values())

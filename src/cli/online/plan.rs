@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use keysweep::model::Finding;
+use keysweep::net::Net;
+use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable, wrap};
 use keysweep::respond::{Authorised, Ended, LeftOut, Outcome, Plan, Planned};
 
@@ -56,6 +59,20 @@ pub(crate) fn write_plan(
         )
     } else {
         writeln!(out, "{} to end", count(automatic))
+    }
+}
+
+/// Says of a plan's requests where they go, or that they go nowhere.
+pub(crate) fn place(plan: &mut Plan, live: &[Finding], registry: &Registry, net: &dyn Net) {
+    plan.place(net);
+    for leak in &mut plan.leaks {
+        let key = live.get(leak.index).map(|f| &f.credential);
+        let Some(doubt) = key.and_then(|key| registry.refusal(&leak.rule, key, net)) else {
+            continue;
+        };
+        for stage in &mut leak.stages {
+            stage.request = Some(doubt.to_string());
+        }
     }
 }
 
@@ -156,7 +173,7 @@ impl Pen<'_> {
             let parts = stage.request.iter().flat_map(|r| r.split("\n\n"));
             for line in parts
                 .filter_map(|part| part.lines().next())
-                .filter(is_request)
+                .filter(|line| is_request(line) || line.starts_with("not asked: "))
             {
                 row("", line)?;
             }

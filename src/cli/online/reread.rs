@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek as _, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::bail;
@@ -22,13 +22,13 @@ use keysweep::scan::{
     scan_reader,
 };
 use keysweep::source::open_regular;
-use keysweep::verify::beside::host_beside;
+use keysweep::verify::beside::{Beside, FAR};
 
 use crate::cli::git::{MEMORY, is_address, path_of, trust};
 use crate::cli::progress::stopped;
 
-/// Bytes around a secret in which a host is looked for.
-const BESIDE: u64 = 4096;
+/// Bytes of a file that are read at once where a host is looked for: the secret is in the middle of three such parts.
+const PART: u64 = FAR as u64;
 /// Files of a commit whose names are looked at.
 const NAMES: usize = 500_000;
 
@@ -163,9 +163,17 @@ impl Live {
         for (number, finding) in findings.iter_mut().enumerate() {
             let own = self.of.iter().zip(&self.findings);
             let own = own.filter(|(of, _)| **of == number);
-            let said = own.filter_map(|(_, live)| live.verification.as_ref());
+            let said = own.filter_map(|(_, live)| Some((live, live.verification.as_ref()?)));
             // Of equal words the first stays.
-            finding.verification = said.rev().max_by_key(|c| rank(c)).cloned();
+            let Some((live, checked)) = said.rev().max_by_key(|(_, c)| rank(c)) else {
+                finding.verification = None;
+                continue;
+            };
+            finding.verification = Some(checked.clone());
+            // User and host are those that it is said of.
+            if self.of.iter().filter(|of| **of == number).count() > 1 {
+                finding.credential.parts.clone_from(&live.credential.parts);
+            }
         }
     }
 }
@@ -174,6 +182,21 @@ impl Live {
 struct Seen {
     rule: usize,
     credential: Credential,
+}
+
+/// A credential, once for each host that it may be of.
+pub(super) fn with_hosts(credential: Credential, hosts: Vec<String>) -> Vec<Credential> {
+    if hosts.is_empty() {
+        return vec![credential];
+    }
+    let of = |host: String| {
+        let mut credential = credential.clone();
+        credential.parts.retain(|(name, _)| name != "host");
+        credential.parts.push(("host".to_owned(), host));
+        credential.parts.sort();
+        credential
+    };
+    hosts.into_iter().map(of).collect()
 }
 
 /// Sources of one finding that are looked at where its parts count.
@@ -287,14 +310,13 @@ impl<'e> Reread<'e> {
             }
         }
         if all.is_empty() {
-            let mut credential = finding.credential.clone();
-            if credential.part("host").is_none()
-                && let Some(host) = self.host_in_snippet(finding)
-            {
-                credential.parts.push(("host".to_owned(), host));
-                credential.parts.sort();
-            }
-            all.push(credential);
+            let credential = finding.credential.clone();
+            let hosts = if credential.part("host").is_none() {
+                self.hosts_in_snippet(finding)
+            } else {
+                Vec::new()
+            };
+            all.extend(with_hosts(credential, hosts));
         }
         let salt = self.salts.first().copied().unwrap_or_default();
         for (index, credential) in all.into_iter().enumerate() {
@@ -317,16 +339,19 @@ impl<'e> Reread<'e> {
         }
     }
 
-    /// The host beside a secret that is known and whose places cannot be read again, on its line.
+    /// The hosts beside a secret that is known and whose places cannot be read again, on its lines.
     #[expect(clippy::disallowed_methods, reason = "the line is searched for a host")]
-    fn host_in_snippet(&self, finding: &Finding) -> Option<String> {
-        let proof = self.registry.proof(&finding.rule)?;
-        let mut places = finding.places.iter();
-        places.find_map(|place| {
+    fn hosts_in_snippet(&self, finding: &Finding) -> Vec<String> {
+        let Some(proof) = self.registry.proof(&finding.rule) else {
+            return Vec::new();
+        };
+        let mut all = BTreeSet::new();
+        for place in &finding.places {
             let (start, end) = place.snippet.secret;
-            let line = place.snippet.text.expose();
-            host_beside(line, start..end, &proof.beside, &proof.home)
-        })
+            let line = Beside::of(place.snippet.text.expose());
+            all.extend(line.hosts(&(start..end), &proof.beside, &proof.home));
+        }
+        all.into_iter().collect()
     }
 
     /// Gives a match to the findings whose fingerprint it has.
@@ -354,45 +379,45 @@ impl<'e> Reread<'e> {
         }
     }
 
-    /// A match as a credential, with the host beside it where the kind has one; `text` holds the bytes of its source from `from` on.
-    fn seen(&self, m: BlobMatch, text: &[u8], from: u64) -> Seen {
-        let mut parts = m.parts;
+    /// A match as credentials, one for each host beside it where the kind has one; `text` holds the bytes of its source from `from` on.
+    fn seen(&self, m: BlobMatch, text: &Beside<'_>, from: u64) -> Vec<Seen> {
         let rule = self.engine.rules().rule(m.rule);
         let proof = rule.and_then(|rule| self.registry.proof(&rule.spec().id));
         let at = |offset: u64| usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
         let span = at(m.place.span.start)..at(m.place.span.end);
-        if let Some(proof) = proof
-            && !parts
-                .iter()
-                .any(|(name, value)| name == "host" && !value.is_empty())
-            && let Some(host) = host_beside(text, span, &proof.beside, &proof.home)
-        {
-            parts.retain(|(name, _)| name != "host");
-            parts.push(("host".to_owned(), host));
-            parts.sort();
-        }
-        Seen {
-            rule: m.rule,
-            credential: Credential {
-                secret: m.secret,
-                parts,
-            },
-        }
+        let credential = Credential {
+            secret: m.secret,
+            parts: m.parts,
+        };
+        let is_told = credential.part("host").is_some_and(|host| !host.is_empty());
+        let hosts = proof.filter(|_| !is_told);
+        let hosts = hosts.map_or_else(Vec::new, |p| text.hosts(&span, &p.beside, &p.home));
+        let all = with_hosts(credential, hosts).into_iter();
+        let rule = m.rule;
+        all.map(|credential| Seen { rule, credential }).collect()
     }
 
-    /// The same for a match in a file that was read as a stream.
-    fn seen_in(&self, m: BlobMatch, file: &mut File) -> Seen {
-        let from = m.place.span.start.saturating_sub(BESIDE);
-        let length = m.place.span.end.saturating_sub(from) + BESIDE;
-        let mut text = Vec::new();
-        let read = file
-            .seek(SeekFrom::Start(from))
-            .and_then(|_| file.take(length.min(4 * BESIDE)).read_to_end(&mut text));
-        // A file that went away meanwhile has nothing beside the secret.
-        if read.is_err() {
-            text.clear();
+    /// The same for the matches in a file that was read as a stream.
+    fn seen_in(&self, mut matches: Vec<BlobMatch>, file: &mut File) -> Vec<Seen> {
+        matches.sort_by_key(|m| m.place.span.start);
+        let mut all = Vec::new();
+        let part = |m: &BlobMatch| m.place.span.start / PART;
+        for matches in matches.chunk_by(|a, b| part(a) == part(b)) {
+            let from = matches.first().map_or(0, part).saturating_sub(1) * PART;
+            let mut text = Vec::new();
+            let read = file
+                .seek(SeekFrom::Start(from))
+                .and_then(|_| Read::by_ref(file).take(3 * PART).read_to_end(&mut text));
+            // A file that went away meanwhile has nothing beside the secret.
+            if read.is_err() {
+                text.clear();
+            }
+            let text = Beside::of(&text);
+            for m in matches {
+                all.extend(self.seen(m.clone(), &text, from));
+            }
         }
-        self.seen(m, &text, from)
+        all
     }
 
     /// What may hold the secret of a place.
@@ -422,9 +447,7 @@ impl<'e> Reread<'e> {
                 let (options, scratch) = (&self.options, &mut self.scratch);
                 let outcome =
                     scan_reader(self.engine, &mut content.file, path, options, scratch, &());
-                let mut file = content.file;
-                let matches = outcome.matches.into_iter();
-                matches.map(|m| self.seen_in(m, &mut file)).collect()
+                self.seen_in(outcome.matches, &mut content.file)
             }
             Source::Object(id) => {
                 let bytes = self.repositories().iter().find_map(|(_, db)| {
@@ -434,8 +457,13 @@ impl<'e> Reread<'e> {
                 let Some(bytes) = bytes else {
                     return Vec::new();
                 };
-                let matches = self.scan(&bytes, path).into_iter();
-                matches.map(|m| self.seen(m, &bytes, 0)).collect()
+                let matches = self.scan(&bytes, path);
+                if matches.is_empty() {
+                    return Vec::new();
+                }
+                let text = Beside::of(&bytes);
+                let matches = matches.into_iter();
+                matches.flat_map(|m| self.seen(m, &text, 0)).collect()
             }
             Source::Names(commit) => {
                 let mut names = BTreeSet::new();
@@ -481,7 +509,8 @@ impl<'e> Reread<'e> {
         let mut all = Vec::new();
         for name in alone {
             let matches = self.scan(name, name).into_iter();
-            all.extend(matches.map(|m| self.seen(m, name, 0)));
+            let text = Beside::of(name);
+            all.extend(matches.flat_map(|m| self.seen(m, &text, 0)));
         }
         all
     }

@@ -124,7 +124,7 @@ fn of_report(
         let uses = search(&top, &made.findings(&live), Limits::default());
         made.depend(uses);
     }
-    made.place(&client);
+    plan::place(&mut made, &live, &registry, &client);
     for left in &mut made.left_out {
         if engine.rules().index_of(&left.rule).is_none() {
             left.why = verify::not_loaded(&left.rule);
@@ -256,7 +256,8 @@ pub(crate) fn requests(sources: &Sources<'_>, finding: &Finding) -> Requests {
     let mut all = Vec::new();
     if let Some(provider) = sources.registry.verifier(&finding.rule) {
         let what = || "ask whether it works".to_owned();
-        match provider.preview(key) {
+        let refusal = sources.registry.refusal(&finding.rule, key, sources.net);
+        match refusal.map_or_else(|| provider.preview(key), Err) {
             Ok(requests) => {
                 let requests = requests.iter();
                 all.extend(requests.map(|request| (what(), placed(sources.net, request))));
@@ -272,7 +273,8 @@ pub(crate) fn requests(sources: &Sources<'_>, finding: &Finding) -> Requests {
         };
         let authority = authority.unwrap_or_default();
         for (at, stage) in terms.stages.iter().enumerate() {
-            let text = revoker.preview(key, &authority, at);
+            let refusal = sources.registry.refusal(&finding.rule, key, sources.net);
+            let text = refusal.map_or_else(|| revoker.preview(key, &authority, at), Err);
             let text = text.map_or_else(|doubt| doubt.to_string(), |r| placed(sources.net, &r));
             all.push((stage.what.clone(), text));
         }

@@ -113,7 +113,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
         _ => {
             let findings = [finding.clone()];
             let mut made = make_plan(&findings, &registry, &held, &policy, &[print]);
-            made.place(&client);
+            plan::place(&mut made, &findings, &registry, &client);
             if shared.format == "text" {
                 plan::write_plan(&mut *out, &made, &redactor, console::terminal_width(shared))?;
                 out.flush()?;

@@ -1,5 +1,6 @@
 //! A credential that the user types, or gives through standard input: never as an argument.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
@@ -10,8 +11,10 @@ use keysweep::provider::Registry;
 use keysweep::report::printable;
 use keysweep::rule::Rule;
 use keysweep::scan::{BlobMatch, Engine, Options, Scratch, Settings, fingerprint, scan_bytes};
+use keysweep::verify::beside::Beside;
 
 use super::prompt;
+use super::reread::with_hosts;
 use crate::cli::input::{self, Interrupted};
 
 /// The rule with an id that the user typed.
@@ -36,7 +39,7 @@ pub(crate) fn finding(
 ) -> anyhow::Result<Finding> {
     let spec = engine.rules().rule(index).map(Rule::spec);
     let spec = spec.context("the rule is gone")?;
-    let credential = credential(engine, index, &|key| {
+    let credential = credential(engine, registry, index, &|key| {
         registry.verifier(&spec.id)?.preview(key).err()
     })?;
     Ok(Finding {
@@ -63,12 +66,13 @@ pub(crate) fn finding(
 /// secret alone in the first line; further parts as lines `name=value`.
 fn credential(
     engine: &Engine,
+    registry: &Registry,
     rule: usize,
     missing: &dyn Fn(&Credential) -> Option<Doubt>,
 ) -> anyhow::Result<Credential> {
     if !io::stdin().is_terminal() {
         let bytes = input::all(Path::new("-"))?;
-        return given(engine, rule, &bytes);
+        return given(engine, registry, rule, &bytes);
     }
     let asked = |question: &str| -> anyhow::Result<_> {
         let typed = prompt::ask(question).context("nothing can be read from the terminal")?;
@@ -76,7 +80,7 @@ fn credential(
         typed.ok_or_else(|| Interrupted.into())
     };
     let secret = asked("the secret (it is not shown): ")?;
-    let mut credential = given(engine, rule, secret.as_bytes())?;
+    let mut credential = given(engine, registry, rule, secret.as_bytes())?;
     while let Some(Doubt::Missing(part)) = missing(&credential) {
         let value = asked(&format!("its {} (not shown): ", printable(&part)))?;
         if value.is_empty() {
@@ -150,31 +154,39 @@ fn kept() -> Options {
     clippy::disallowed_methods,
     reason = "two matches of one secret are one"
 )]
-fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credential> {
+fn given(
+    engine: &Engine,
+    registry: &Registry,
+    rule: usize,
+    bytes: &[u8],
+) -> anyhow::Result<Credential> {
     let outcome = scan_bytes(engine, bytes, b"", &kept(), &mut Scratch::default());
     let mut matches: Vec<BlobMatch> = outcome
         .matches
         .into_iter()
         .filter(|m| m.rule == rule)
         .collect();
+    let id = engine.rules().rule(rule).map_or("", |r| &r.spec().id);
+    let hosts = hosts(registry, id, bytes, &matches);
     matches.sort_by_key(|m| std::cmp::Reverse(m.parts.len()));
     matches.dedup_by(|b, a| a.secret.expose() == b.secret.expose());
     let text = String::from_utf8_lossy(bytes);
+    let first = text.lines().position(|line| !line.trim().is_empty());
+    let first = first.unwrap_or_default();
+    let first_line = text.lines().nth(first).unwrap_or_default().trim();
     let (mut credential, from) = match &matches[..] {
         [] => {
-            let first = text.lines().next().unwrap_or_default().trim();
-            if first.is_empty() {
+            if first_line.is_empty() {
                 bail!("no secret was given: write it into standard input");
             }
-            if !is_of(engine, rule, first) {
-                let id = engine.rules().rule(rule).map_or("", |r| &r.spec().id);
+            if !is_of(engine, rule, first_line) {
                 bail!(
                     "nothing was sent: the rule `{id}` finds nothing in what was given; give the secret as it is, or a text in which the rule finds it (`keysweep rules show {id}` shows examples)"
                 );
             }
-            let secret = Secret::new(first.as_bytes(), "");
+            let secret = Secret::new(first_line.as_bytes(), "");
             let parts = Vec::new();
-            (Credential { secret, parts }, 1)
+            (Credential { secret, parts }, first + 1)
         }
         [one] => {
             let credential = Credential {
@@ -185,6 +197,15 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
         }
         several => bail!("{} secrets of the rule were given; give one", several.len()),
     };
+    // Behind a secret alone stand its parts; what follows one that was found in a text is the rest of the text.
+    let is_alone = credential.secret.expose() == first_line.as_bytes();
+    let known = registry.parts(id).map(|mut known| {
+        let near = engine.rules().rule(rule).map(|r| r.spec().near.iter());
+        known.extend(near.into_iter().flatten().map(|near| &*near.part));
+        known.extend(credential.parts.iter().map(|(name, _)| name.as_str()));
+        known.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    });
+    let mut has_host = credential.part("host").is_some_and(|host| !host.is_empty());
     for line in text.lines().skip(from) {
         let name_and_value = line.split_once('=');
         let is_name = |name: &str| {
@@ -193,15 +214,67 @@ fn given(engine: &Engine, rule: usize, bytes: &[u8]) -> anyhow::Result<Credentia
                 && bytes
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
         };
-        match name_and_value {
-            Some((name, value)) if is_name(name.trim()) => {
-                put(&mut credential, name.trim(), value.trim());
+        let is_part = |name: &str| match &known {
+            Some(known) => known.iter().any(|known| known == name),
+            None => is_name(name),
+        };
+        match name_and_value.map(|(name, value)| (name.trim(), value.trim())) {
+            Some((name, "")) if is_part(name) && (is_alone || name == "host") => {
+                bail!(
+                    "nothing was sent: its {name} is empty; write it behind `{name}=`, or leave the line out"
+                )
             }
-            _ if line.trim().is_empty() => {}
-            // What follows a secret that was found in a text is the rest of the text.
-            _ if !matches.is_empty() => {}
+            Some((name, value)) if is_part(name) => {
+                has_host |= name == "host";
+                put(&mut credential, name, value);
+            }
+            _ if line.trim().is_empty() || !is_alone => {}
+            Some((name, _)) if name.len() <= 60 && !name.is_empty() => {
+                let name = printable(name);
+                match known.as_deref() {
+                    Some([]) => {
+                        bail!("nothing was sent: `{name}` is no part of `{id}`, which has none")
+                    }
+                    Some(known) => bail!(
+                        "nothing was sent: `{name}` is no part of `{id}`; its parts are: {}",
+                        known.join(", ")
+                    ),
+                    None => bail!(
+                        "nothing was sent: `{name}` is no name of a part; they are in lower case"
+                    ),
+                }
+            }
             _ => bail!("behind the secret's line stand its parts, a line NAME=VALUE each"),
         }
     }
-    Ok(credential)
+    if has_host || is_alone {
+        return Ok(credential);
+    }
+    if hosts.len() > 1 {
+        let hosts: Vec<String> = hosts
+            .iter()
+            .map(|host| printable(host).into_owned())
+            .collect();
+        bail!(
+            "nothing was sent: several hosts stand beside it: {}; give the secret alone, and in a further line `host=…` the one that it is for",
+            hosts.join(", ")
+        );
+    }
+    let mut all = with_hosts(credential, hosts);
+    all.pop().context("the credential is gone")
+}
+
+/// The hosts that stand beside a secret in the text that was given.
+fn hosts(registry: &Registry, id: &str, bytes: &[u8], matches: &[BlobMatch]) -> Vec<String> {
+    let Some(proof) = registry.proof(id) else {
+        return Vec::new();
+    };
+    let text = Beside::of(bytes);
+    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+    let mut all = BTreeSet::new();
+    for m in matches {
+        let span = at(m.place.span.start)..at(m.place.span.end);
+        all.extend(text.hosts(&span, &proof.beside, &proof.home));
+    }
+    all.into_iter().collect()
 }

@@ -336,10 +336,13 @@ fn preview(
             unsupported += 1;
             continue;
         };
-        let requests = if finding.credential.secret.is_known() {
-            provider.preview(&finding.credential)
-        } else {
+        let credential = &finding.credential;
+        let requests = if !credential.secret.is_known() {
             Err(Doubt::NotThere)
+        } else if let Some(doubt) = registry.refusal(&finding.rule, credential, client) {
+            Err(doubt)
+        } else {
+            provider.preview(credential)
         };
         asked += u64::from(requests.is_ok());
         all.push((finding, shown(requests, client)));
@@ -385,7 +388,12 @@ fn write_requests(
     requests: &respond::Requests,
 ) -> io::Result<()> {
     let secret = finding.credential.secret.redacted();
-    writeln!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
+    write!(out, "{}  {}", printable(&finding.rule), printable(&secret))?;
+    if let Some(place) = finding.places.first() {
+        let path = redactor.printable(&place.path);
+        write!(out, "  {path}:{}", place.start.line)?;
+    }
+    writeln!(out)?;
     for line in requests.iter().flat_map(|(_, request)| request.lines()) {
         writeln!(out, "  {}", redactor.printable(line.as_bytes()))?;
     }
@@ -418,7 +426,9 @@ fn of_rule(
     let mut out = console::report_writer(&shared)?;
     let client = Own::read(&common.config)?.client(&args.caller.network)?;
     if args.dry_run {
-        let requests = shown(provider.preview(credential), &client);
+        let refusal = registry.refusal(rule, credential, &client);
+        let requests = refusal.map_or_else(|| provider.preview(credential), Err);
+        let requests = shown(requests, &client);
         if shared.format == "text" {
             write_requests(&mut *out, &redactor, &finding, &requests)?;
             writeln!(out, "dry run: nothing was sent")?;

@@ -395,7 +395,7 @@ fn a_dry_run_shows_the_requests_and_sends_nothing() {
     );
     assert!(
         run.out.starts_with(&format!(
-            "acme-token  acme_… (29 bytes)\n  {line}\n  Authorization: Bearer …\n\n"
+            "acme-token  acme_… (29 bytes)  a.env:1\n  {line}\n  Authorization: Bearer …\n\n"
         )),
         "{}",
         run.out
