@@ -902,7 +902,10 @@ impl Engine {
         };
         parts.sort();
         let mut span = span;
-        if spec.generic && spec.words == Some(Words::Password) && dropped.is_none() {
+        // In other decoded text the line's end is not the value's.
+        let has_end = text.outer.is_none_or(Layer::is_markup);
+        let is_password = spec.generic && spec.words == Some(Words::Password);
+        if is_password && has_end && dropped.is_none() {
             span.end = value_end(bytes, span.start, span.end, is_markup);
         }
         let secret = bytes.get(span.clone())?;
