@@ -187,11 +187,11 @@ mod tests {
     #[test]
     fn quotes_close_a_value() {
         for (text, value) in [
-            ("password='¦Zx8sk29¦,dkW2q' # x", "Zx8sk29,dkW2q"),
+            ("word='¦Zx8sk29¦,dkW2q' # x", "Zx8sk29,dkW2q"),
             ("pass: \"¦Zx8sk29¦&dk;W2q\", b: \"c\"", "Zx8sk29&dk;W2q"),
             ("x='¦Zx8sk29¦;user=app'", "Zx8sk29"),
-            (r#"password: "¦Zx8sk29¦\"dkW2q" # x"#, r#"Zx8sk29\"dkW2q"#),
-            (r#"x = "{\"password\": \"¦Zx8sk29¦\"}""#, "Zx8sk29"),
+            (r#"word: "¦Zx8sk29¦\"dkW2q" # x"#, r#"Zx8sk29\"dkW2q"#),
+            (r#"x = "{\"word\": \"¦Zx8sk29¦\"}""#, "Zx8sk29"),
             ("x=\"¦Zx8sk29¦;x", "Zx8sk29"),
         ] {
             assert_eq!(whole(text, false), value, "{text}");
