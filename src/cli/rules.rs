@@ -108,7 +108,7 @@ fn as_json(s: &RuleSpec) -> serde_json::Value {
         "id": s.id, "provider": s.provider, "name": s.name, "severity": s.severity.word(),
         "confidence": s.confidence.word(), "literals": s.literals, "ignore_case": s.ignore_case,
         "everywhere": s.everywhere, "keywords": s.keywords,
-        "pattern": s.pattern, "entropy": s.entropy, "checksum": s.checksum, "generic": s.generic,
+        "pattern": s.pattern, "entropy": s.entropy, "checksum": s.checksum, "generic": s.generic, "entry": s.entry,
         "publishable": s.publishable, "near": s.near.iter().map(|n| &n.rule).collect::<Vec<_>>(),
         "remedy": s.remedy, "console": s.console, "link": s.link,
     })

@@ -96,6 +96,9 @@ pub struct RawRule {
     /// Rests on the words around it alone: yields to every other rule, and context lowers it.
     #[serde(default)]
     pub generic: bool,
+    /// Whether the word of a generic rule is the name of an entry, `name: DB_PASSWORD`, whose value stands beside it.
+    #[serde(default)]
+    pub entry: bool,
     /// What to think of the secret's words: `strict` drops plain words, `password` allows them
     /// beside digits or symbols. Without it no word filter runs.
     #[serde(default)]
@@ -499,6 +502,9 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
             "literals is empty: name bytes that stand in every match; for a pattern without any, `everywhere = true` searches every byte for it, which is slower"
                 .to_owned(),
         );
+    }
+    if rule.entry && !rule.generic {
+        return Err("entry = true goes with generic = true".to_owned());
     }
     for keyword in &rule.keywords {
         if keyword.is_empty() || keyword.len() > 64 {

@@ -470,7 +470,7 @@ impl RuleSet {
                 s.near,
                 s.only,
                 s.never,
-                s.generic,
+                u8::from(s.generic) + 2 * u8::from(s.entry),
                 s.words,
                 s.placeholder,
                 s.decode,

@@ -54,6 +54,8 @@ pub struct RuleSpec {
     pub publishable: bool,
     /// Rests on the words around it alone.
     pub generic: bool,
+    /// Whether the word of a generic rule is the name of an entry.
+    pub entry: bool,
     /// Which word filter runs.
     pub words: Option<Words>,
     /// Whether placeholder shapes are dropped.
@@ -164,6 +166,7 @@ impl RuleSpec {
             link: text(link),
             publishable: raw.publishable,
             generic: raw.generic,
+            entry: raw.entry,
             words: match raw.words.as_deref() {
                 Some("strict") => Some(Words::Strict),
                 Some(_) => Some(Words::Password),
