@@ -115,8 +115,12 @@ impl std::fmt::Debug for Prefilter {
     }
 }
 
+/// Any odd number is right. Of 600,000, this is the one with which, in 56 MB of source text in ten languages, the fewest other windows
+/// share a bit with one of the built-in literals: 1.5 % of all places go further, with most numbers 2.3 %.
+const MULTIPLIER: u32 = 0xE61D_F143;
+
 fn hash(window: u32) -> u32 {
-    window.wrapping_mul(0x9E37_79B1) >> (32 - BITS)
+    window.wrapping_mul(MULTIPLIER) >> (32 - BITS)
 }
 
 /// An empty bitmap, made on the heap.
@@ -302,8 +306,10 @@ impl Prefilter {
 fn windows_of(bytes: &[u8], next: u8) -> Vec<(u32, u8)> {
     if let [a, b, c] = bytes {
         let follows = |d: &u8| match next {
-            2 => matches!(d, b'0'..=b'9' | b'a'..=b'f'),
-            1 => d.is_ascii_alphanumeric() || matches!(d, b'_' | b'-'),
+            SEQUENCE => matches!(d, b'0'..=b'9' | b';' | b':') || d.is_ascii_lowercase(),
+            DIGITS => matches!(d, b'0'..=b'9' | b';'),
+            HEX => matches!(d, b'0'..=b'9' | b'a'..=b'f'),
+            WORD => d.is_ascii_alphanumeric() || matches!(d, b'_' | b'-'),
             _ => true,
         };
         let mut all: Vec<u32> = (0..128u8)
@@ -367,6 +373,13 @@ const PAIRS: [&[u8; 36]; 36] = [
     b"nomnnnnonpponnonpnmmoooopppjoonmoonl",
 ];
 
+/// Four bytes that are more common than their pairs, by a count over 56 MB of source text in ten languages.
+const COMMON: [&[u8]; 25] = [
+    b" use", b"ault", b"node", b"s://", b"ps:/", b"tial", b"thub", b"hub.", b" key", b"_key",
+    b"ocke", b"t_id", b"e_id", b"iabl", b"p://", b"tp:/", b"ion(", b"elm ", b"djan", b" = (",
+    b"disc", b"mark", b"abil", b"keys", b"elas",
+];
+
 /// A byte's place in [`PAIRS`]: letters, any digit, then signs that are common in code.
 fn class(byte: u8) -> usize {
     match byte.to_ascii_lowercase() {
@@ -385,26 +398,44 @@ fn rarity(window: &[u8]) -> u32 {
         .windows(2)
         .map(|p| u32::from(PAIRS[class(p[0])][class(p[1])] - b'a'))
         .sum();
+    let is_common = || {
+        COMMON
+            .iter()
+            .any(|common| window.eq_ignore_ascii_case(*common))
+    };
     // A ruler of one sign runs over whole lines.
-    if window.iter().all(|b| Some(b) == window.first()) {
+    if window.iter().all(|b| Some(b) == window.first()) || is_common() {
         0
     } else {
         pairs
     }
 }
 
+// What may stand behind a literal of three bytes; see [`super::RuleSpec::next`]. The fewer bytes, the fewer windows it has.
+const ANY: u8 = 0;
+const WORD: u8 = 1;
+const HEX: u8 = 2;
+const DIGITS: u8 = 3;
+const SEQUENCE: u8 = 4;
+
 /// What marks a line for [`Escape`]: the escapes that stand between a name and its value, or inside a value. One that only
 /// stands in front of a key needs no mark (see `scan/engine.rs`).
-const MARKS: [(Escape, &[&[u8]]); Escape::COUNT] = [
+const MARKS: [(Escape, u8, &[&[u8]]); 9] = [
     (
         Escape::Backslash,
+        ANY,
+        &[b":\\/\\/", b"\\033[", b"\\042", b"\\075"],
+    ),
+    (
+        Escape::Backslash,
+        HEX,
         &[
-            b"\\u00", b"\\x1b", b"\\x2", b"\\x3", b"\\x4", b"\\x5", b"\\x6", b"\\x7", b":\\/\\/",
-            b"\\033[", b"\\042", b"\\075",
+            b"\\u00", b"\\x1b", b"\\x2", b"\\x3", b"\\x4", b"\\x5", b"\\x6", b"\\x7",
         ],
     ),
     (
         Escape::Percent,
+        ANY,
         &[
             b"%3a",
             b"%40",
@@ -418,18 +449,22 @@ const MARKS: [(Escape, &[&[u8]]); Escape::COUNT] = [
             b"%253d",
         ],
     ),
+    (Escape::Html, ANY, &[b"&quot;"]),
+    (Escape::Html, HEX, &[b"&#x"]),
     (
         Escape::Html,
+        DIGITS,
         &[
-            b"&#x", b"&#1", b"&#3", b"&#4", b"&#5", b"&#6", b"&#7", b"&#8", b"&#9", b"&quot;",
+            b"&#1", b"&#3", b"&#4", b"&#5", b"&#6", b"&#7", b"&#8", b"&#9",
         ],
     ),
-    (Escape::Quoted, &[b"=3d"]),
+    (Escape::Quoted, ANY, &[b"=3d"]),
+    (Escape::Terminal, ANY, &[b"\x1b[m", b"\x1b[k"]),
     (
         Escape::Terminal,
+        SEQUENCE,
         &[
-            b"\x1b[0", b"\x1b[1", b"\x1b[2", b"\x1b[3", b"\x1b[4", b"\x1b[7", b"\x1b[9", b"\x1b[m",
-            b"\x1b[k",
+            b"\x1b[0", b"\x1b[1", b"\x1b[2", b"\x1b[3", b"\x1b[4", b"\x1b[7", b"\x1b[9",
         ],
     ),
 ];
@@ -462,7 +497,7 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
                     forward: 0,
                     distinctive: false,
                     nested: false,
-                    next: 2,
+                    next: HEX,
                 });
             literal.rules.push(index);
             literal.back = literal.back.max(spec.back);
@@ -523,9 +558,13 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
     literals.extend(encoded.into_values());
     let marks = MARKS
         .iter()
-        .flat_map(|(escape, all)| all.iter().map(|bytes| (*escape, bytes.to_vec())))
-        .chain(hidden.into_iter().map(|bytes| (Escape::Percent, bytes)));
-    literals.extend(marks.map(|(escape, bytes)| Literal {
+        .flat_map(|(escape, next, all)| all.iter().map(|bytes| (*escape, *next, bytes.to_vec())))
+        .chain(
+            hidden
+                .into_iter()
+                .map(|bytes| (Escape::Percent, ANY, bytes)),
+        );
+    literals.extend(marks.map(|(escape, next, bytes)| Literal {
         bytes,
         fold: true,
         rules: Vec::new(),
@@ -535,7 +574,7 @@ fn collect(rules: &[Rule]) -> Vec<Literal> {
         forward: 0,
         distinctive: false,
         nested: false,
-        next: 0,
+        next,
     }));
     literals
 }
