@@ -320,12 +320,15 @@ fn judge(path: &Path, found: i64, application: i32, known: i64) -> Result<(), Er
 /// The same with what stands in the log of writes.
 fn ours(conn: &Connection, path: &Path, known: i64) -> Result<(), Error> {
     let db = |error: rusqlite::Error| Error::of(path, &error);
-    let number = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    // All of one moment: another process may be making it.
+    let moment = conn.unchecked_transaction().map_err(db)?;
+    let number = |name: &str| moment.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let version = number("user_version").map_err(db)?;
     let application = number("application_id").map_err(db)?;
-    let tables: i64 = conn
+    let tables: i64 = moment
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(db)?;
+    moment.finish().map_err(db)?;
     if (version, application, tables) == (0, 0, 0) {
         return Ok(());
     }
