@@ -41,6 +41,9 @@ pub struct Planned {
     pub fingerprint: String,
     /// Whether the provider said that it is active; else a person named it.
     pub confirmed: bool,
+    /// Which login it is of, as far as the place tells: `app@db.acme.io`; one secret may be of several.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub login: String,
     /// Whose it is: account, owner, scopes, level, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<String>,
@@ -153,6 +156,9 @@ pub struct LeftOut {
     pub secret: String,
     /// Identity across runs.
     pub fingerprint: String,
+    /// Which login it is of; as in [`Planned::login`].
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub login: String,
     /// What its provider says of it, in one word; `unchecked` where it was not asked.
     pub status: &'static str,
     /// Why it is left.
@@ -198,6 +204,7 @@ pub fn plan(
                 name: finding.name.clone(),
                 secret: finding.credential.secret.redacted(),
                 fingerprint: finding.fingerprint.to_string(),
+                login: login(finding),
                 status,
                 why,
                 can_end: status != "inactive",
@@ -281,6 +288,7 @@ fn planned(
         severity: finding.severity.word(),
         secret: key.secret.redacted(),
         fingerprint: finding.fingerprint.to_string(),
+        login: login(leak.finding()),
         confirmed: leak.identity().is_some(),
         identity: identity(leak),
         places: places.collect(),
@@ -351,6 +359,16 @@ fn mend(name: &str, part: &str) -> String {
     )
 }
 
+/// User and host of a finding, each where it is known.
+fn login(finding: &Finding) -> String {
+    let part = |name| finding.credential.part(name).unwrap_or_default();
+    match (part("user"), part("host")) {
+        ("", host) => host.to_owned(),
+        (user, "") => user.to_owned(),
+        (user, host) => format!("{user}@{host}"),
+    }
+}
+
 fn identity(leak: &ConfirmedLeak<'_>) -> Vec<String> {
     let Some(identity) = leak.identity() else {
         return Vec::new();
@@ -405,6 +423,20 @@ mod tests {
             authority.parts.insert("token".to_owned(), value);
         }
         Ok(authority)
+    }
+
+    #[test]
+    fn one_secret_of_several_logins_is_told_apart() {
+        let of = |user: &str| {
+            let mut leak = finding("a.env", "DATABASE_URL=", "secret-value-1");
+            let parts = [("user", user), ("host", "db.acme.io")];
+            leak.credential.parts = parts.map(|(n, v)| (n.to_owned(), v.to_owned())).to_vec();
+            leak
+        };
+        let all = [active(of("app")), inactive(of("old"))];
+        let plan = plan(&all, &Fake::new().kinds(), &held, &Policy::default(), &[]);
+        assert_eq!(plan.leaks[0].login, "app@db.acme.io");
+        assert_eq!(plan.left_out[0].login, "old@db.acme.io");
     }
 
     #[test]

@@ -130,6 +130,9 @@ impl Pen<'_> {
         if leak.more_places > 0 {
             row("", &format!("and {} more", leak.more_places))?;
         }
+        if !leak.login.is_empty() {
+            row("login", &leak.login)?;
+        }
         if leak.confirmed {
             let identity = if leak.identity.is_empty() {
                 "yes".to_owned()
@@ -219,7 +222,11 @@ impl Pen<'_> {
     fn left(&self, out: &mut dyn Write, left: &LeftOut) -> io::Result<()> {
         let name = self.clean(&left.name);
         let (secret, why) = (printable(&left.secret), self.clean(&left.why));
-        let text = format!("{name}  {secret}  {}: {why}", left.status);
+        let login = match self.clean(&left.login) {
+            login if login.is_empty() => login,
+            login => format!("  {login}"),
+        };
+        let text = format!("{name}  {secret}{login}  {}: {why}", left.status);
         wrapped(out, "  ", "    ", &text, self.columns)?;
         if left.can_end {
             writeln!(
