@@ -3,6 +3,7 @@ use std::sync::{Mutex, OnceLock};
 
 use super::super::fake::{Fake, active, credential, reply, trouble};
 use super::*;
+use crate::model::ConfirmedLeak;
 use crate::net::Error;
 use crate::rule::block::Blocks;
 
@@ -262,15 +263,16 @@ fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     let net = Fake::new(|request| iam.answer(request));
     let finding = active(key(), Identity::default());
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let authority = authority("owner");
-    let object = ending().find(&net, &leak, &authority).unwrap();
-    assert_eq!(object.id, id());
-    let effect = |stage| ending().effect(&net, &leak, &authority, &object, stage);
-    let run = |stage| {
-        ending()
-            .run(&net, &leak, &authority, &object, stage)
-            .unwrap()
+    let owner = authority("owner");
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
     };
+    let object = ending().find(&of).unwrap();
+    assert_eq!(object.id, id());
+    let effect = |stage| ending().effect(&of, &object, stage);
+    let run = |stage| ending().run(&of, &object, stage).unwrap();
     assert_eq!((effect(0), effect(1)), (Effect::NotThere, Effect::NotThere));
     assert!(!run(0).was_gone);
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::NotThere));
@@ -278,10 +280,7 @@ fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::There));
     assert!(run(0).was_gone && run(1).was_gone);
     assert_eq!(*iam.0.lock().unwrap(), [(neighbour(), false)]);
-    assert!(matches!(
-        ending().find(&net, &leak, &authority),
-        Err(Failure::Object(_))
-    ));
+    assert!(matches!(ending().find(&of), Err(Failure::Object(_))));
 }
 
 #[test]
@@ -290,9 +289,14 @@ fn a_key_that_is_enabled_again_is_not_deleted() {
     let net = Fake::new(|request| iam.answer(request));
     let finding = active(key(), Identity::default());
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let authority = authority("owner");
-    let object = ending().find(&net, &leak, &authority).unwrap();
-    let run = |stage| ending().run(&net, &leak, &authority, &object, stage);
+    let owner = authority("owner");
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
+    let run = |stage| ending().run(&of, &object, stage);
     let Err(Failure::Object(why)) = run(1) else {
         panic!("deleted")
     };
@@ -308,14 +312,25 @@ fn the_wrong_authority_does_nothing() {
     let net = Fake::new(|request| iam.answer(request));
     let finding = active(key(), Identity::default());
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let object = ending().find(&net, &leak, &authority("owner")).unwrap();
+    let owner = authority("owner");
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
     for token in ["", "weak", "stranger", "a\nb"] {
-        let found = ending().find(&net, &leak, &authority(token));
+        let other = authority(token);
+        let of = Revocation {
+            authority: &other,
+            ..of
+        };
+        let found = ending().find(&of);
         assert!(
             matches!(found, Err(Failure::Authority(_))),
             "{token:?} {found:?}"
         );
-        let done = ending().run(&net, &leak, &authority(token), &object, 0);
+        let done = ending().run(&of, &object, 0);
         assert!(
             matches!(done, Err(Failure::Authority(_))),
             "{token:?} {done:?}"
@@ -324,7 +339,7 @@ fn the_wrong_authority_does_nothing() {
     assert!(iam.0.lock().unwrap().iter().all(|(_, disabled)| !disabled));
     let mut other = object;
     other.id = neighbour();
-    let done = ending().run(&net, &leak, &authority("owner"), &other, 0);
+    let done = ending().run(&of, &other, 0);
     assert!(matches!(done, Err(Failure::Object(_))), "{done:?}");
 }
 
@@ -332,6 +347,7 @@ fn the_wrong_authority_does_nothing() {
 fn what_may_have_been_done_is_unknown() {
     let finding = active(key(), Identity::default());
     let leak = ConfirmedLeak::new(&finding).unwrap();
+    let owner = authority("owner");
     let object = Object {
         id: id(),
         ..Object::default()
@@ -342,11 +358,16 @@ fn what_may_have_been_done_is_unknown() {
             continue;
         }
         let net = Fake::always(status, &body);
-        let done = ending().run(&net, &leak, &authority("owner"), &object, 0);
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &owner,
+        };
+        let done = ending().run(&of, &object, 0);
         let is_open = matches!(done, Err(Failure::Unknown(_)))
             || status == 429 && matches!(done, Err(Failure::NotSent(_)));
         assert!(is_open, "{status} {body:.60} {done:?}");
-        let seen = ending().effect(&net, &leak, &authority("owner"), &object, 0);
+        let seen = ending().effect(&of, &object, 0);
         assert!(
             matches!(seen, Effect::Unknown(_)),
             "{status} {body:.60} {seen:?}"

@@ -69,7 +69,7 @@ pub(super) trait Service: Provider {
     fn terms(&self, block: &block::Revoke, key: &Credential) -> Terms;
 
     /// A session of the caller's own, and the name of the login that leaked.
-    fn admin(&self, of: &Revocation<'_>) -> Result<(impl Admin, String), Failure>;
+    fn admin(&self, of: &Revocation<'_>, leaked: Target) -> Result<(impl Admin, String), Failure>;
 
     /// What a session of `own` would say to end a login.
     fn shown(&self, target: &Target, own: &str) -> String;
@@ -86,6 +86,12 @@ impl<'b, S: Service> Logins<'b, S> {
     pub(super) fn new(service: S, block: &'b block::Revoke) -> Self {
         Self { service, block }
     }
+
+    fn admin(&self, of: &Revocation<'_>) -> Result<(impl Admin, String), Failure> {
+        let leaked = self.service.target(of.leak.credential());
+        let leaked = leaked.map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
+        self.service.admin(of, leaked)
+    }
 }
 
 impl<S: Service> Revoke for Logins<'_, S> {
@@ -94,16 +100,16 @@ impl<S: Service> Revoke for Logins<'_, S> {
     }
 
     fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure> {
-        let (admin, name) = self.service.admin(of)?;
+        let (admin, name) = self.admin(of)?;
         find(admin, name)
     }
 
     fn effect(&self, of: &Revocation<'_>, object: &Object, _stage: usize) -> Effect {
-        effect(self.service.admin(of).map(|(admin, _)| admin), &object.id)
+        effect(self.admin(of).map(|(admin, _)| admin), &object.id)
     }
 
     fn run(&self, of: &Revocation<'_>, object: &Object, _stage: usize) -> Result<Done, Failure> {
-        let (admin, _) = self.service.admin(of)?;
+        let (admin, _) = self.admin(of)?;
         run(of.net, admin, &object.id)
     }
 

@@ -2,11 +2,12 @@ use std::sync::{Mutex, OnceLock};
 
 use super::super::super::Needed;
 use super::super::super::fake::{Fake, active, reply, trouble};
+use super::super::super::staged::GRACE;
 use super::super::tests::{
     ACCOUNT, ID, OTHER, OWNER, SESSION, caller, pair, problem, secret, session,
 };
 use super::*;
-use crate::model::{Identity, Secret};
+use crate::model::{ConfirmedLeak, Identity, Secret};
 use crate::net::{Error, Reply};
 use crate::rule::block::Blocks;
 
@@ -146,20 +147,21 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     let net = Fake::new(|request| iam.answer(request));
     let finding = leaked(Some(&deploy()));
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let authority = authority();
-    let object = ending().find(&net, &leak, &authority).unwrap();
+    let owner = authority();
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
     assert_eq!(object.id, ID);
     assert_eq!(
         object.title,
         format!("the access key {ID} of the user deploy in account {ACCOUNT}")
     );
 
-    let effect = |stage| ending().effect(&net, &leak, &authority, &object, stage);
-    let run = |stage| {
-        ending()
-            .run(&net, &leak, &authority, &object, stage)
-            .unwrap()
-    };
+    let effect = |stage| ending().effect(&of, &object, stage);
+    let run = |stage| ending().run(&of, &object, stage).unwrap();
     assert_eq!((effect(0), effect(1)), (Effect::NotThere, Effect::NotThere));
     assert!(!run(0).was_gone);
     assert_eq!(
@@ -173,13 +175,10 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     assert!(run(0).was_gone && run(1).was_gone);
     assert_eq!(*iam.changes.lock().unwrap(), 2);
     assert!(matches!(
-        ending().run(&net, &leak, &authority, &object, 2),
+        ending().run(&of, &object, 2),
         Err(Failure::NotSent(_))
     ));
-    assert!(matches!(
-        ending().find(&net, &leak, &authority),
-        Err(Failure::Object(_))
-    ));
+    assert!(matches!(ending().find(&of), Err(Failure::Object(_))));
 
     let terms = ending().terms(leak.credential());
     assert_eq!(terms.object, format!("the access key {ID}"));
@@ -199,8 +198,14 @@ fn a_key_that_is_active_again_is_not_deleted() {
     let net = Fake::new(|request| iam.answer(request));
     let finding = leaked(Some(&deploy()));
     let leak = ConfirmedLeak::new(&finding).unwrap();
-    let object = ending().find(&net, &leak, &authority()).unwrap();
-    let run = |stage| ending().run(&net, &leak, &authority(), &object, stage);
+    let owner = authority();
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
+    let run = |stage| ending().run(&of, &object, stage);
     let Err(Failure::Object(why)) = run(1) else {
         panic!("deleted")
     };
@@ -217,7 +222,13 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
     let leak = ConfirmedLeak::new(&finding).unwrap();
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let object = ending().find(&net, &leak, &authority()).unwrap();
+    let owner = authority();
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
     assert_eq!(object.facts["user"], "deploy");
     assert_eq!(object.facts["account"], ACCOUNT);
     // The id says which account it is of.
@@ -226,7 +237,7 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
         ..Iam::new()
     };
     let net = Fake::new(|request| wrong.answer(request));
-    let found = ending().find(&net, &leak, &authority());
+    let found = ending().find(&Revocation { net: &net, ..of });
     assert!(matches!(found, Err(Failure::Authority(_))), "{found:?}");
 }
 
@@ -250,7 +261,12 @@ fn the_wrong_authority_does_nothing() {
         ],
     ] {
         let net = Fake::new(|_| panic!("nothing is sent"));
-        let found = ending().find(&net, &leak, &authority_of(parts));
+        let other = authority_of(parts);
+        let found = ending().find(&Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &other,
+        });
         assert!(
             matches!(found, Err(Failure::Authority(_))),
             "{parts:?} {found:?}"
@@ -262,7 +278,11 @@ fn the_wrong_authority_does_nothing() {
         ..Iam::new()
     };
     let net = Fake::new(|request| iam.answer(request));
-    let found = ending().find(&net, &leak, &authority());
+    let found = ending().find(&Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &authority(),
+    });
     let Err(Failure::Authority(words)) = found else {
         panic!("{found:?}")
     };
@@ -279,19 +299,26 @@ fn a_key_that_is_absent_elsewhere_does_not_count_as_gone() {
     let leak = ConfirmedLeak::new(&finding).unwrap();
     let right = Iam::new();
     let net = Fake::new(|request| right.answer(request));
-    let object = ending().find(&net, &leak, &authority()).unwrap();
+    let owner = authority();
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
     let wrong = Iam {
         account: "999999999999",
         keys: Mutex::default(),
         ..Iam::new()
     };
     let net = Fake::new(|request| wrong.answer(request));
+    let of = Revocation { net: &net, ..of };
     assert!(matches!(
-        ending().effect(&net, &leak, &authority(), &object, 0),
+        ending().effect(&of, &object, 0),
         Effect::Unknown(_)
     ));
     assert!(matches!(
-        ending().run(&net, &leak, &authority(), &object, 0),
+        ending().run(&of, &object, 0),
         Err(Failure::Authority(_))
     ));
 }
@@ -307,7 +334,11 @@ fn root_keys_sessions_and_roles_are_left_to_people() {
         let net = Fake::new(|request| iam.answer(request));
         let finding = leaked(Some(&arn));
         let leak = ConfirmedLeak::new(&finding).unwrap();
-        let found = ending().find(&net, &leak, &authority());
+        let found = ending().find(&Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &authority(),
+        });
         assert!(matches!(found, Err(Failure::Object(_))), "{arn} {found:?}");
     }
     let terms = ending().terms(&session());
@@ -321,12 +352,17 @@ fn what_may_have_been_done_is_unknown_and_what_was_not_is_said() {
     let leak = ConfirmedLeak::new(&finding).unwrap();
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let object = ending().find(&net, &leak, &authority()).unwrap();
+    let owner = authority();
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let object = ending().find(&of).unwrap();
     let run = |answer: &(dyn Fn() -> Result<Reply, Error> + Sync)| {
         let net = Fake::new(|_| answer());
-        ending()
-            .run(&net, &leak, &authority(), &object, 0)
-            .unwrap_err()
+        let of = Revocation { net: &net, ..of };
+        ending().run(&of, &object, 0).unwrap_err()
     };
     let host = || "iam.amazonaws.com".to_owned();
     assert!(matches!(
@@ -358,12 +394,13 @@ fn what_may_have_been_done_is_unknown_and_what_was_not_is_said() {
     ));
     for (status, body) in trouble() {
         let net = Fake::always(status, &body);
-        let done = ending().run(&net, &leak, &authority(), &object, 0);
+        let of = Revocation { net: &net, ..of };
+        let done = ending().run(&of, &object, 0);
         assert!(
             matches!(done, Err(Failure::Unknown(_))),
             "{status} {body:.60} {done:?}"
         );
-        let seen = ending().effect(&net, &leak, &authority(), &object, 0);
+        let seen = ending().effect(&of, &object, 0);
         assert!(
             matches!(seen, Effect::Unknown(_)),
             "{status} {body:.60} {seen:?}"

@@ -26,7 +26,7 @@ pub struct Postgres;
 
 impl Provider for Postgres {
     fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let target = target(key)?;
+        let target = self.target(key)?;
         let address = target.address();
         Ok(vec![
             format!("{address}: SSLRequest, then TLS; without TLS SCRAM-SHA-256 alone"),
@@ -40,7 +40,7 @@ impl Provider for Postgres {
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let target = match target(key) {
+        let target = match self.target(key) {
             Ok(target) => target,
             Err(doubt) => return Verification::Unknown(doubt),
         };
@@ -56,11 +56,23 @@ impl Service for Postgres {
     const NAME: &'static str = NAME;
 
     fn target(&self, key: &Credential) -> Result<Target, Doubt> {
-        target(key)
+        let target = Target::of(key, |scheme| match scheme.split('+').next() {
+            Some("redshift") => 5439,
+            Some("cockroachdb") => 26257,
+            _ => 5432,
+        })?;
+        if target.user.is_empty() {
+            return Err(Doubt::Missing("user".to_owned()));
+        }
+        // The protocol ends texts by a zero byte.
+        if target.password.contains(&0) {
+            return Err(Doubt::Refused("the password holds a zero byte".to_owned()));
+        }
+        Ok(target)
     }
 
     fn terms(&self, block: &block::Revoke, key: &Credential) -> Terms {
-        let names = match target(key) {
+        let names = match self.target(key) {
             Ok(it) => Values::naming(&[
                 ("user", &it.user),
                 ("role", &escape_identifier(&it.user)),
@@ -76,9 +88,7 @@ impl Service for Postgres {
         terms
     }
 
-    fn admin(&self, of: &Revocation<'_>) -> Result<(impl Admin, String), Failure> {
-        let leaked =
-            target(of.leak.credential()).map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
+    fn admin(&self, of: &Revocation<'_>, leaked: Target) -> Result<(impl Admin, String), Failure> {
         // Behind a pooler the name in the URL is not the role's; the server says which it is.
         let owner = of.leak.identity().and_then(|i| i.owner.clone());
         let role = owner.unwrap_or_else(|| leaked.user.clone());
@@ -116,20 +126,4 @@ impl Service for Postgres {
             escape_literal(&target.user),
         )
     }
-}
-
-fn target(key: &Credential) -> Result<Target, Doubt> {
-    let target = Target::of(key, |scheme| match scheme.split('+').next() {
-        Some("redshift") => 5439,
-        Some("cockroachdb") => 26257,
-        _ => 5432,
-    })?;
-    if target.user.is_empty() {
-        return Err(Doubt::Missing("user".to_owned()));
-    }
-    // The protocol ends texts by a zero byte.
-    if target.password.contains(&0) {
-        return Err(Doubt::Refused("the password holds a zero byte".to_owned()));
-    }
-    Ok(target)
 }

@@ -25,7 +25,7 @@ pub struct Redis;
 
 impl Provider for Redis {
     fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let target = target(key)?;
+        let target = self.target(key)?;
         let address = target.address();
         let way = if is_tls(&target) {
             "TLS"
@@ -41,7 +41,7 @@ impl Provider for Redis {
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let target = match target(key) {
+        let target = match self.target(key) {
             Ok(target) => target,
             Err(doubt) => return Verification::Unknown(doubt),
         };
@@ -57,11 +57,20 @@ impl Service for Redis {
     const NAME: &'static str = NAME;
 
     fn target(&self, key: &Credential) -> Result<Target, Doubt> {
-        target(key)
+        let mut target = Target::of(key, |_| 6379)?;
+        if target.user.is_empty() {
+            DEFAULT.clone_into(&mut target.user);
+        }
+        match target.scheme.as_str() {
+            "redis" | "rediss" | "valkey" | "valkeys" | "redis+tls" | "redis+ssl" => Ok(target),
+            scheme => Err(Doubt::Refused(format!(
+                "{scheme}:// names no one server of Redis: ask by redis:// or rediss://"
+            ))),
+        }
     }
 
     fn terms(&self, block: &block::Revoke, key: &Credential) -> Terms {
-        let target = target(key).ok();
+        let target = self.target(key).ok();
         let user = target.as_ref().map_or(DEFAULT, |t| t.user.as_str());
         let host = target.as_ref().map(Target::address);
         let mut names = vec![("user", user)];
@@ -90,9 +99,7 @@ impl Service for Redis {
         terms
     }
 
-    fn admin(&self, of: &Revocation<'_>) -> Result<(impl Admin, String), Failure> {
-        let leaked =
-            target(of.leak.credential()).map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
+    fn admin(&self, of: &Revocation<'_>, leaked: Target) -> Result<(impl Admin, String), Failure> {
         if leaked.user == DEFAULT {
             return Err(Failure::Refused(
                 "the default user is whoever gives no name: a person sets its password anew"
@@ -110,19 +117,6 @@ impl Service for Redis {
     fn shown(&self, target: &Target, own: &str) -> String {
         let user = &target.user;
         format!("AUTH {own} …; ACL SETUSER {user} off; CLIENT KILL USER {user}")
-    }
-}
-
-fn target(key: &Credential) -> Result<Target, Doubt> {
-    let mut target = Target::of(key, |_| 6379)?;
-    if target.user.is_empty() {
-        DEFAULT.clone_into(&mut target.user);
-    }
-    match target.scheme.as_str() {
-        "redis" | "rediss" | "valkey" | "valkeys" | "redis+tls" | "redis+ssl" => Ok(target),
-        scheme => Err(Doubt::Refused(format!(
-            "{scheme}:// names no one server of Redis: ask by redis:// or rediss://"
-        ))),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::net::{Net, placed};
 use crate::provider::{
     Authority, Effect, Failure, Object, Provider, Revocation, Revoke, StageTerms, Terms,
 };
-use crate::respond::origin::Bound;
+use crate::respond::origin::bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
 use crate::respond::{Proof, prove, span};
 
@@ -94,7 +94,7 @@ impl Run<'_> {
         );
         terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
         let (whose, authority) = authorised(&terms, self.held);
-        let net = Bound::new(self.net, incident);
+        let net = bound(self.net, incident);
         let work = Work {
             id,
             net: &net,

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Doubt, Finding, Level, Verification};
-use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
+use keysweep::provider::{Authority, Effect, Failure, Needed, Revocation, Revoke};
 
 use super::database::{
     HOST, Heard, Played, Way, active, holds, leak, object, owner, proven, registry, unknown,
@@ -307,17 +307,22 @@ fn a_revocation_ends_login_and_sessions_of_this_role_alone() {
             "{shown}"
         );
 
-        let found = it.find(&net, &leak, &keeper).unwrap();
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &keeper,
+        };
+        let found = it.find(&of).unwrap();
         assert_eq!(found.id, role);
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::NotThere);
-        let done = it.run(&net, &leak, &keeper, &found, 0).unwrap();
+        assert_eq!(it.effect(&of, &found, 0), Effect::NotThere);
+        let done = it.run(&of, &found, 0).unwrap();
         assert!(
             !done.was_gone && done.answer.contains("1 sessions"),
             "{done:?}"
         );
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::There);
+        assert_eq!(it.effect(&of, &found, 0), Effect::There);
         // A second time changes nothing.
-        assert!(it.run(&net, &leak, &keeper, &found, 0).unwrap().was_gone);
+        assert!(it.run(&of, &found, 0).unwrap().was_gone);
     });
 
     // The key is dead, and so is the session that it had opened.
@@ -357,38 +362,48 @@ fn who_may_not_end_a_role_ends_nothing() {
         Err(Failure::Authority(text)) => assert!(text.contains(why), "{text}"),
         other => panic!("{why}: {other:?}"),
     };
+    let right = owner("keeper", &keeper());
     revoker(|it| {
-        let find =
-            |user: &str, password: &str| it.find(&net, &leak, &owner(user, password)).map(|_| ());
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &right,
+        };
+        let find = |user: &str, password: &str| {
+            let authority = &owner(user, password);
+            it.find(&Revocation { authority, ..of }).map(drop)
+        };
         authority("28P01", find("keeper", &word(15)));
         authority("pg_signal_backend", find("weak", &password));
         authority("lock itself out", find("app", &password));
         authority(
             "KEYSWEEP_POSTGRES_USER",
-            it.find(&net, &leak, &Authority::default()).map(|_| ()),
+            it.find(&Revocation {
+                authority: &Authority::default(),
+                ..of
+            })
+            .map(drop),
         );
         // It may end sessions, but not change the role.
         find("signaller", &password).unwrap();
-        let run = it.run(&net, &leak, &owner("signaller", &password), &role, 0);
-        authority("42501", run.map(|_| ()));
-        let right = owner("keeper", &keeper());
-        assert!(matches!(it.run(&net, &leak, &right, &object("missing"), 0), Ok(d) if d.was_gone));
+        let signaller = owner("signaller", &password);
+        let run = it.run(
+            &Revocation {
+                authority: &signaller,
+                ..of
+            },
+            &role,
+            0,
+        );
+        authority("42501", run.map(drop));
+        assert!(matches!(it.run(&of, &object("missing"), 0), Ok(d) if d.was_gone));
 
         active(&verify(&net, &key));
         server.sql("DROP ROLE app");
-        assert!(matches!(
-            it.find(&net, &leak, &right),
-            Err(Failure::Object(_))
-        ));
+        assert!(matches!(it.find(&of), Err(Failure::Object(_))));
         server.0.script("stop", &[]);
-        assert!(matches!(
-            it.effect(&net, &leak, &right, &role, 0),
-            Effect::Unknown(_)
-        ));
-        assert!(matches!(
-            it.run(&net, &leak, &right, &role, 0),
-            Err(Failure::NotSent(_))
-        ));
+        assert!(matches!(it.effect(&of, &role, 0), Effect::Unknown(_)));
+        assert!(matches!(it.run(&of, &role, 0), Err(Failure::NotSent(_))));
     });
 }
 

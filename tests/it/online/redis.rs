@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Finding, Level, Verification};
-use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
+use keysweep::provider::{Authority, Effect, Failure, Needed, Revocation, Revoke};
 
 use super::database::{
     HOST, Heard, Played, Way, active, holds, leak, object, owner, proven, registry, unknown,
@@ -243,16 +243,21 @@ fn a_revocation_ends_login_and_connections_of_this_user_alone() {
             "{shown}"
         );
 
-        let found = it.find(&net, &leak, &keeper).unwrap();
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &keeper,
+        };
+        let found = it.find(&of).unwrap();
         assert_eq!(found.id, "app");
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::NotThere);
-        let done = it.run(&net, &leak, &keeper, &found, 0).unwrap();
+        assert_eq!(it.effect(&of, &found, 0), Effect::NotThere);
+        let done = it.run(&of, &found, 0).unwrap();
         assert!(
             !done.was_gone && done.answer.contains("1 connections"),
             "{done:?}"
         );
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::There);
-        assert!(it.run(&net, &leak, &keeper, &found, 0).unwrap().was_gone);
+        assert_eq!(it.effect(&of, &found, 0), Effect::There);
+        assert!(it.run(&of, &found, 0).unwrap().was_gone);
     });
 
     inactive(&verify(&net, &key));
@@ -282,39 +287,46 @@ fn who_may_not_end_a_user_ends_nothing() {
     };
     let right = owner("keeper", &server.0.file("keeper"));
     revoker(|it| {
-        let find =
-            |user: &str, password: &str| it.find(&net, &leak, &owner(user, password)).map(|_| ());
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &right,
+        };
+        let find = |user: &str, password: &str| {
+            let authority = &owner(user, password);
+            it.find(&Revocation { authority, ..of }).map(drop)
+        };
         authority("WRONGPASS", find("keeper", &word(39)));
         authority("NOPERM", find("weak", &password));
         authority("lock itself out", find("app", &password));
         authority(
             "KEYSWEEP_REDIS_USER",
-            it.find(&net, &leak, &Authority::default()).map(|_| ()),
+            it.find(&Revocation {
+                authority: &Authority::default(),
+                ..of
+            })
+            .map(drop),
         );
-        authority(
-            "NOPERM",
-            it.run(&net, &leak, &owner("weak", &password), &user, 0)
-                .map(|_| ()),
+        let weak = owner("weak", &password);
+        let run = it.run(
+            &Revocation {
+                authority: &weak,
+                ..of
+            },
+            &user,
+            0,
         );
+        authority("NOPERM", run.map(drop));
         // A user that is not there is not made.
-        assert!(matches!(it.run(&net, &leak, &right, &object("missing"), 0), Ok(d) if d.was_gone));
+        assert!(matches!(it.run(&of, &object("missing"), 0), Ok(d) if d.was_gone));
         assert!(!server.command(&["acl", "list"]).contains("missing"));
 
         active(&verify(&net, &key));
         server.command(&["acl", "deluser", "app"]);
-        assert!(matches!(
-            it.find(&net, &leak, &right),
-            Err(Failure::Object(_))
-        ));
+        assert!(matches!(it.find(&of), Err(Failure::Object(_))));
         server.0.script("stop", &[]);
-        assert!(matches!(
-            it.effect(&net, &leak, &right, &user, 0),
-            Effect::Unknown(_)
-        ));
-        assert!(matches!(
-            it.run(&net, &leak, &right, &user, 0),
-            Err(Failure::NotSent(_))
-        ));
+        assert!(matches!(it.effect(&of, &user, 0), Effect::Unknown(_)));
+        assert!(matches!(it.run(&of, &user, 0), Err(Failure::NotSent(_))));
     });
 }
 
