@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 use super::answer::{unanswered, unclear, unread};
 use super::authority::is_plain;
 use super::sigv4::percent;
-use super::staged::{self, Call, Seen};
+use super::staged::{self, Call, Keys, Seen};
 use super::template::{Values, printable};
-use super::{Authority, Done, Effect, Failure, Object, Provider, Revocation, Revoke, Terms};
+use super::{Authority, Done, Failure, Object, Provider, Revocation, Terms};
 use crate::model::{Credential, Doubt, Identity, Secret, Verification};
 use crate::net::{Net, Piece, Reply, Request, Text};
 use crate::rule::block;
@@ -278,12 +278,8 @@ impl<'r> Held<'r> {
     }
 }
 
-impl<'r> staged::Held<'r> for Held<'r> {
+impl staged::Held for Held<'_> {
     const TITLE: &'static str = "the key";
-
-    fn read(of: &Revocation<'r>, _object: &'r Object) -> Result<Self, Failure> {
-        Self::of(of)
-    }
 
     fn id(&self) -> &str {
         self.key.id
@@ -347,7 +343,7 @@ fn change(key: &Key<'_>, call: Call) -> (Request, &'static str) {
     }
 }
 
-impl Revoke for GcpRevoke<'_> {
+impl Keys for GcpRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
         let names = match Key::found(key) {
             Ok(key) => Values::naming(&[("id", key.id), ("account", key.account)]),
@@ -372,21 +368,12 @@ impl Revoke for GcpRevoke<'_> {
         }
     }
 
-    fn effect(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Effect {
-        staged::effect::<Held<'_>>(of, object, stage)
+    fn held<'r>(&self, of: &Revocation<'r>, _: &'r Object) -> Result<impl staged::Held, Failure> {
+        Held::of(of)
     }
 
-    fn run(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Result<Done, Failure> {
-        staged::run::<Held<'_>>(of, object, stage)
-    }
-
-    fn preview(
-        &self,
-        key: &Credential,
-        _authority: &Authority,
-        stage: usize,
-    ) -> Result<String, Doubt> {
-        let (request, _) = change(&Key::found(key)?, Call::shown(stage)?);
+    fn preview(&self, key: &Credential, _: &Authority, call: Call) -> Result<String, Doubt> {
+        let (request, _) = change(&Key::found(key)?, call);
         Ok(request
             .with_header("Authorization", Text::public("Bearer …"))
             .shown())

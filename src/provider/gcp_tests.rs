@@ -1,9 +1,11 @@
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
-use super::super::fake::{Fake, active, credential, reply, trouble};
+use super::super::fake::{Fake, active, credential, is_kept_while_active, reply, trouble};
+use super::super::staged::Staged;
+use super::super::{Effect, Revoke};
 use super::*;
-use crate::model::ConfirmedLeak;
+use crate::model::{ConfirmedLeak, Finding};
 use crate::net::Error;
 use crate::rule::block::Blocks;
 
@@ -42,10 +44,10 @@ fn key() -> Credential {
 }
 
 /// As the rule files say.
-fn ending() -> GcpRevoke<'static> {
+fn ending() -> Staged<GcpRevoke<'static>> {
     static BLOCKS: OnceLock<Blocks> = OnceLock::new();
     let blocks = BLOCKS.get_or_init(|| Blocks::load(&[]).unwrap());
-    GcpRevoke::new(&blocks.revoke["gcp.service-account-key"])
+    Staged(GcpRevoke::new(&blocks.revoke["gcp.service-account-key"]))
 }
 
 fn said(status: u16, body: &str) -> Verification {
@@ -257,18 +259,24 @@ fn authority(token: &str) -> Authority {
     }
 }
 
+/// The leaked key is ended by who may do it.
+fn by_owner<'n>(net: &'n Fake<'_>) -> Revocation<'n> {
+    static FINDING: OnceLock<Finding> = OnceLock::new();
+    static LEAK: OnceLock<ConfirmedLeak<'_>> = OnceLock::new();
+    static OWNER: OnceLock<Authority> = OnceLock::new();
+    let finding = || FINDING.get_or_init(|| active(key(), Identity::default()));
+    Revocation {
+        net,
+        leak: LEAK.get_or_init(|| ConfirmedLeak::new(finding()).unwrap()),
+        authority: OWNER.get_or_init(|| authority("owner")),
+    }
+}
+
 #[test]
 fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let owner = authority("owner");
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
+    let of = by_owner(&net);
     let object = ending().find(&of).unwrap();
     assert_eq!(object.id, id());
     let effect = |stage| ending().effect(&of, &object, stage);
@@ -287,37 +295,18 @@ fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
 fn a_key_that_is_enabled_again_is_not_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let owner = authority("owner");
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
-    let object = ending().find(&of).unwrap();
-    let run = |stage| ending().run(&of, &object, stage);
-    let Err(Failure::Object(why)) = run(1) else {
-        panic!("deleted")
-    };
-    assert!(why.contains("active again"), "{why}");
-    assert!(net.lines().iter().all(|line| !line.starts_with("DELETE")));
-    run(0).unwrap();
-    run(1).unwrap();
+    let of = by_owner(&net);
+    is_kept_while_active(&ending(), &of, || {
+        let lines = net.lines();
+        lines.iter().filter(|line| !line.starts_with("GET")).count()
+    });
 }
 
 #[test]
 fn the_wrong_authority_does_nothing() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let owner = authority("owner");
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
+    let of = by_owner(&net);
     let object = ending().find(&of).unwrap();
     for token in ["", "weak", "stranger", "a\nb"] {
         let other = authority(token);
@@ -345,9 +334,6 @@ fn the_wrong_authority_does_nothing() {
 
 #[test]
 fn what_may_have_been_done_is_unknown() {
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let owner = authority("owner");
     let object = Object {
         id: id(),
         ..Object::default()
@@ -358,11 +344,7 @@ fn what_may_have_been_done_is_unknown() {
             continue;
         }
         let net = Fake::always(status, &body);
-        let of = Revocation {
-            net: &net,
-            leak: &leak,
-            authority: &owner,
-        };
+        let of = by_owner(&net);
         let done = ending().run(&of, &object, 0);
         let is_open = matches!(done, Err(Failure::Unknown(_)))
             || status == 429 && matches!(done, Err(Failure::NotSent(_)));

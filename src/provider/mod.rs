@@ -24,6 +24,7 @@ mod xml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use self::staged::Staged;
 use self::template::Values;
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
 use crate::net::{Error, Net};
@@ -393,11 +394,11 @@ impl Registry {
             ))),
             Some("postgres") => Some(Box::new(login::Logins::new(postgres::Postgres, block))),
             Some("redis") => Some(Box::new(login::Logins::new(redis::Redis, block))),
-            Some("aws") => Some(Box::new(aws::AwsRevoke::new(
+            Some("aws") => Some(Box::new(Staged(aws::AwsRevoke::new(
                 block,
                 self.blocks.revoke.get("aws.console-session")?,
-            ))),
-            Some("gcp") => Some(Box::new(gcp::GcpRevoke::new(block))),
+            )))),
+            Some("gcp") => Some(Box::new(Staged(gcp::GcpRevoke::new(block)))),
             Some(_) => None,
         }
     }

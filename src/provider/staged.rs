@@ -1,10 +1,10 @@
-//! Keys that are ended in two stages: made inactive at once, deleted after a time of grace. What providers differ in is [`Held`].
+//! Keys that are ended in two stages: made inactive at once, deleted after a time of grace. What providers differ in is [`Keys`].
 
 use std::time::Duration;
 
 use super::template::printable;
-use super::{Done, Effect, Failure, Object, Revocation, StageTerms, Terms};
-use crate::model::Doubt;
+use super::{Authority, Done, Effect, Failure, Object, Revocation, Revoke, StageTerms, Terms};
+use crate::model::{Credential, Doubt};
 
 /// Between making a key inactive and deleting it, unless the caller says otherwise.
 pub(super) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,20 +32,28 @@ impl Call {
             _ => None,
         }
     }
+}
 
-    /// For a preview.
-    pub(super) fn shown(stage: usize) -> Result<Self, Doubt> {
-        Self::of(stage).ok_or_else(|| Doubt::Refused("no call exists: a person does it".to_owned()))
-    }
+/// Keys of a provider.
+pub(super) trait Keys: Send + Sync {
+    /// [`Revoke::terms`].
+    fn terms(&self, key: &Credential) -> Terms;
+
+    /// [`Revoke::find`].
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure>;
+
+    /// The key of a revocation, and where a record says that it is.
+    fn held<'r>(&self, of: &Revocation<'r>, object: &'r Object) -> Result<impl Held, Failure>;
+
+    /// The request of a call, redacted.
+    fn preview(&self, key: &Credential, authority: &Authority, call: Call)
+    -> Result<String, Doubt>;
 }
 
 /// A leaked key in the hands of its owner.
-pub(super) trait Held<'r>: Sized {
+pub(super) trait Held {
     /// What it is called: `the access key`.
     const TITLE: &'static str;
-
-    /// The key of a revocation, and where a record says that it is.
-    fn read(of: &Revocation<'r>, object: &'r Object) -> Result<Self, Failure>;
 
     /// The leaked key's own id.
     fn id(&self) -> &str;
@@ -62,33 +70,51 @@ pub(super) trait Held<'r>: Sized {
     fn change(&self, call: Call) -> Result<Done, Failure>;
 }
 
-/// [`super::Revoke::effect`] on such a key.
-pub(super) fn effect<'r, K: Held<'r>>(
-    of: &Revocation<'r>,
-    object: &'r Object,
-    stage: usize,
-) -> Effect {
-    let seen = K::read(of, object).and_then(|key| {
-        let seen = key.look()?;
-        if seen == Seen::Gone {
-            key.is_gone()?;
+/// How such keys are ended.
+pub(super) struct Staged<K>(pub(super) K);
+
+impl<K: Keys> Revoke for Staged<K> {
+    fn terms(&self, key: &Credential) -> Terms {
+        self.0.terms(key)
+    }
+
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure> {
+        self.0.find(of)
+    }
+
+    fn effect(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Effect {
+        let seen = self.0.held(of, object).and_then(|key| {
+            let seen = key.look()?;
+            if seen == Seen::Gone {
+                key.is_gone()?;
+            }
+            Ok(seen)
+        });
+        match (seen, stage) {
+            (Ok(Seen::Gone), _) | (Ok(Seen::Inactive), 0) => Effect::There,
+            (Ok(_), _) => Effect::NotThere,
+            (Err(failure), _) => Effect::Unknown(failure.to_string()),
         }
-        Ok(seen)
-    });
-    match (seen, stage) {
-        (Ok(Seen::Gone), _) | (Ok(Seen::Inactive), 0) => Effect::There,
-        (Ok(_), _) => Effect::NotThere,
-        (Err(failure), _) => Effect::Unknown(failure.to_string()),
+    }
+
+    fn run(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Result<Done, Failure> {
+        let key = self.0.held(of, object)?;
+        done(&key, object, stage)
+    }
+
+    fn preview(
+        &self,
+        key: &Credential,
+        authority: &Authority,
+        stage: usize,
+    ) -> Result<String, Doubt> {
+        let call = Call::of(stage)
+            .ok_or_else(|| Doubt::Refused("no call exists: a person does it".to_owned()))?;
+        self.0.preview(key, authority, call)
     }
 }
 
-/// [`super::Revoke::run`] on such a key.
-pub(super) fn run<'r, K: Held<'r>>(
-    of: &Revocation<'r>,
-    object: &'r Object,
-    stage: usize,
-) -> Result<Done, Failure> {
-    let key = K::read(of, object)?;
+fn done<K: Held>(key: &K, object: &Object, stage: usize) -> Result<Done, Failure> {
     let (title, id) = (K::TITLE, key.id());
     // Two notes of one key that differ: whichever is meant, nothing is done.
     if object.id != id {

@@ -1,9 +1,9 @@
 //! Access keys that are deactivated and, after a time of grace, deleted.
 
 use super::super::sigv4::Signer;
-use super::super::staged::{self, Call, Seen};
+use super::super::staged::{self, Call, Keys, Seen};
 use super::super::template::{Values, printable};
-use super::super::{Authority, Done, Effect, Failure, Object, Revocation, Revoke, Terms};
+use super::super::{Authority, Done, Failure, Object, Revocation, Terms};
 use super::iam::{NAME, Owner, Place, Refusal, Status, VERSION, answer, iam};
 use super::partition::{Arn, PARTITIONS, Partition};
 use super::{Pair, id};
@@ -61,22 +61,8 @@ struct Held<'r> {
     noted: &'r str,
 }
 
-impl<'r> staged::Held<'r> for Held<'r> {
+impl staged::Held for Held<'_> {
     const TITLE: &'static str = "the access key";
-
-    fn read(of: &Revocation<'r>, object: &'r Object) -> Result<Self, Failure> {
-        let (pair, owner) = lookup(of)?;
-        let place = Place::of(object).ok_or_else(|| {
-            Failure::Object("the record of the access key has no account and user".to_owned())
-        })?;
-        Ok(Self {
-            net: of.net,
-            pair,
-            owner,
-            place,
-            noted: &object.id,
-        })
-    }
 
     fn id(&self) -> &str {
         self.pair.id
@@ -117,7 +103,7 @@ impl<'r> staged::Held<'r> for Held<'r> {
     }
 }
 
-impl Revoke for AwsRevoke<'_> {
+impl Keys for AwsRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
         let id = key.part("id");
         if id.is_some_and(id::is_session) {
@@ -196,23 +182,33 @@ impl Revoke for AwsRevoke<'_> {
         }
     }
 
-    fn effect(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Effect {
-        staged::effect::<Held<'_>>(of, object, stage)
-    }
-
-    fn run(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Result<Done, Failure> {
-        staged::run::<Held<'_>>(of, object, stage)
+    fn held<'r>(
+        &self,
+        of: &Revocation<'r>,
+        object: &'r Object,
+    ) -> Result<impl staged::Held, Failure> {
+        let (pair, owner) = lookup(of)?;
+        let place = Place::of(object).ok_or_else(|| {
+            Failure::Object("the record of the access key has no account and user".to_owned())
+        })?;
+        Ok(Held {
+            net: of.net,
+            pair,
+            owner,
+            place,
+            noted: &object.id,
+        })
     }
 
     fn preview(
         &self,
         key: &Credential,
         authority: &Authority,
-        stage: usize,
+        call: Call,
     ) -> Result<String, Doubt> {
         let pair = Pair::found(key)?;
         let partition = pair.partitions().next().unwrap_or(&PARTITIONS[0]);
-        let (_, fields) = form(Call::shown(stage)?, "…", pair.id);
+        let (_, fields) = form(call, "…", pair.id);
         let fields: Vec<String> = fields.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let request = iam(partition, &[], false);
         let request = Request {

@@ -1,24 +1,24 @@
 use std::sync::{Mutex, OnceLock};
 
-use super::super::super::Needed;
-use super::super::super::fake::{Fake, active, reply, trouble};
-use super::super::super::staged::GRACE;
+use super::super::super::fake::{Fake, active, is_kept_while_active, reply, trouble};
+use super::super::super::staged::{GRACE, Staged};
+use super::super::super::{Effect, Needed, Revoke};
 use super::super::tests::{
     ACCOUNT, ID, OTHER, OWNER, SESSION, caller, pair, problem, secret, session,
 };
 use super::*;
-use crate::model::{ConfirmedLeak, Identity, Secret};
+use crate::model::{ConfirmedLeak, Finding, Identity, Secret};
 use crate::net::{Error, Reply};
 use crate::rule::block::Blocks;
 
 /// As the rule files say.
-fn ending() -> AwsRevoke<'static> {
+fn ending() -> Staged<AwsRevoke<'static>> {
     static BLOCKS: OnceLock<Blocks> = OnceLock::new();
     let blocks = BLOCKS.get_or_init(|| Blocks::load(&[]).unwrap());
-    AwsRevoke::new(
+    Staged(AwsRevoke::new(
         &blocks.revoke["aws.access-key"],
         &blocks.revoke["aws.console-session"],
-    )
+    ))
 }
 
 /// IAM of one account, with the keys of the user `deploy`.
@@ -113,10 +113,6 @@ impl Iam {
     }
 }
 
-fn authority() -> Authority {
-    authority_of(&[("access_key_id", OWNER), ("secret_access_key", "another")])
-}
-
 fn authority_of(parts: &[(&str, &str)]) -> Authority {
     Authority {
         parts: parts
@@ -126,7 +122,7 @@ fn authority_of(parts: &[(&str, &str)]) -> Authority {
     }
 }
 
-fn leaked(owner: Option<&str>) -> crate::model::Finding {
+fn leaked(owner: Option<&str>) -> Finding {
     active(
         pair(),
         Identity {
@@ -137,22 +133,26 @@ fn leaked(owner: Option<&str>) -> crate::model::Finding {
     )
 }
 
-fn deploy() -> String {
-    format!("arn:aws:iam::{ACCOUNT}:user/ci/deploy")
+/// The leaked key of the user `deploy` is ended by who may do it.
+fn by_owner<'n>(net: &'n Fake<'_>) -> Revocation<'n> {
+    static FINDING: OnceLock<Finding> = OnceLock::new();
+    static LEAK: OnceLock<ConfirmedLeak<'_>> = OnceLock::new();
+    static ADMIN: OnceLock<Authority> = OnceLock::new();
+    let user = format!("arn:aws:iam::{ACCOUNT}:user/ci/deploy");
+    let finding = || FINDING.get_or_init(|| leaked(Some(&user)));
+    let parts = [("access_key_id", OWNER), ("secret_access_key", "another")];
+    Revocation {
+        net,
+        leak: LEAK.get_or_init(|| ConfirmedLeak::new(finding()).unwrap()),
+        authority: ADMIN.get_or_init(|| authority_of(&parts)),
+    }
 }
 
 #[test]
 fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let owner = authority();
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
+    let of = by_owner(&net);
     let object = ending().find(&of).unwrap();
     assert_eq!(object.id, ID);
     assert_eq!(
@@ -180,7 +180,7 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     ));
     assert!(matches!(ending().find(&of), Err(Failure::Object(_))));
 
-    let terms = ending().terms(leak.credential());
+    let terms = ending().terms(of.leak.credential());
     assert_eq!(terms.object, format!("the access key {ID}"));
     let stages: Vec<_> = terms.stages.iter().map(|s| s.what.as_str()).collect();
     let (first, last) = (
@@ -196,23 +196,8 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
 fn a_key_that_is_active_again_is_not_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let owner = authority();
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
-    let object = ending().find(&of).unwrap();
-    let run = |stage| ending().run(&of, &object, stage);
-    let Err(Failure::Object(why)) = run(1) else {
-        panic!("deleted")
-    };
-    assert!(why.contains("active again"), "{why}");
-    assert_eq!(*iam.changes.lock().unwrap(), 0);
-    run(0).unwrap();
-    run(1).unwrap();
+    let of = by_owner(&net);
+    is_kept_while_active(&ending(), &of, || *iam.changes.lock().unwrap());
     assert_eq!(iam.keys(), [(OTHER.to_owned(), "Active")]);
 }
 
@@ -222,11 +207,9 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
     let leak = ConfirmedLeak::new(&finding).unwrap();
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let owner = authority();
     let of = Revocation {
-        net: &net,
         leak: &leak,
-        authority: &owner,
+        ..by_owner(&net)
     };
     let object = ending().find(&of).unwrap();
     assert_eq!(object.facts["user"], "deploy");
@@ -243,8 +226,6 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
 
 #[test]
 fn the_wrong_authority_does_nothing() {
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     for parts in [
         &[][..],
         &[("access_key_id", OWNER)],
@@ -263,9 +244,8 @@ fn the_wrong_authority_does_nothing() {
         let net = Fake::new(|_| panic!("nothing is sent"));
         let other = authority_of(parts);
         let found = ending().find(&Revocation {
-            net: &net,
-            leak: &leak,
             authority: &other,
+            ..by_owner(&net)
         });
         assert!(
             matches!(found, Err(Failure::Authority(_))),
@@ -278,11 +258,7 @@ fn the_wrong_authority_does_nothing() {
         ..Iam::new()
     };
     let net = Fake::new(|request| iam.answer(request));
-    let found = ending().find(&Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &authority(),
-    });
+    let found = ending().find(&by_owner(&net));
     let Err(Failure::Authority(words)) = found else {
         panic!("{found:?}")
     };
@@ -295,16 +271,9 @@ fn the_wrong_authority_does_nothing() {
 
 #[test]
 fn a_key_that_is_absent_elsewhere_does_not_count_as_gone() {
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     let right = Iam::new();
     let net = Fake::new(|request| right.answer(request));
-    let owner = authority();
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
+    let of = by_owner(&net);
     let object = ending().find(&of).unwrap();
     let wrong = Iam {
         account: "999999999999",
@@ -335,9 +304,8 @@ fn root_keys_sessions_and_roles_are_left_to_people() {
         let finding = leaked(Some(&arn));
         let leak = ConfirmedLeak::new(&finding).unwrap();
         let found = ending().find(&Revocation {
-            net: &net,
             leak: &leak,
-            authority: &authority(),
+            ..by_owner(&net)
         });
         assert!(matches!(found, Err(Failure::Object(_))), "{arn} {found:?}");
     }
@@ -348,16 +316,9 @@ fn root_keys_sessions_and_roles_are_left_to_people() {
 
 #[test]
 fn what_may_have_been_done_is_unknown_and_what_was_not_is_said() {
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let owner = authority();
-    let of = Revocation {
-        net: &net,
-        leak: &leak,
-        authority: &owner,
-    };
+    let of = by_owner(&net);
     let object = ending().find(&of).unwrap();
     let run = |answer: &(dyn Fn() -> Result<Reply, Error> + Sync)| {
         let net = Fake::new(|_| answer());
