@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::template::{Values, listed_by, printable};
-use super::{Authority, Done, Effect, Failure, Known, Object, Provider, Revoke, Terms};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
+use super::{Authority, Done, Effect, Failure, Known, Object, Provider, Revocation, Revoke, Terms};
+use crate::model::{Credential, Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::rule::block::{self, Answer, When};
 
@@ -231,6 +231,12 @@ impl<'b> DeclaredRevoke<'b> {
         Ok(values)
     }
 
+    fn values_of<'a>(&self, of: &Revocation<'a>) -> Result<Values<'a>, Failure> {
+        let key = of.leak.credential();
+        self.values(key, Some(of.authority), &listed_by(of.net))
+            .map_err(not_written)
+    }
+
     fn request(&self, values: &Values<'_>) -> Result<Request, Doubt> {
         let block = self.block.request.as_ref();
         let block =
@@ -255,15 +261,8 @@ impl Revoke for DeclaredRevoke<'_> {
         terms
     }
 
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let values = self
-            .values(leak.credential(), Some(authority), &listed_by(net))
-            .map_err(not_written)?;
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure> {
+        let values = self.values_of(of)?;
         let title = values.shown(&self.block.object);
         let Some(find) = &self.block.find else {
             return Ok(Object {
@@ -272,7 +271,7 @@ impl Revoke for DeclaredRevoke<'_> {
                 facts: BTreeMap::new(),
             });
         };
-        let ids = rows(net, find, &values)?;
+        let ids = rows(of.net, find, &values)?;
         match ids.as_slice() {
             [id] => {
                 let mut values = values;
@@ -293,20 +292,13 @@ impl Revoke for DeclaredRevoke<'_> {
         }
     }
 
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        _authority: &Authority,
-        _object: &Object,
-        _stage: usize,
-    ) -> Effect {
+    fn effect(&self, of: &Revocation<'_>, _object: &Object, _stage: usize) -> Effect {
         let Some(verify) = self.verify else {
             return Effect::Unknown("the kind cannot be verified".to_owned());
         };
         // It was active there before, so that a refusal is its end.
         match Declared::new(verify, self.known)
-            .ask(net, leak.credential())
+            .ask(of.net, of.leak.credential())
             .0
         {
             Verification::Active(_) => Effect::NotThere,
@@ -316,20 +308,11 @@ impl Revoke for DeclaredRevoke<'_> {
         }
     }
 
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Result<Done, Failure> {
-        let mut values = self
-            .values(leak.credential(), Some(authority), &listed_by(net))
-            .map_err(not_written)?;
+    fn run(&self, of: &Revocation<'_>, object: &Object, _stage: usize) -> Result<Done, Failure> {
+        let mut values = self.values_of(of)?;
         values.set("found", &object.id);
         let request = self.request(&values).map_err(not_written)?;
-        let reply = net.send(&request).map_err(|e| failed(&e))?;
+        let reply = of.net.send(&request).map_err(|e| failed(&e))?;
         let json = reply.json();
         let words = |answer: &Answer| {
             if answer.reason.is_empty() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::{Failure, Revocation, Revoke};
 use crate::model::{
     Checked, Credential, Finding, Fingerprint, Identity, Secret, Severity, Verification,
 };
@@ -150,4 +151,22 @@ pub(super) fn active(credential: Credential, identity: Identity) -> Finding {
             took: Duration::ZERO,
         }),
     }
+}
+
+/// Fails unless a key that is active again is kept, and deleted once it is made inactive.
+pub(super) fn is_kept_while_active(
+    revoke: &dyn Revoke,
+    of: &Revocation<'_>,
+    calls: impl Fn() -> usize,
+) {
+    let object = revoke.find(of).expect("the key");
+    let Err(Failure::Object(why)) = revoke.run(of, &object, 1) else {
+        panic!("deleted")
+    };
+    assert!(why.contains("active again"), "{why}");
+    assert_eq!(calls(), 0);
+    for stage in [0, 1] {
+        revoke.run(of, &object, stage).expect("done");
+    }
+    assert_eq!(calls(), 2);
 }

@@ -5,8 +5,6 @@
 //! <https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts.keys/disable>. Addresses that stand in the leaked
 //! JSON (`token_uri` and its like) are never asked.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
@@ -18,9 +16,10 @@ use zeroize::Zeroizing;
 use super::answer::{unanswered, unclear, unread};
 use super::authority::is_plain;
 use super::sigv4::percent;
+use super::staged::{self, Call, Keys, Seen};
 use super::template::{Values, printable};
-use super::{Authority, Done, Effect, Failure, Object, Provider, Revoke, Terms, in_use};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Secret, Verification};
+use super::{Authority, Done, Failure, Object, Provider, Revocation, Terms};
+use crate::model::{Credential, Doubt, Identity, Secret, Verification};
 use crate::net::{Net, Piece, Reply, Request, Text};
 use crate::rule::block;
 
@@ -30,8 +29,6 @@ const IAM: &str = "https://iam.googleapis.com/v1/projects/-/serviceAccounts";
 const SCOPE: &str = "https://www.googleapis.com/auth/userinfo.email";
 /// Seconds that the signed JWT is good for.
 const LIFE: i64 = 300;
-/// Between disabling and deleting, unless the caller says otherwise.
-const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Name in the caller's configuration.
 const NAME: &str = "gcp";
 
@@ -227,13 +224,6 @@ impl Provider for Gcp {
     }
 }
 
-/// How IAM describes a key.
-enum Seen {
-    Live,
-    Disabled,
-    Gone,
-}
-
 /// Whether the answer is Google's, and which error it tells: `NOT_FOUND`.
 fn status_of(reply: &Reply) -> Option<String> {
     let body = reply.json()?;
@@ -274,120 +264,54 @@ fn bearer(authority: &Authority) -> Result<Text, Failure> {
     Ok(value)
 }
 
-fn look(net: &dyn Net, key: &Key<'_>, authority: &Authority) -> Result<Seen, Failure> {
-    let request = Request::new("GET", Text::public(key.url("")))
-        .with_header("Authorization", bearer(authority)?);
-    let reply = net.send(&request).map_err(|e| unread(&e))?;
-    if reply.status == 404 && status_of(&reply).as_deref() == Some("NOT_FOUND") {
-        return Ok(Seen::Gone);
-    }
-    let body = reply.json().filter(|_| reply.status == 200);
-    let name = body.as_ref().and_then(|b| b.get("name")?.as_str());
-    let ends = format!("/keys/{}", key.id);
-    match (name, &body) {
-        (Some(name), Some(body)) if name.ends_with(&ends) => {
-            let is_disabled = body.get("disabled").and_then(Value::as_bool);
-            Ok(if is_disabled == Some(true) {
-                Seen::Disabled
-            } else {
-                Seen::Live
-            })
-        }
-        _ => Err(refused(&reply, "iam.serviceAccountKeys.get", true)),
+/// A leaked key, and who may end it.
+struct Held<'r> {
+    of: Revocation<'r>,
+    key: Key<'r>,
+}
+
+impl<'r> Held<'r> {
+    fn of(of: &Revocation<'r>) -> Result<Self, Failure> {
+        let key = Key::found(of.leak.credential());
+        let key = key.map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
+        Ok(Self { of: *of, key })
     }
 }
 
-fn change(key: &Key<'_>, stage: usize) -> Option<(Request, &'static str)> {
-    match stage {
-        0 => Some((
-            Request::new("POST", Text::public(key.url(":disable")))
-                .with_body("application/json", Text::public("{}")),
-            "iam.serviceAccountKeys.disable",
-        )),
-        1 => Some((
-            Request::new("DELETE", Text::public(key.url(""))),
-            "iam.serviceAccountKeys.delete",
-        )),
-        _ => None,
-    }
-}
+impl staged::Held for Held<'_> {
+    const TITLE: &'static str = "the key";
 
-fn not_found(doubt: &Doubt) -> Failure {
-    Failure::NotSent(doubt.to_string())
-}
-
-impl Revoke for GcpRevoke<'_> {
-    fn terms(&self, key: &Credential) -> Terms {
-        let names = match Key::found(key) {
-            Ok(key) => Values::naming(&[("id", key.id), ("account", key.account)]),
-            Err(_) => Values::naming(&[]),
-        };
-        Terms::of(self.block, NAME, &names).deleting("disable", GRACE)
+    fn id(&self) -> &str {
+        self.key.id
     }
 
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let key = Key::found(leak.credential()).map_err(|d| not_found(&d))?;
-        match look(net, &key, authority)? {
-            Seen::Live | Seen::Disabled => Ok(Object {
-                id: key.id.to_owned(),
-                title: format!("the key {} of the service account {}", key.id, key.account),
-                facts: [("account".to_owned(), key.account.to_owned())].into(),
-            }),
-            Seen::Gone => Err(Failure::Object(format!(
-                "the service account {} has no key {}: it is gone already",
-                key.account, key.id
-            ))),
+    fn look(&self) -> Result<Seen, Failure> {
+        let request = Request::new("GET", Text::public(self.key.url("")))
+            .with_header("Authorization", bearer(self.of.authority)?);
+        let reply = self.of.net.send(&request).map_err(|e| unread(&e))?;
+        if reply.status == 404 && status_of(&reply).as_deref() == Some("NOT_FOUND") {
+            return Ok(Seen::Gone);
+        }
+        let body = reply.json().filter(|_| reply.status == 200);
+        let name = body.as_ref().and_then(|b| b.get("name")?.as_str());
+        let ends = format!("/keys/{}", self.key.id);
+        match (name, &body) {
+            (Some(name), Some(body)) if name.ends_with(&ends) => {
+                let is_disabled = body.get("disabled").and_then(Value::as_bool);
+                Ok(if is_disabled == Some(true) {
+                    Seen::Inactive
+                } else {
+                    Seen::Live
+                })
+            }
+            _ => Err(refused(&reply, "iam.serviceAccountKeys.get", true)),
         }
     }
 
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        _object: &Object,
-        stage: usize,
-    ) -> Effect {
-        let seen = Key::found(leak.credential())
-            .map_err(|d| not_found(&d))
-            .and_then(|key| look(net, &key, authority));
-        match (seen, stage) {
-            (Ok(Seen::Gone), _) | (Ok(Seen::Disabled), 0) => Effect::There,
-            (Ok(_), _) => Effect::NotThere,
-            (Err(failure), _) => Effect::Unknown(failure.to_string()),
-        }
-    }
-
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Result<Done, Failure> {
-        let key = Key::found(leak.credential()).map_err(|d| not_found(&d))?;
-        if object.id != key.id {
-            return Err(Failure::Object(format!(
-                "the plan names the key {}, but the leak is {}",
-                printable(&object.id),
-                key.id
-            )));
-        }
-        let Some((request, action)) = change(&key, stage) else {
-            return Err(Failure::NotSent(format!("there is no stage {stage}")));
-        };
-        let is_deletion = stage > 0;
-        if is_deletion && matches!(look(net, &key, authority)?, Seen::Live) {
-            return Err(in_use(&format!("the key {}", key.id)));
-        }
-        let request = request.with_header("Authorization", bearer(authority)?);
-        let reply = net.send(&request).map_err(|e| unanswered(&e))?;
+    fn change(&self, call: Call) -> Result<Done, Failure> {
+        let (request, action) = change(&self.key, call);
+        let request = request.with_header("Authorization", bearer(self.of.authority)?);
+        let reply = self.of.net.send(&request).map_err(|e| unanswered(&e))?;
         // Both answer an empty JSON object.
         if reply.status == 200 && reply.json().is_some_and(|body| body == json!({})) {
             return Ok(Done {
@@ -403,16 +327,53 @@ impl Revoke for GcpRevoke<'_> {
         }
         Err(refused(&reply, action, false))
     }
+}
 
-    fn preview(
-        &self,
-        key: &Credential,
-        _authority: &Authority,
-        stage: usize,
-    ) -> Result<String, Doubt> {
-        let key = Key::found(key)?;
-        let (request, _) = change(&key, stage)
-            .ok_or_else(|| Doubt::Refused("no call exists: a person does it".to_owned()))?;
+fn change(key: &Key<'_>, call: Call) -> (Request, &'static str) {
+    match call {
+        Call::Deactivate => (
+            Request::new("POST", Text::public(key.url(":disable")))
+                .with_body("application/json", Text::public("{}")),
+            "iam.serviceAccountKeys.disable",
+        ),
+        Call::Delete => (
+            Request::new("DELETE", Text::public(key.url(""))),
+            "iam.serviceAccountKeys.delete",
+        ),
+    }
+}
+
+impl Keys for GcpRevoke<'_> {
+    fn terms(&self, key: &Credential) -> Terms {
+        let names = match Key::found(key) {
+            Ok(key) => Values::naming(&[("id", key.id), ("account", key.account)]),
+            Err(_) => Values::naming(&[]),
+        };
+        Terms::of(self.block, NAME, &names).deleting("disable")
+    }
+
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure> {
+        let held = Held::of(of)?;
+        let key = &held.key;
+        match staged::Held::look(&held)? {
+            Seen::Live | Seen::Inactive => Ok(Object {
+                id: key.id.to_owned(),
+                title: format!("the key {} of the service account {}", key.id, key.account),
+                facts: [("account".to_owned(), key.account.to_owned())].into(),
+            }),
+            Seen::Gone => Err(Failure::Object(format!(
+                "the service account {} has no key {}: it is gone already",
+                key.account, key.id
+            ))),
+        }
+    }
+
+    fn held<'r>(&self, of: &Revocation<'r>, _: &'r Object) -> Result<impl staged::Held, Failure> {
+        Held::of(of)
+    }
+
+    fn preview(&self, key: &Credential, _: &Authority, call: Call) -> Result<String, Doubt> {
+        let (request, _) = change(&Key::found(key)?, call);
         Ok(request
             .with_header("Authorization", Text::public("Bearer …"))
             .shown())

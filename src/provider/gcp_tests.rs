@@ -1,8 +1,11 @@
 use std::process::Command;
 use std::sync::{Mutex, OnceLock};
 
-use super::super::fake::{Fake, active, credential, reply, trouble};
+use super::super::fake::{Fake, active, credential, is_kept_while_active, reply, trouble};
+use super::super::staged::Staged;
+use super::super::{Effect, Revoke};
 use super::*;
+use crate::model::{ConfirmedLeak, Finding};
 use crate::net::Error;
 use crate::rule::block::Blocks;
 
@@ -41,10 +44,10 @@ fn key() -> Credential {
 }
 
 /// As the rule files say.
-fn ending() -> GcpRevoke<'static> {
+fn ending() -> Staged<GcpRevoke<'static>> {
     static BLOCKS: OnceLock<Blocks> = OnceLock::new();
     let blocks = BLOCKS.get_or_init(|| Blocks::load(&[]).unwrap());
-    GcpRevoke::new(&blocks.revoke["gcp.service-account-key"])
+    Staged(GcpRevoke::new(&blocks.revoke["gcp.service-account-key"]))
 }
 
 fn said(status: u16, body: &str) -> Verification {
@@ -256,21 +259,28 @@ fn authority(token: &str) -> Authority {
     }
 }
 
+/// The leaked key is ended by who may do it.
+fn by_owner<'n>(net: &'n Fake<'_>) -> Revocation<'n> {
+    static FINDING: OnceLock<Finding> = OnceLock::new();
+    static LEAK: OnceLock<ConfirmedLeak<'_>> = OnceLock::new();
+    static OWNER: OnceLock<Authority> = OnceLock::new();
+    let finding = || FINDING.get_or_init(|| active(key(), Identity::default()));
+    Revocation {
+        net,
+        leak: LEAK.get_or_init(|| ConfirmedLeak::new(finding()).unwrap()),
+        authority: OWNER.get_or_init(|| authority("owner")),
+    }
+}
+
 #[test]
 fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let authority = authority("owner");
-    let object = ending().find(&net, &leak, &authority).unwrap();
+    let of = by_owner(&net);
+    let object = ending().find(&of).unwrap();
     assert_eq!(object.id, id());
-    let effect = |stage| ending().effect(&net, &leak, &authority, &object, stage);
-    let run = |stage| {
-        ending()
-            .run(&net, &leak, &authority, &object, stage)
-            .unwrap()
-    };
+    let effect = |stage| ending().effect(&of, &object, stage);
+    let run = |stage| ending().run(&of, &object, stage).unwrap();
     assert_eq!((effect(0), effect(1)), (Effect::NotThere, Effect::NotThere));
     assert!(!run(0).was_gone);
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::NotThere));
@@ -278,44 +288,38 @@ fn exactly_the_leaked_key_is_disabled_and_later_deleted() {
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::There));
     assert!(run(0).was_gone && run(1).was_gone);
     assert_eq!(*iam.0.lock().unwrap(), [(neighbour(), false)]);
-    assert!(matches!(
-        ending().find(&net, &leak, &authority),
-        Err(Failure::Object(_))
-    ));
+    assert!(matches!(ending().find(&of), Err(Failure::Object(_))));
 }
 
 #[test]
 fn a_key_that_is_enabled_again_is_not_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let authority = authority("owner");
-    let object = ending().find(&net, &leak, &authority).unwrap();
-    let run = |stage| ending().run(&net, &leak, &authority, &object, stage);
-    let Err(Failure::Object(why)) = run(1) else {
-        panic!("deleted")
-    };
-    assert!(why.contains("active again"), "{why}");
-    assert!(net.lines().iter().all(|line| !line.starts_with("DELETE")));
-    run(0).unwrap();
-    run(1).unwrap();
+    let of = by_owner(&net);
+    is_kept_while_active(&ending(), &of, || {
+        let lines = net.lines();
+        lines.iter().filter(|line| !line.starts_with("GET")).count()
+    });
 }
 
 #[test]
 fn the_wrong_authority_does_nothing() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let object = ending().find(&net, &leak, &authority("owner")).unwrap();
+    let of = by_owner(&net);
+    let object = ending().find(&of).unwrap();
     for token in ["", "weak", "stranger", "a\nb"] {
-        let found = ending().find(&net, &leak, &authority(token));
+        let other = authority(token);
+        let of = Revocation {
+            authority: &other,
+            ..of
+        };
+        let found = ending().find(&of);
         assert!(
             matches!(found, Err(Failure::Authority(_))),
             "{token:?} {found:?}"
         );
-        let done = ending().run(&net, &leak, &authority(token), &object, 0);
+        let done = ending().run(&of, &object, 0);
         assert!(
             matches!(done, Err(Failure::Authority(_))),
             "{token:?} {done:?}"
@@ -324,14 +328,12 @@ fn the_wrong_authority_does_nothing() {
     assert!(iam.0.lock().unwrap().iter().all(|(_, disabled)| !disabled));
     let mut other = object;
     other.id = neighbour();
-    let done = ending().run(&net, &leak, &authority("owner"), &other, 0);
+    let done = ending().run(&of, &other, 0);
     assert!(matches!(done, Err(Failure::Object(_))), "{done:?}");
 }
 
 #[test]
 fn what_may_have_been_done_is_unknown() {
-    let finding = active(key(), Identity::default());
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     let object = Object {
         id: id(),
         ..Object::default()
@@ -342,11 +344,12 @@ fn what_may_have_been_done_is_unknown() {
             continue;
         }
         let net = Fake::always(status, &body);
-        let done = ending().run(&net, &leak, &authority("owner"), &object, 0);
+        let of = by_owner(&net);
+        let done = ending().run(&of, &object, 0);
         let is_open = matches!(done, Err(Failure::Unknown(_)))
             || status == 429 && matches!(done, Err(Failure::NotSent(_)));
         assert!(is_open, "{status} {body:.60} {done:?}");
-        let seen = ending().effect(&net, &leak, &authority("owner"), &object, 0);
+        let seen = ending().effect(&of, &object, 0);
         assert!(
             matches!(seen, Effect::Unknown(_)),
             "{status} {body:.60} {seen:?}"

@@ -1,11 +1,13 @@
 //! Logins to database servers and how they are ended: an administrator switches the login off, then its sessions end. What the
-//! protocols differ in is [`Admin`].
+//! protocols differ in is [`Service`] and [`Admin`].
 
 use std::time::Duration;
 
 use super::socket::Target;
-use super::{Authority, Done, Effect, Failure, Object};
+use super::{Authority, Done, Effect, Failure, Object, Provider, Revocation, Revoke, Terms};
+use crate::model::{Credential, Doubt};
 use crate::net::Net;
+use crate::rule::block;
 
 /// How often sessions are ended before it counts as failed.
 const ROUNDS: u32 = 25;
@@ -55,6 +57,78 @@ pub(super) trait Admin {
     fn end_sessions(&mut self, name: &str) -> Result<(), Self::Refused>;
 }
 
+/// Servers of a kind.
+pub(super) trait Service: Provider {
+    /// Name in the caller's configuration.
+    const NAME: &'static str;
+
+    /// The server of a leaked login.
+    fn target(&self, key: &Credential) -> Result<Target, Doubt>;
+
+    /// [`Revoke::terms`] as a block says.
+    fn terms(&self, block: &block::Revoke, key: &Credential) -> Terms;
+
+    /// A session of the caller's own, and the name of the login that leaked.
+    fn admin(&self, of: &Revocation<'_>, leaked: Target) -> Result<(impl Admin, String), Failure>;
+
+    /// What a session of `own` would say to end a login.
+    fn shown(&self, target: &Target, own: &str) -> String;
+}
+
+/// Logins that are switched off.
+pub(super) struct Logins<'b, S> {
+    service: S,
+    block: &'b block::Revoke,
+}
+
+impl<'b, S: Service> Logins<'b, S> {
+    /// To servers of a kind, as a block says.
+    pub(super) fn new(service: S, block: &'b block::Revoke) -> Self {
+        Self { service, block }
+    }
+
+    fn admin(&self, of: &Revocation<'_>) -> Result<(impl Admin, String), Failure> {
+        let leaked = self.service.target(of.leak.credential());
+        let leaked = leaked.map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
+        self.service.admin(of, leaked)
+    }
+}
+
+impl<S: Service> Revoke for Logins<'_, S> {
+    fn terms(&self, key: &Credential) -> Terms {
+        self.service.terms(self.block, key)
+    }
+
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure> {
+        let (admin, name) = self.admin(of)?;
+        find(admin, name)
+    }
+
+    fn effect(&self, of: &Revocation<'_>, object: &Object, _stage: usize) -> Effect {
+        effect(self.admin(of).map(|(admin, _)| admin), &object.id)
+    }
+
+    fn run(&self, of: &Revocation<'_>, object: &Object, _stage: usize) -> Result<Done, Failure> {
+        let (admin, _) = self.admin(of)?;
+        run(of.net, admin, &object.id)
+    }
+
+    fn preview(
+        &self,
+        key: &Credential,
+        authority: &Authority,
+        _stage: usize,
+    ) -> Result<String, Doubt> {
+        let target = self.service.target(key)?;
+        let own = user(authority, S::NAME).unwrap_or("…");
+        Ok(format!(
+            "{}: {}",
+            target.address(),
+            self.service.shown(&target, own)
+        ))
+    }
+}
+
 /// The leaked login's server, for the caller's own user.
 ///
 /// # Errors
@@ -89,8 +163,8 @@ pub(super) fn not_let_in(own: &Target, of: &str, refused: &impl Refusal) -> Fail
     ))
 }
 
-/// [`super::Revoke::find`] of a login.
-pub(super) fn find<A: Admin>(mut admin: A, name: String) -> Result<Object, Failure> {
+/// [`Revoke::find`] of a login.
+fn find<A: Admin>(mut admin: A, name: String) -> Result<Object, Failure> {
     let state = admin.look(&name).map_err(|e| e.failure(Failure::NotSent))?;
     let (address, login) = (admin.address(), A::LOGIN);
     let Some(state) = state else {
@@ -108,8 +182,8 @@ pub(super) fn find<A: Admin>(mut admin: A, name: String) -> Result<Object, Failu
     })
 }
 
-/// [`super::Revoke::effect`] on a login.
-pub(super) fn effect<A: Admin>(admin: Result<A, Failure>, name: &str) -> Effect {
+/// [`Revoke::effect`] on a login.
+fn effect<A: Admin>(admin: Result<A, Failure>, name: &str) -> Effect {
     let state = admin.and_then(|mut admin| {
         let state = admin.look(name);
         state.map_err(|e| e.failure(Failure::NotSent))
@@ -122,8 +196,8 @@ pub(super) fn effect<A: Admin>(admin: Result<A, Failure>, name: &str) -> Effect 
     }
 }
 
-/// [`super::Revoke::run`] on a login.
-pub(super) fn run<A: Admin>(net: &dyn Net, mut admin: A, name: &str) -> Result<Done, Failure> {
+/// [`Revoke::run`] on a login.
+fn run<A: Admin>(net: &dyn Net, mut admin: A, name: &str) -> Result<Done, Failure> {
     let before = admin.look(name).map_err(|e| e.failure(Failure::NotSent))?;
     let Some(before) = before else {
         return Ok(Done {

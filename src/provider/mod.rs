@@ -17,12 +17,14 @@ pub mod postgres;
 pub mod redis;
 mod sigv4;
 mod socket;
+mod staged;
 mod template;
 mod xml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use self::staged::Staged;
 use self::template::Values;
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
 use crate::net::{Error, Net};
@@ -46,6 +48,17 @@ pub trait Provider: Send + Sync {
     }
 }
 
+/// A revocation under way: of which key, by whose authority, over which network.
+#[derive(Clone, Copy)]
+pub struct Revocation<'r> {
+    /// What its requests go over.
+    pub net: &'r dyn Net,
+    /// The key that dies.
+    pub leak: &'r ConfirmedLeak<'r>,
+    /// Who may end it.
+    pub authority: &'r Authority,
+}
+
 /// How credentials of a kind are ended. A revocation is one or more stages, each one call that changes something.
 pub trait Revoke: Send + Sync {
     /// What a plan says of it; nothing is sent.
@@ -55,35 +68,16 @@ pub trait Revoke: Send + Sync {
     ///
     /// # Errors
     /// Where it is not found, or not exactly one fits.
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure>;
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure>;
 
     /// Whether the effect of a stage is there already; reads alone. Asked before the stage, and when an interrupted run goes on.
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Effect;
+    fn effect(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Effect;
 
     /// Does a stage: one call, sent once.
     ///
     /// # Errors
     /// What went wrong, and whether the call may have had its effect.
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Result<Done, Failure>;
+    fn run(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Result<Done, Failure>;
 
     /// The request of a stage, redacted, for the plan; nothing is sent.
     ///
@@ -150,23 +144,6 @@ impl Terms {
             console: block.console.clone(),
             source: block.source.clone(),
         }
-    }
-
-    /// The same where the block's stage only makes the key `inactive`, in words, and a later one deletes it for good.
-    fn deleting(mut self, inactive: &str, after: Duration) -> Self {
-        let object = &self.object;
-        for stage in &mut self.stages {
-            stage.what = format!("{inactive} {object}");
-        }
-        self.stages.push(StageTerms {
-            what: format!("delete {object}"),
-            reversible: false,
-            undo: String::new(),
-            repeatable: true,
-            after,
-            kills: false,
-        });
-        self
     }
 }
 
@@ -271,13 +248,6 @@ pub enum Failure {
     /// The call was sent and its effect is not known.
     #[error("{0}")]
     Unknown(String),
-}
-
-/// A key that was to be deleted and that somebody has made active again since.
-fn in_use(key: &str) -> Failure {
-    Failure::Object(format!(
-        "{key} is active again, so that it is not deleted: somebody may need it; `keysweep recheck` opens its incident again, and `keysweep respond --resume` then begins anew"
-    ))
 }
 
 /// What the caller knows of a provider, by part: the host of a service of one's own, the user that a token belongs to. No secrets.
@@ -422,13 +392,13 @@ impl Registry {
                     .and_then(|v| self.blocks.verify.get(v)),
                 self.known(&uses.provider),
             ))),
-            Some("postgres") => Some(Box::new(postgres::PostgresRevoke::new(block))),
-            Some("redis") => Some(Box::new(redis::RedisRevoke::new(block))),
-            Some("aws") => Some(Box::new(aws::AwsRevoke::new(
+            Some("postgres") => Some(Box::new(login::Logins::new(postgres::Postgres, block))),
+            Some("redis") => Some(Box::new(login::Logins::new(redis::Redis, block))),
+            Some("aws") => Some(Box::new(Staged(aws::AwsRevoke::new(
                 block,
                 self.blocks.revoke.get("aws.console-session")?,
-            ))),
-            Some("gcp") => Some(Box::new(gcp::GcpRevoke::new(block))),
+            )))),
+            Some("gcp") => Some(Box::new(Staged(gcp::GcpRevoke::new(block)))),
             Some(_) => None,
         }
     }

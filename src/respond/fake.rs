@@ -9,12 +9,13 @@ use jiff::Timestamp;
 
 use super::Kinds;
 use crate::model::{
-    Checked, ConfirmedLeak, Credential, Doubt, Finding, Fingerprint, Identity, Origin, Place,
-    Position, Secret, Severity, Snippet, Span, Verification,
+    Checked, Credential, Doubt, Finding, Fingerprint, Identity, Origin, Place, Position, Secret,
+    Severity, Snippet, Span, Verification,
 };
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::provider::{
-    Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, StageTerms, Terms,
+    Authority, Done, Effect, Failure, Needed, Object, Provider, Revocation, Revoke, StageTerms,
+    Terms,
 };
 
 /// A network without hosts, whose clock moves with the pauses.
@@ -265,7 +266,7 @@ impl Revoke for Fake {
         self.terms.clone()
     }
 
-    fn find(&self, _: &dyn Net, _: &ConfirmedLeak<'_>, _: &Authority) -> Result<Object, Failure> {
+    fn find(&self, _: &Revocation<'_>) -> Result<Object, Failure> {
         if self.state().is_down {
             return Err(Failure::NotSent("not reached".to_owned()));
         }
@@ -276,14 +277,7 @@ impl Revoke for Fake {
         })
     }
 
-    fn effect(
-        &self,
-        _: &dyn Net,
-        _: &ConfirmedLeak<'_>,
-        _: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Effect {
+    fn effect(&self, _: &Revocation<'_>, object: &Object, stage: usize) -> Effect {
         assert_eq!((&*object.id, &*object.facts["user"]), ("key-7", "ada"));
         let state = self.state();
         if !self.can_tell || state.is_down {
@@ -302,14 +296,7 @@ impl Revoke for Fake {
         }
     }
 
-    fn run(
-        &self,
-        _: &dyn Net,
-        _: &ConfirmedLeak<'_>,
-        _: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Result<Done, Failure> {
+    fn run(&self, _: &Revocation<'_>, object: &Object, stage: usize) -> Result<Done, Failure> {
         assert_eq!((&*object.id, &*object.facts["user"]), ("key-7", "ada"));
         let mut state = self.state();
         if state.is_down {

@@ -14,16 +14,14 @@ use crate::provider::Provider;
 
 /// Where a question about a key would go. The provider asks, and nothing of it is sent.
 pub(super) fn asked(net: &dyn Net, provider: &dyn Provider, key: &Credential) -> Vec<Asked> {
-    let probe = Probe {
+    let probe = Through {
         net,
-        seen: Mutex::default(),
+        gate: Probe::default(),
     };
     // What it says without an answer is of no interest.
     let _ = provider.verify(&probe, key);
-    let seen = probe
-        .seen
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let seen = probe.gate.seen.into_inner();
+    let seen = seen.unwrap_or_else(PoisonError::into_inner);
     let mut all: Vec<Asked> = Vec::new();
     for Origin { named, at } in seen {
         let one = Asked { named, at };
@@ -69,20 +67,12 @@ pub(super) fn moved(leak: &NewIncident, now: &[Asked]) -> Option<String> {
 
 /// The network of an incident: each request goes where it went when the incident was begun, or nowhere. What a provider asks first is
 /// looked at beforehand ([`moved`]); this holds for whatever comes after it, too: look-ups, the call that ends the key, a second host.
-pub(super) struct Bound<'n> {
-    net: &'n dyn Net,
-    then: Vec<(HostPattern, WebAddress)>,
-}
-
-impl<'n> Bound<'n> {
-    /// To what is on record of a leak.
-    pub(super) fn new(net: &'n dyn Net, leak: &NewIncident) -> Self {
-        let read = |(host, at): &(String, String)| Some((host.parse().ok()?, at.parse().ok()?));
-        Self {
-            net,
-            then: leak.endpoints.iter().filter_map(read).collect(),
-        }
-    }
+pub(super) fn bound<'n>(net: &'n dyn Net, leak: &NewIncident) -> impl Net + use<'n> {
+    let read = |(host, at): &(String, String)| Some((host.parse().ok()?, at.parse().ok()?));
+    let gate = Bound {
+        then: leak.endpoints.iter().filter_map(read).collect(),
+    };
+    Through { net, gate }
 }
 
 /// The caller's `[endpoints]` as a leak keeps them.
@@ -92,29 +82,33 @@ pub(super) fn endpoints(net: &dyn Net) -> Vec<(String, String)> {
         .collect()
 }
 
-impl Net for Bound<'_> {
+/// A network whose requests and connections pass a gate first.
+struct Through<'n, G> {
+    net: &'n dyn Net,
+    gate: G,
+}
+
+/// What may pass.
+trait Gate: Sync {
+    /// Whether there is anything to wait for beyond it.
+    const IS_OPEN: bool;
+
+    /// Fails unless a request to this address may be sent.
+    fn request(&self, net: &dyn Net, url: &str) -> Result<(), Error>;
+
+    /// Fails unless a connection may be opened.
+    fn connection(&self, host: &str, port: u16) -> Result<(), Error>;
+}
+
+impl<G: Gate> Net for Through<'_, G> {
     fn send(&self, request: &Request) -> Result<Reply, Error> {
         let url = zeroize::Zeroizing::new(request.url.wire());
-        let then = origin_by(&self.then, &url)?;
-        let now = origin_by(self.net.endpoints(), &url)?;
-        if then == now {
-            return self.net.send(request);
-        }
-        Err(Error::Refused {
-            host: then
-                .named
-                .split("://")
-                .last()
-                .unwrap_or_default()
-                .to_owned(),
-            why: format!(
-                "when the incident was begun, requests to it went to {}, and now they would go to {}; give the configuration of then (--config, [endpoints])",
-                then.at, now.at
-            ),
-        })
+        self.gate.request(self.net, &url)?;
+        self.net.send(request)
     }
 
     fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
+        self.gate.connection(host, port)?;
         self.net.dial(host, port)
     }
 
@@ -139,21 +133,56 @@ impl Net for Bound<'_> {
     }
 
     fn pause(&self, time: Duration) -> bool {
-        self.net.pause(time)
+        G::IS_OPEN && self.net.pause(time)
     }
 
     fn grant(&self, time: Duration) {
-        self.net.grant(time);
+        if G::IS_OPEN {
+            self.net.grant(time);
+        }
     }
 }
 
-/// A network that notes where it would go, and goes nowhere.
-struct Probe<'n> {
-    net: &'n dyn Net,
+/// Lets pass what goes where it would have gone by the `[endpoints]` of then.
+struct Bound {
+    then: Vec<(HostPattern, WebAddress)>,
+}
+
+impl Gate for Bound {
+    const IS_OPEN: bool = true;
+
+    fn request(&self, net: &dyn Net, url: &str) -> Result<(), Error> {
+        let then = origin_by(&self.then, url)?;
+        let now = origin_by(net.endpoints(), url)?;
+        if then == now {
+            return Ok(());
+        }
+        Err(Error::Refused {
+            host: then
+                .named
+                .split("://")
+                .last()
+                .unwrap_or_default()
+                .to_owned(),
+            why: format!(
+                "when the incident was begun, requests to it went to {}, and now they would go to {}; give the configuration of then (--config, [endpoints])",
+                then.at, now.at
+            ),
+        })
+    }
+
+    fn connection(&self, _: &str, _: u16) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Notes where it would go, and lets nothing pass.
+#[derive(Default)]
+struct Probe {
     seen: Mutex<Vec<Origin>>,
 }
 
-impl Probe<'_> {
+impl Probe {
     fn note(&self, origin: Origin) -> Error {
         let host = origin.named.clone();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,43 +194,20 @@ impl Probe<'_> {
     }
 }
 
-impl Net for Probe<'_> {
-    fn send(&self, request: &Request) -> Result<Reply, Error> {
-        let url = zeroize::Zeroizing::new(request.url.wire());
+impl Gate for Probe {
+    const IS_OPEN: bool = false;
+
+    fn request(&self, net: &dyn Net, url: &str) -> Result<(), Error> {
         // What goes nowhere is asked nowhere.
-        Err(self.note(self.net.origin(&url)?))
+        Err(self.note(net.origin(url)?))
     }
 
-    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
+    fn connection(&self, host: &str, port: u16) -> Result<(), Error> {
         let named = format!("{host}:{port}");
         Err(self.note(Origin {
             at: named.clone(),
             named,
         }))
-    }
-
-    fn tls(&self) -> Arc<rustls::ClientConfig> {
-        self.net.tls()
-    }
-
-    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
-        self.net.endpoints()
-    }
-
-    fn origin(&self, url: &str) -> Result<Origin, Error> {
-        self.net.origin(url)
-    }
-
-    fn is_listed(&self, host: &str) -> bool {
-        self.net.is_listed(host)
-    }
-
-    fn now(&self) -> Timestamp {
-        self.net.now()
-    }
-
-    fn pause(&self, _: Duration) -> bool {
-        false
     }
 }
 

@@ -1,19 +1,15 @@
 //! Access keys that are deactivated and, after a time of grace, deleted.
 
-use std::time::Duration;
-
 use super::super::sigv4::Signer;
+use super::super::staged::{self, Call, Keys, Seen};
 use super::super::template::{Values, printable};
-use super::super::{Authority, Done, Effect, Failure, Object, Revoke, Terms, in_use};
+use super::super::{Authority, Done, Failure, Object, Revocation, Terms};
 use super::iam::{NAME, Owner, Place, Refusal, Status, VERSION, answer, iam};
 use super::partition::{Arn, PARTITIONS, Partition};
 use super::{Pair, id};
-use crate::model::{ConfirmedLeak, Credential, Doubt};
+use crate::model::{Credential, Doubt};
 use crate::net::{Net, Request, Text};
 use crate::rule::block;
-
-/// Between deactivating and deleting, unless the caller says otherwise.
-const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Access keys that a call of their account's owner ends.
 pub struct AwsRevoke<'b> {
@@ -31,63 +27,101 @@ impl<'b> AwsRevoke<'b> {
     }
 }
 
-impl AwsRevoke<'_> {
-    fn lookup<'a>(
-        leak: &'a ConfirmedLeak<'_>,
-        authority: &'a Authority,
-    ) -> Result<(Pair<'a>, Owner<'a>), Failure> {
-        let pair = Pair::found(leak.credential()).map_err(|d| Failure::NotSent(d.to_string()))?;
-        let owner = Owner::read(authority, pair.id)?;
-        Ok((pair, owner))
+fn lookup<'r>(of: &Revocation<'r>) -> Result<(Pair<'r>, Owner<'r>), Failure> {
+    let pair = Pair::found(of.leak.credential()).map_err(|d| Failure::NotSent(d.to_string()))?;
+    let owner = Owner::read(of.authority, pair.id)?;
+    Ok((pair, owner))
+}
+
+/// The action of a call, and its form.
+fn form(call: Call, user: &str, id: &str) -> (&'static str, Vec<(&'static str, String)>) {
+    let action = match call {
+        Call::Deactivate => "UpdateAccessKey",
+        Call::Delete => "DeleteAccessKey",
+    };
+    let mut fields = vec![
+        ("Action", action.to_owned()),
+        ("Version", VERSION.to_owned()),
+        ("UserName", user.to_owned()),
+        ("AccessKeyId", id.to_owned()),
+    ];
+    if call == Call::Deactivate {
+        fields.push(("Status", "Inactive".to_owned()));
+    }
+    (action, fields)
+}
+
+/// A leaked key, where it lives and who may end it.
+struct Held<'r> {
+    net: &'r dyn Net,
+    pair: Pair<'r>,
+    owner: Owner<'r>,
+    place: Place,
+    /// As the record names it.
+    noted: &'r str,
+}
+
+impl staged::Held for Held<'_> {
+    const TITLE: &'static str = "the access key";
+
+    fn id(&self) -> &str {
+        self.pair.id
     }
 
-    fn call(
-        stage: usize,
-        user: &str,
-        id: &str,
-    ) -> Option<(&'static str, Vec<(&'static str, String)>)> {
-        let action = match stage {
-            0 => "UpdateAccessKey",
-            1 => "DeleteAccessKey",
-            _ => return None,
-        };
-        let mut fields = vec![
-            ("Action", action.to_owned()),
-            ("Version", VERSION.to_owned()),
-            ("UserName", user.to_owned()),
-            ("AccessKeyId", id.to_owned()),
-        ];
-        if stage == 0 {
-            fields.push(("Status", "Inactive".to_owned()));
+    fn look(&self) -> Result<Seen, Failure> {
+        let status = self.owner.status(self.net, &self.place, self.noted)?;
+        Ok(match status {
+            Status::Active => Seen::Live,
+            Status::Inactive => Seen::Inactive,
+            Status::Absent | Status::NoUser => Seen::Gone,
+        })
+    }
+
+    fn is_gone(&self) -> Result<(), Failure> {
+        let (partition, account) = (self.place.partition, &self.place.account);
+        self.owner
+            .same_account(self.net, partition, Some(account))
+            .map(drop)
+    }
+
+    fn change(&self, call: Call) -> Result<Done, Failure> {
+        let (action, fields) = form(call, &self.place.user, self.noted);
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let partition = self.place.partition;
+        let reply = self.owner.iam(self.net, partition, &fields, false)?;
+        match answer(&reply, &format!("{action}Response")) {
+            Ok(_) => Ok(Done {
+                answer: reply.status.to_string(),
+                was_gone: false,
+            }),
+            Err(Refusal::Gone) => Ok(Done {
+                answer: format!("{} NoSuchEntity", reply.status),
+                was_gone: true,
+            }),
+            Err(refusal) => Err(refusal.change(&format!("iam:{action}"), &self.place.user)),
         }
-        Some((action, fields))
     }
 }
 
-impl Revoke for AwsRevoke<'_> {
+impl Keys for AwsRevoke<'_> {
     fn terms(&self, key: &Credential) -> Terms {
         let id = key.part("id");
         if id.is_some_and(id::is_session) {
             return Terms::of(self.session, NAME, &Values::naming(&[]));
         }
         let names: Vec<(&str, &str)> = id.map(|id| ("id", id)).into_iter().collect();
-        Terms::of(self.block, NAME, &Values::naming(&names)).deleting("deactivate", GRACE)
+        Terms::of(self.block, NAME, &Values::naming(&names)).deleting("deactivate")
     }
 
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let (pair, owner) = Self::lookup(leak, authority)?;
+    fn find(&self, of: &Revocation<'_>) -> Result<Object, Failure> {
+        let (pair, owner) = lookup(of)?;
         if id::is_session(pair.id) {
             return Err(Failure::Object(
                 "a session cannot be ended by a call: a person denies the sessions of its role"
                     .to_owned(),
             ));
         }
-        let arn = leak.identity().and_then(|i| i.owner.as_deref());
+        let arn = of.leak.identity().and_then(|i| i.owner.as_deref());
         let arn = arn.and_then(Arn::read);
         let partition = match &arn {
             Some(arn) => Partition::named(arn.partition).ok_or_else(|| {
@@ -100,7 +134,7 @@ impl Revoke for AwsRevoke<'_> {
         };
         let decoded = id::account_of(pair.id).map(|account| format!("{account:012}"));
         let account = arn.as_ref().map(|a| a.account.to_owned()).or(decoded);
-        let account = owner.same_account(net, partition, account.as_deref())?;
+        let account = owner.same_account(of.net, partition, account.as_deref())?;
         let user = match &arn {
             Some(arn) if arn.resource == "root" => {
                 return Err(Failure::Object(format!(
@@ -115,14 +149,14 @@ impl Revoke for AwsRevoke<'_> {
                     printable(arn.resource)
                 ))
             })?,
-            None => owner.user_of(net, partition, pair.id)?,
+            None => owner.user_of(of.net, partition, pair.id)?,
         };
         let place = Place {
             partition,
             account,
             user,
         };
-        match owner.status(net, &place, pair.id)? {
+        match owner.status(of.net, &place, pair.id)? {
             Status::Active | Status::Inactive => Ok(Object {
                 id: pair.id.to_owned(),
                 title: format!(
@@ -148,85 +182,33 @@ impl Revoke for AwsRevoke<'_> {
         }
     }
 
-    fn effect(
+    fn held<'r>(
         &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Effect {
-        let seen = Self::lookup(leak, authority).and_then(|(_, owner)| {
-            let place = place(object)?;
-            let status = owner.status(net, &place, &object.id)?;
-            if matches!(status, Status::Absent | Status::NoUser) {
-                owner.same_account(net, place.partition, Some(&place.account))?;
-            }
-            Ok(status)
-        });
-        match (seen, stage) {
-            (Ok(Status::Absent | Status::NoUser), _) | (Ok(Status::Inactive), 0) => Effect::There,
-            (Ok(_), _) => Effect::NotThere,
-            (Err(failure), _) => Effect::Unknown(failure.to_string()),
-        }
-    }
-
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        stage: usize,
-    ) -> Result<Done, Failure> {
-        let (pair, owner) = Self::lookup(leak, authority)?;
-        let place = place(object)?;
-        // Two notes of one key that differ: whichever is meant, nothing is done.
-        if object.id != pair.id {
-            return Err(Failure::Object(format!(
-                "the plan names the access key {}, but the leak is {}",
-                printable(&object.id),
-                pair.id
-            )));
-        }
-        let Some((action, fields)) = Self::call(stage, &place.user, &object.id) else {
-            return Err(Failure::NotSent(format!("there is no stage {stage}")));
-        };
-        let is_deletion = stage > 0;
-        if is_deletion && owner.status(net, &place, &object.id)? == Status::Active {
-            return Err(in_use(&format!("the access key {}", object.id)));
-        }
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        let reply = owner.iam(net, place.partition, &fields, false)?;
-        match answer(&reply, &format!("{action}Response")) {
-            Ok(_) => Ok(Done {
-                answer: reply.status.to_string(),
-                was_gone: false,
-            }),
-            Err(Refusal::Gone) => {
-                owner.same_account(net, place.partition, Some(&place.account))?;
-                Ok(Done {
-                    answer: format!("{} NoSuchEntity", reply.status),
-                    was_gone: true,
-                })
-            }
-            Err(refusal) => Err(refusal.change(&format!("iam:{action}"), &place.user)),
-        }
+        of: &Revocation<'r>,
+        object: &'r Object,
+    ) -> Result<impl staged::Held, Failure> {
+        let (pair, owner) = lookup(of)?;
+        let place = Place::of(object).ok_or_else(|| {
+            Failure::Object("the record of the access key has no account and user".to_owned())
+        })?;
+        Ok(Held {
+            net: of.net,
+            pair,
+            owner,
+            place,
+            noted: &object.id,
+        })
     }
 
     fn preview(
         &self,
         key: &Credential,
         authority: &Authority,
-        stage: usize,
+        call: Call,
     ) -> Result<String, Doubt> {
         let pair = Pair::found(key)?;
         let partition = pair.partitions().next().unwrap_or(&PARTITIONS[0]);
-        let Some((_, fields)) = Self::call(stage, "…", pair.id) else {
-            return Err(Doubt::Refused(
-                "no call exists: a person does it".to_owned(),
-            ));
-        };
+        let (_, fields) = form(call, "…", pair.id);
         let fields: Vec<String> = fields.iter().map(|(n, v)| format!("{n}={v}")).collect();
         let request = iam(partition, &[], false);
         let request = Request {
@@ -243,12 +225,6 @@ impl Revoke for AwsRevoke<'_> {
         };
         Ok(signer.preview(&request))
     }
-}
-
-fn place(object: &Object) -> Result<Place, Failure> {
-    Place::of(object).ok_or_else(|| {
-        Failure::Object("the record of the access key has no account and user".to_owned())
-    })
 }
 
 #[cfg(test)]

@@ -1,23 +1,24 @@
 use std::sync::{Mutex, OnceLock};
 
-use super::super::super::Needed;
-use super::super::super::fake::{Fake, active, reply, trouble};
+use super::super::super::fake::{Fake, active, is_kept_while_active, reply, trouble};
+use super::super::super::staged::{GRACE, Staged};
+use super::super::super::{Effect, Needed, Revoke};
 use super::super::tests::{
     ACCOUNT, ID, OTHER, OWNER, SESSION, caller, pair, problem, secret, session,
 };
 use super::*;
-use crate::model::{Identity, Secret};
+use crate::model::{ConfirmedLeak, Finding, Identity, Secret};
 use crate::net::{Error, Reply};
 use crate::rule::block::Blocks;
 
 /// As the rule files say.
-fn ending() -> AwsRevoke<'static> {
+fn ending() -> Staged<AwsRevoke<'static>> {
     static BLOCKS: OnceLock<Blocks> = OnceLock::new();
     let blocks = BLOCKS.get_or_init(|| Blocks::load(&[]).unwrap());
-    AwsRevoke::new(
+    Staged(AwsRevoke::new(
         &blocks.revoke["aws.access-key"],
         &blocks.revoke["aws.console-session"],
-    )
+    ))
 }
 
 /// IAM of one account, with the keys of the user `deploy`.
@@ -112,10 +113,6 @@ impl Iam {
     }
 }
 
-fn authority() -> Authority {
-    authority_of(&[("access_key_id", OWNER), ("secret_access_key", "another")])
-}
-
 fn authority_of(parts: &[(&str, &str)]) -> Authority {
     Authority {
         parts: parts
@@ -125,7 +122,7 @@ fn authority_of(parts: &[(&str, &str)]) -> Authority {
     }
 }
 
-fn leaked(owner: Option<&str>) -> crate::model::Finding {
+fn leaked(owner: Option<&str>) -> Finding {
     active(
         pair(),
         Identity {
@@ -136,30 +133,35 @@ fn leaked(owner: Option<&str>) -> crate::model::Finding {
     )
 }
 
-fn deploy() -> String {
-    format!("arn:aws:iam::{ACCOUNT}:user/ci/deploy")
+/// The leaked key of the user `deploy` is ended by who may do it.
+fn by_owner<'n>(net: &'n Fake<'_>) -> Revocation<'n> {
+    static FINDING: OnceLock<Finding> = OnceLock::new();
+    static LEAK: OnceLock<ConfirmedLeak<'_>> = OnceLock::new();
+    static ADMIN: OnceLock<Authority> = OnceLock::new();
+    let user = format!("arn:aws:iam::{ACCOUNT}:user/ci/deploy");
+    let finding = || FINDING.get_or_init(|| leaked(Some(&user)));
+    let parts = [("access_key_id", OWNER), ("secret_access_key", "another")];
+    Revocation {
+        net,
+        leak: LEAK.get_or_init(|| ConfirmedLeak::new(finding()).unwrap()),
+        authority: ADMIN.get_or_init(|| authority_of(&parts)),
+    }
 }
 
 #[test]
 fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let authority = authority();
-    let object = ending().find(&net, &leak, &authority).unwrap();
+    let of = by_owner(&net);
+    let object = ending().find(&of).unwrap();
     assert_eq!(object.id, ID);
     assert_eq!(
         object.title,
         format!("the access key {ID} of the user deploy in account {ACCOUNT}")
     );
 
-    let effect = |stage| ending().effect(&net, &leak, &authority, &object, stage);
-    let run = |stage| {
-        ending()
-            .run(&net, &leak, &authority, &object, stage)
-            .unwrap()
-    };
+    let effect = |stage| ending().effect(&of, &object, stage);
+    let run = |stage| ending().run(&of, &object, stage).unwrap();
     assert_eq!((effect(0), effect(1)), (Effect::NotThere, Effect::NotThere));
     assert!(!run(0).was_gone);
     assert_eq!(
@@ -173,15 +175,12 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
     assert!(run(0).was_gone && run(1).was_gone);
     assert_eq!(*iam.changes.lock().unwrap(), 2);
     assert!(matches!(
-        ending().run(&net, &leak, &authority, &object, 2),
+        ending().run(&of, &object, 2),
         Err(Failure::NotSent(_))
     ));
-    assert!(matches!(
-        ending().find(&net, &leak, &authority),
-        Err(Failure::Object(_))
-    ));
+    assert!(matches!(ending().find(&of), Err(Failure::Object(_))));
 
-    let terms = ending().terms(leak.credential());
+    let terms = ending().terms(of.leak.credential());
     assert_eq!(terms.object, format!("the access key {ID}"));
     let stages: Vec<_> = terms.stages.iter().map(|s| s.what.as_str()).collect();
     let (first, last) = (
@@ -197,17 +196,8 @@ fn exactly_the_leaked_key_is_deactivated_and_later_deleted() {
 fn a_key_that_is_active_again_is_not_deleted() {
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
-    let object = ending().find(&net, &leak, &authority()).unwrap();
-    let run = |stage| ending().run(&net, &leak, &authority(), &object, stage);
-    let Err(Failure::Object(why)) = run(1) else {
-        panic!("deleted")
-    };
-    assert!(why.contains("active again"), "{why}");
-    assert_eq!(*iam.changes.lock().unwrap(), 0);
-    run(0).unwrap();
-    run(1).unwrap();
+    let of = by_owner(&net);
+    is_kept_while_active(&ending(), &of, || *iam.changes.lock().unwrap());
     assert_eq!(iam.keys(), [(OTHER.to_owned(), "Active")]);
 }
 
@@ -217,7 +207,11 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
     let leak = ConfirmedLeak::new(&finding).unwrap();
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let object = ending().find(&net, &leak, &authority()).unwrap();
+    let of = Revocation {
+        leak: &leak,
+        ..by_owner(&net)
+    };
+    let object = ending().find(&of).unwrap();
     assert_eq!(object.facts["user"], "deploy");
     assert_eq!(object.facts["account"], ACCOUNT);
     // The id says which account it is of.
@@ -226,14 +220,12 @@ fn the_user_is_looked_up_where_nobody_verified_the_key() {
         ..Iam::new()
     };
     let net = Fake::new(|request| wrong.answer(request));
-    let found = ending().find(&net, &leak, &authority());
+    let found = ending().find(&Revocation { net: &net, ..of });
     assert!(matches!(found, Err(Failure::Authority(_))), "{found:?}");
 }
 
 #[test]
 fn the_wrong_authority_does_nothing() {
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     for parts in [
         &[][..],
         &[("access_key_id", OWNER)],
@@ -250,7 +242,11 @@ fn the_wrong_authority_does_nothing() {
         ],
     ] {
         let net = Fake::new(|_| panic!("nothing is sent"));
-        let found = ending().find(&net, &leak, &authority_of(parts));
+        let other = authority_of(parts);
+        let found = ending().find(&Revocation {
+            authority: &other,
+            ..by_owner(&net)
+        });
         assert!(
             matches!(found, Err(Failure::Authority(_))),
             "{parts:?} {found:?}"
@@ -262,7 +258,7 @@ fn the_wrong_authority_does_nothing() {
         ..Iam::new()
     };
     let net = Fake::new(|request| iam.answer(request));
-    let found = ending().find(&net, &leak, &authority());
+    let found = ending().find(&by_owner(&net));
     let Err(Failure::Authority(words)) = found else {
         panic!("{found:?}")
     };
@@ -275,23 +271,23 @@ fn the_wrong_authority_does_nothing() {
 
 #[test]
 fn a_key_that_is_absent_elsewhere_does_not_count_as_gone() {
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     let right = Iam::new();
     let net = Fake::new(|request| right.answer(request));
-    let object = ending().find(&net, &leak, &authority()).unwrap();
+    let of = by_owner(&net);
+    let object = ending().find(&of).unwrap();
     let wrong = Iam {
         account: "999999999999",
         keys: Mutex::default(),
         ..Iam::new()
     };
     let net = Fake::new(|request| wrong.answer(request));
+    let of = Revocation { net: &net, ..of };
     assert!(matches!(
-        ending().effect(&net, &leak, &authority(), &object, 0),
+        ending().effect(&of, &object, 0),
         Effect::Unknown(_)
     ));
     assert!(matches!(
-        ending().run(&net, &leak, &authority(), &object, 0),
+        ending().run(&of, &object, 0),
         Err(Failure::Authority(_))
     ));
 }
@@ -307,7 +303,10 @@ fn root_keys_sessions_and_roles_are_left_to_people() {
         let net = Fake::new(|request| iam.answer(request));
         let finding = leaked(Some(&arn));
         let leak = ConfirmedLeak::new(&finding).unwrap();
-        let found = ending().find(&net, &leak, &authority());
+        let found = ending().find(&Revocation {
+            leak: &leak,
+            ..by_owner(&net)
+        });
         assert!(matches!(found, Err(Failure::Object(_))), "{arn} {found:?}");
     }
     let terms = ending().terms(&session());
@@ -317,16 +316,14 @@ fn root_keys_sessions_and_roles_are_left_to_people() {
 
 #[test]
 fn what_may_have_been_done_is_unknown_and_what_was_not_is_said() {
-    let finding = leaked(Some(&deploy()));
-    let leak = ConfirmedLeak::new(&finding).unwrap();
     let iam = Iam::new();
     let net = Fake::new(|request| iam.answer(request));
-    let object = ending().find(&net, &leak, &authority()).unwrap();
+    let of = by_owner(&net);
+    let object = ending().find(&of).unwrap();
     let run = |answer: &(dyn Fn() -> Result<Reply, Error> + Sync)| {
         let net = Fake::new(|_| answer());
-        ending()
-            .run(&net, &leak, &authority(), &object, 0)
-            .unwrap_err()
+        let of = Revocation { net: &net, ..of };
+        ending().run(&of, &object, 0).unwrap_err()
     };
     let host = || "iam.amazonaws.com".to_owned();
     assert!(matches!(
@@ -358,12 +355,13 @@ fn what_may_have_been_done_is_unknown_and_what_was_not_is_said() {
     ));
     for (status, body) in trouble() {
         let net = Fake::always(status, &body);
-        let done = ending().run(&net, &leak, &authority(), &object, 0);
+        let of = Revocation { net: &net, ..of };
+        let done = ending().run(&of, &object, 0);
         assert!(
             matches!(done, Err(Failure::Unknown(_))),
             "{status} {body:.60} {done:?}"
         );
-        let seen = ending().effect(&net, &leak, &authority(), &object, 0);
+        let seen = ending().effect(&of, &object, 0);
         assert!(
             matches!(seen, Effect::Unknown(_)),
             "{status} {body:.60} {seen:?}"

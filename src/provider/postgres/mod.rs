@@ -10,11 +10,11 @@ mod session;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
 use self::session::{Refused, Session, WHO};
-use super::login::{self, Refusal as _};
+use super::login::{self, Admin, Refusal as _, Service};
 use super::socket::Target;
 use super::template::Values;
-use super::{Authority, Done, Effect, Failure, Object, Provider, Revoke, Terms};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Verification};
+use super::{Failure, Provider, Revocation, Terms};
+use crate::model::{Credential, Doubt, Verification};
 use crate::net::Net;
 use crate::rule::block;
 
@@ -26,7 +26,7 @@ pub struct Postgres;
 
 impl Provider for Postgres {
     fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let target = target(key)?;
+        let target = self.target(key)?;
         let address = target.address();
         Ok(vec![
             format!("{address}: SSLRequest, then TLS; without TLS SCRAM-SHA-256 alone"),
@@ -40,7 +40,7 @@ impl Provider for Postgres {
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let target = match target(key) {
+        let target = match self.target(key) {
             Ok(target) => target,
             Err(doubt) => return Verification::Unknown(doubt),
         };
@@ -51,22 +51,28 @@ impl Provider for Postgres {
     }
 }
 
-/// Roles that may no longer log in.
-pub struct PostgresRevoke<'b> {
-    block: &'b block::Revoke,
-}
+/// Roles may no longer log in.
+impl Service for Postgres {
+    const NAME: &'static str = NAME;
 
-impl<'b> PostgresRevoke<'b> {
-    /// As a block says.
-    #[must_use]
-    pub fn new(block: &'b block::Revoke) -> Self {
-        Self { block }
+    fn target(&self, key: &Credential) -> Result<Target, Doubt> {
+        let target = Target::of(key, |scheme| match scheme.split('+').next() {
+            Some("redshift") => 5439,
+            Some("cockroachdb") => 26257,
+            _ => 5432,
+        })?;
+        if target.user.is_empty() {
+            return Err(Doubt::Missing("user".to_owned()));
+        }
+        // The protocol ends texts by a zero byte.
+        if target.password.contains(&0) {
+            return Err(Doubt::Refused("the password holds a zero byte".to_owned()));
+        }
+        Ok(target)
     }
-}
 
-impl Revoke for PostgresRevoke<'_> {
-    fn terms(&self, key: &Credential) -> Terms {
-        let names = match target(key) {
+    fn terms(&self, block: &block::Revoke, key: &Credential) -> Terms {
+        let names = match self.target(key) {
             Ok(it) => Values::naming(&[
                 ("user", &it.user),
                 ("role", &escape_identifier(&it.user)),
@@ -75,113 +81,49 @@ impl Revoke for PostgresRevoke<'_> {
             ]),
             Err(_) => Values::naming(&[]),
         };
-        let mut terms = Terms::of(self.block, NAME, &names);
+        let mut terms = Terms::of(block, NAME, &names);
         for stage in &mut terms.stages {
             "switch the role's login off and end its sessions".clone_into(&mut stage.what);
         }
         terms
     }
 
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let (admin, role) = admin(net, leak, authority)?;
-        login::find(admin, role)
-    }
-
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Effect {
-        let admin = admin(net, leak, authority);
-        login::effect(admin.map(|(admin, _)| admin), &object.id)
-    }
-
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Result<Done, Failure> {
-        let (admin, _) = admin(net, leak, authority)?;
-        login::run(net, admin, &object.id)
-    }
-
-    fn preview(
-        &self,
-        key: &Credential,
-        authority: &Authority,
-        _stage: usize,
-    ) -> Result<String, Doubt> {
-        let it = target(key)?;
-        let user = login::user(authority, NAME).unwrap_or("…");
-        Ok(format!(
-            "{}: log in as {user} with password …; ALTER ROLE {} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}",
-            it.address(),
-            escape_identifier(&it.user),
-            escape_literal(&it.user),
-        ))
-    }
-}
-
-fn target(key: &Credential) -> Result<Target, Doubt> {
-    let target = Target::of(key, |scheme| match scheme.split('+').next() {
-        Some("redshift") => 5439,
-        Some("cockroachdb") => 26257,
-        _ => 5432,
-    })?;
-    if target.user.is_empty() {
-        return Err(Doubt::Missing("user".to_owned()));
-    }
-    // The protocol ends texts by a zero byte.
-    if target.password.contains(&0) {
-        return Err(Doubt::Refused("the password holds a zero byte".to_owned()));
-    }
-    Ok(target)
-}
-
-/// A session of the caller's own, and the name of the role that leaked.
-fn admin<'n>(
-    net: &'n dyn Net,
-    leak: &ConfirmedLeak<'_>,
-    authority: &Authority,
-) -> Result<(Session<'n>, String), Failure> {
-    let leaked = target(leak.credential()).map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
-    // Behind a pooler the name in the URL is not the role's; the server says which it is.
-    let owner = leak.identity().and_then(|i| i.owner.clone());
-    let role = owner.unwrap_or_else(|| leaked.user.clone());
-    let own = login::own(&leaked, authority, NAME)?;
-    if role == own.user {
-        return Err(login::itself(&own.user, NAME));
-    }
-    let mut last = None;
-    for database in own.database.iter().map(String::as_str).chain(["postgres"]) {
-        match Session::open(net, &own, Some(database)) {
-            Ok(session) => return Ok((session, role)),
-            // Roles are the same in every database of a server.
-            Err(refused @ Refused::Sql { accepted: true, .. }) if refused.is_database() => {
-                last = Some(refused);
-            }
-            Err(refused) => {
-                last = Some(refused);
-                break;
+    fn admin(&self, of: &Revocation<'_>, leaked: Target) -> Result<(impl Admin, String), Failure> {
+        // Behind a pooler the name in the URL is not the role's; the server says which it is.
+        let owner = of.leak.identity().and_then(|i| i.owner.clone());
+        let role = owner.unwrap_or_else(|| leaked.user.clone());
+        let own = login::own(&leaked, of.authority, NAME)?;
+        if role == own.user {
+            return Err(login::itself(&own.user, NAME));
+        }
+        let mut last = None;
+        for database in own.database.iter().map(String::as_str).chain(["postgres"]) {
+            match Session::open(of.net, &own, Some(database)) {
+                Ok(session) => return Ok((session, role)),
+                // Roles are the same in every database of a server.
+                Err(refused @ Refused::Sql { accepted: true, .. }) if refused.is_database() => {
+                    last = Some(refused);
+                }
+                Err(refused) => {
+                    last = Some(refused);
+                    break;
+                }
             }
         }
+        Err(last.map_or_else(
+            || Failure::NotSent("no database to log in to".to_owned()),
+            |refused| match refused {
+                Refused::Sql { .. } => login::not_let_in(&own, NAME, &refused),
+                other => Failure::NotSent(other.words()),
+            },
+        ))
     }
-    Err(last.map_or_else(
-        || Failure::NotSent("no database to log in to".to_owned()),
-        |refused| match refused {
-            Refused::Sql { .. } => login::not_let_in(&own, NAME, &refused),
-            other => Failure::NotSent(other.words()),
-        },
-    ))
+
+    fn shown(&self, target: &Target, own: &str) -> String {
+        format!(
+            "log in as {own} with password …; ALTER ROLE {} NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = {}",
+            escape_identifier(&target.user),
+            escape_literal(&target.user),
+        )
+    }
 }

@@ -7,11 +7,11 @@
 mod session;
 
 use self::session::{Refused, Session};
-use super::login::{self, Refusal as _};
+use super::login::{self, Admin, Refusal as _, Service};
 use super::socket::Target;
 use super::template::Values;
-use super::{Authority, Done, Effect, Failure, Needed, Object, Provider, Revoke, Terms};
-use crate::model::{ConfirmedLeak, Credential, Doubt, Verification};
+use super::{Failure, Needed, Provider, Revocation, Terms};
+use crate::model::{Credential, Doubt, Verification};
 use crate::net::Net;
 use crate::rule::block;
 
@@ -25,7 +25,7 @@ pub struct Redis;
 
 impl Provider for Redis {
     fn preview(&self, key: &Credential) -> Result<Vec<String>, Doubt> {
-        let target = target(key)?;
+        let target = self.target(key)?;
         let address = target.address();
         let way = if is_tls(&target) {
             "TLS"
@@ -41,7 +41,7 @@ impl Provider for Redis {
     }
 
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
-        let target = match target(key) {
+        let target = match self.target(key) {
             Ok(target) => target,
             Err(doubt) => return Verification::Unknown(doubt),
         };
@@ -52,28 +52,31 @@ impl Provider for Redis {
     }
 }
 
-/// Users that may no longer log in.
-pub struct RedisRevoke<'b> {
-    block: &'b block::Revoke,
-}
+/// Users may no longer log in.
+impl Service for Redis {
+    const NAME: &'static str = NAME;
 
-impl<'b> RedisRevoke<'b> {
-    /// As a block says.
-    #[must_use]
-    pub fn new(block: &'b block::Revoke) -> Self {
-        Self { block }
+    fn target(&self, key: &Credential) -> Result<Target, Doubt> {
+        let mut target = Target::of(key, |_| 6379)?;
+        if target.user.is_empty() {
+            DEFAULT.clone_into(&mut target.user);
+        }
+        match target.scheme.as_str() {
+            "redis" | "rediss" | "valkey" | "valkeys" | "redis+tls" | "redis+ssl" => Ok(target),
+            scheme => Err(Doubt::Refused(format!(
+                "{scheme}:// names no one server of Redis: ask by redis:// or rediss://"
+            ))),
+        }
     }
-}
 
-impl Revoke for RedisRevoke<'_> {
-    fn terms(&self, key: &Credential) -> Terms {
-        let target = target(key).ok();
+    fn terms(&self, block: &block::Revoke, key: &Credential) -> Terms {
+        let target = self.target(key).ok();
         let user = target.as_ref().map_or(DEFAULT, |t| t.user.as_str());
         let host = target.as_ref().map(Target::address);
         let mut names = vec![("user", user)];
         names.extend(host.as_deref().map(|host| ("host", host)));
         let names = Values::naming(&names);
-        let mut terms = Terms::of(self.block, NAME, &names);
+        let mut terms = Terms::of(block, NAME, &names);
         // Everybody who gives no name is this user; to switch it off may stop every application.
         if user == DEFAULT {
             return Terms {
@@ -96,66 +99,24 @@ impl Revoke for RedisRevoke<'_> {
         terms
     }
 
-    fn find(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-    ) -> Result<Object, Failure> {
-        let (admin, user) = admin(net, leak, authority)?;
-        login::find(admin, user)
+    fn admin(&self, of: &Revocation<'_>, leaked: Target) -> Result<(impl Admin, String), Failure> {
+        if leaked.user == DEFAULT {
+            return Err(Failure::Refused(
+                "the default user is whoever gives no name: a person sets its password anew"
+                    .to_owned(),
+            ));
+        }
+        let own = login::own(&leaked, of.authority, NAME)?;
+        match Session::open(of.net, &own) {
+            Ok(session) => Ok((session, leaked.user)),
+            Err(refused @ Refused::Answer(_)) => Err(login::not_let_in(&own, NAME, &refused)),
+            Err(refused) => Err(Failure::NotSent(refused.words())),
+        }
     }
 
-    fn effect(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Effect {
-        let admin = admin(net, leak, authority);
-        login::effect(admin.map(|(admin, _)| admin), &object.id)
-    }
-
-    fn run(
-        &self,
-        net: &dyn Net,
-        leak: &ConfirmedLeak<'_>,
-        authority: &Authority,
-        object: &Object,
-        _stage: usize,
-    ) -> Result<Done, Failure> {
-        let (admin, _) = admin(net, leak, authority)?;
-        login::run(net, admin, &object.id)
-    }
-
-    fn preview(
-        &self,
-        key: &Credential,
-        authority: &Authority,
-        _stage: usize,
-    ) -> Result<String, Doubt> {
-        let it = target(key)?;
-        let own = login::user(authority, NAME).unwrap_or("…");
-        let user = &it.user;
-        Ok(format!(
-            "{}: AUTH {own} …; ACL SETUSER {user} off; CLIENT KILL USER {user}",
-            it.address()
-        ))
-    }
-}
-
-fn target(key: &Credential) -> Result<Target, Doubt> {
-    let mut target = Target::of(key, |_| 6379)?;
-    if target.user.is_empty() {
-        DEFAULT.clone_into(&mut target.user);
-    }
-    match target.scheme.as_str() {
-        "redis" | "rediss" | "valkey" | "valkeys" | "redis+tls" | "redis+ssl" => Ok(target),
-        scheme => Err(Doubt::Refused(format!(
-            "{scheme}:// names no one server of Redis: ask by redis:// or rediss://"
-        ))),
+    fn shown(&self, target: &Target, own: &str) -> String {
+        let user = &target.user;
+        format!("AUTH {own} …; ACL SETUSER {user} off; CLIENT KILL USER {user}")
     }
 }
 
@@ -164,24 +125,4 @@ fn is_tls(target: &Target) -> bool {
         target.scheme.as_str(),
         "rediss" | "valkeys" | "redis+tls" | "redis+ssl"
     )
-}
-
-/// A session of the caller's own, and the name of the user that leaked.
-fn admin<'n>(
-    net: &'n dyn Net,
-    leak: &ConfirmedLeak<'_>,
-    authority: &Authority,
-) -> Result<(Session<'n>, String), Failure> {
-    let leaked = target(leak.credential()).map_err(|doubt| Failure::NotSent(doubt.to_string()))?;
-    if leaked.user == DEFAULT {
-        return Err(Failure::Refused(
-            "the default user is whoever gives no name: a person sets its password anew".to_owned(),
-        ));
-    }
-    let own = login::own(&leaked, authority, NAME)?;
-    match Session::open(net, &own) {
-        Ok(session) => Ok((session, leaked.user)),
-        Err(refused @ Refused::Answer(_)) => Err(login::not_let_in(&own, NAME, &refused)),
-        Err(refused) => Err(Failure::NotSent(refused.words())),
-    }
 }

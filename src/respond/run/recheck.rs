@@ -3,7 +3,7 @@
 use super::{Ended, Error, Outcome, Run};
 use crate::ledger::{CheckState, Incident, IncidentId, IncidentState, StepKind, StepState};
 use crate::model::{ConfirmedLeak, Doubt, Verification};
-use crate::respond::origin::Bound;
+use crate::respond::origin::bound;
 
 impl Run<'_> {
     /// Uses the key of an incident again, and does what has become due if the key is refused.
@@ -36,7 +36,7 @@ impl Run<'_> {
         leak: &ConfirmedLeak<'_>,
     ) -> Result<Outcome, Error> {
         let id = incident.id;
-        let net = Bound::new(self.net, &incident.leak);
+        let net = bound(self.net, &incident.leak);
         match self.said(&net, leak) {
             Verification::Inactive(answer) => {
                 let answer = self.clean(leak, &answer);

@@ -8,7 +8,7 @@ use crate::ledger::{Incident, IncidentState, Step, StepState};
 use crate::model::{ConfirmedLeak, Credential, Verification};
 use crate::provider::{Effect, StageTerms};
 use crate::respond::Proof;
-use crate::respond::origin::Bound;
+use crate::respond::origin::bound;
 
 /// What became of a call whose answer was lost.
 pub(super) enum Lost {
@@ -50,7 +50,7 @@ impl Run<'_> {
             if let Some(outcome) = self.astray("respond --resume", incident, &leak)? {
                 return Ok(outcome);
             }
-            let net = Bound::new(self.net, &incident.leak);
+            let net = bound(self.net, &incident.leak);
             let said = self.said(&net, &leak);
             // It is ended anew only where its provider says that it works: again, or still although the call was answered.
             let is_wanted = match incident.state {

@@ -12,8 +12,10 @@ use crate::ledger::{
 };
 use crate::model::{ConfirmedLeak, Doubt, Verification};
 use crate::net::{Net, placed};
-use crate::provider::{Authority, Effect, Failure, Object, Provider, Revoke, StageTerms, Terms};
-use crate::respond::origin::Bound;
+use crate::provider::{
+    Authority, Effect, Failure, Object, Provider, Revocation, Revoke, StageTerms, Terms,
+};
+use crate::respond::origin::bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
 use crate::respond::{Proof, prove, span};
 
@@ -36,6 +38,14 @@ pub(super) struct Work<'w, 'f> {
 }
 
 impl Work<'_, '_> {
+    fn revocation(&self) -> Revocation<'_> {
+        Revocation {
+            net: self.net,
+            leak: self.leak,
+            authority: self.authority,
+        }
+    }
+
     /// A command that asks its provider where it was asked when the incident was begun.
     pub(super) fn command(&self, what: &str) -> String {
         format!("keysweep {what}{}", self.flags)
@@ -84,7 +94,7 @@ impl Run<'_> {
         );
         terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
         let (whose, authority) = authorised(&terms, self.held);
-        let net = Bound::new(self.net, incident);
+        let net = bound(self.net, incident);
         let work = Work {
             id,
             net: &net,
@@ -205,7 +215,7 @@ impl Run<'_> {
         };
         self.tell(work, &step.plan.what);
         self.write(|now| self.ledger.start(step.id, now))?;
-        match revoker.find(work.net, work.leak, work.authority) {
+        match revoker.find(&work.revocation()) {
             Ok(object) => {
                 let title = self.clean(work.leak, &object.title);
                 for step in self.round(work.id)? {
@@ -273,7 +283,7 @@ impl Run<'_> {
         let object = object(&step.plan);
         let was_sent = matches!(step.state, StepState::Started | StepState::Unknown);
         let at = step.plan.stage;
-        let effect = revoker.effect(work.net, work.leak, work.authority, &object, at);
+        let effect = revoker.effect(&work.revocation(), &object, at);
         if effect == Effect::There {
             let answer = if was_sent {
                 "its answer was lost; its effect is there"
@@ -342,20 +352,18 @@ impl Run<'_> {
         self.tell(work, &step.plan.what);
         self.write(|now| self.ledger.start(step.id, now))?;
         (self.at)(Point::Call);
-        let said = revoker.run(work.net, work.leak, work.authority, object, at);
+        let said = revoker.run(&work.revocation(), object, at);
         (self.at)(Point::Called);
         let (state, answer) = match &said {
             Ok(done) if done.was_gone => (StepState::Done, format!("{}: dead before", done.answer)),
             Ok(done) => (StepState::Done, done.answer.clone()),
-            Err(Failure::Unknown(why)) => {
-                match revoker.effect(work.net, work.leak, work.authority, object, at) {
-                    Effect::There => (
-                        StepState::Done,
-                        format!("{why}; its effect is there all the same"),
-                    ),
-                    Effect::NotThere | Effect::Unknown(_) => (StepState::Unknown, why.clone()),
-                }
-            }
+            Err(Failure::Unknown(why)) => match revoker.effect(&work.revocation(), object, at) {
+                Effect::There => (
+                    StepState::Done,
+                    format!("{why}; its effect is there all the same"),
+                ),
+                Effect::NotThere | Effect::Unknown(_) => (StepState::Unknown, why.clone()),
+            },
             Err(failure) => (StepState::Failed, failure.to_string()),
         };
         let answer = self.clean(work.leak, &answer);

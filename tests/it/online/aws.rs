@@ -1,7 +1,7 @@
 //! AWS keys: on moto with authorisation on, where inactive keys are refused; and their parts as a scan finds them.
 
 use keysweep::model::{ConfirmedLeak, Finding, Secret};
-use keysweep::provider::{Authority, Effect, Failure};
+use keysweep::provider::{Authority, Effect, Failure, Revocation};
 use keysweep::scan::Options;
 
 use super::database::{active, proven, registry, verify};
@@ -108,15 +108,31 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
 
     // Who may not, does not: a key without the right, the leaked key itself.
     for name in ["WEAK", "LEAK"] {
-        let found = revoke.find(&client, &leak, &authority(name));
+        let found = revoke.find(&Revocation {
+            net: &client,
+            leak: &leak,
+            authority: &authority(name),
+        });
         assert!(
             matches!(found, Err(Failure::Authority(_))),
             "{name} {found:?}"
         );
     }
-    let admin = authority("ADMIN");
-    let object = revoke.find(&client, &leak, &admin).unwrap();
-    let denied = revoke.run(&client, &leak, &authority("WEAK"), &object, 0);
+    let (admin, weak) = (authority("ADMIN"), authority("WEAK"));
+    let of = Revocation {
+        net: &client,
+        leak: &leak,
+        authority: &admin,
+    };
+    let object = revoke.find(&of).unwrap();
+    let denied = revoke.run(
+        &Revocation {
+            authority: &weak,
+            ..of
+        },
+        &object,
+        0,
+    );
     assert!(matches!(denied, Err(Failure::Authority(_))), "{denied:?}");
     assert_eq!(verify(&client, &leaked).word(), "active");
 
@@ -132,15 +148,10 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
         lines.sort();
         lines
     };
-    let effect = |stage| revoke.effect(&client, &leak, &admin, &object, stage);
+    let effect = |stage| revoke.effect(&of, &object, stage);
     assert_eq!(status(), lines(Some("Active")));
     assert_eq!(effect(0), Effect::NotThere);
-    assert!(
-        !revoke
-            .run(&client, &leak, &admin, &object, 0)
-            .unwrap()
-            .was_gone
-    );
+    assert!(!revoke.run(&of, &object, 0).unwrap().was_gone);
     assert_eq!(status(), lines(Some("Inactive")));
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::NotThere));
     assert_eq!(verify(&client, &leaked).word(), "inactive");
@@ -149,21 +160,11 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
     // Somebody makes it active again, and it is ended for good.
     moto.script("status", &[id, "Active"]);
     assert_eq!(verify(&client, &leaked).word(), "active");
-    revoke.run(&client, &leak, &admin, &object, 0).unwrap();
-    assert!(
-        !revoke
-            .run(&client, &leak, &admin, &object, 1)
-            .unwrap()
-            .was_gone
-    );
+    revoke.run(&of, &object, 0).unwrap();
+    assert!(!revoke.run(&of, &object, 1).unwrap().was_gone);
     assert_eq!(status(), lines(None));
     assert_eq!((effect(0), effect(1)), (Effect::There, Effect::There));
-    assert!(
-        revoke
-            .run(&client, &leak, &admin, &object, 1)
-            .unwrap()
-            .was_gone
-    );
+    assert!(revoke.run(&of, &object, 1).unwrap().was_gone);
     assert_eq!(verify(&client, &leaked).word(), "inactive");
     assert_eq!(verify(&client, &neighbour).word(), "active");
 }

@@ -9,8 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
-use keysweep::net::Net;
-use keysweep::provider::{Authority, Effect, Failure, Needed, Object, Registry};
+use keysweep::provider::{Authority, Effect, Failure, Needed, Object, Registry, Revocation};
 use keysweep::rule::block::{Answer as Documented, Blocks, Find, Revoke, Var, Verify};
 use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
@@ -331,7 +330,12 @@ fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_re
             facts: BTreeMap::new(),
         };
         let leak = confirmed(&finding);
-        let effect = revoke.effect(&net.client, &leak, &Authority::default(), &object, 0);
+        let of = Revocation {
+            net: &net.client,
+            leak: &leak,
+            authority: &Authority::default(),
+        };
+        let effect = revoke.effect(&of, &object, 0);
         assert_eq!(effect, Effect::There, "{rule}");
         ended += 1;
     }
@@ -702,10 +706,14 @@ impl Case {
         });
         let net = Playground::new(&server, &hosts(&shown), Duration::from_secs(10));
         let leak: ConfirmedLeak<'_> = confirmed(&self.finding);
-        let net: &dyn Net = &net.client;
+        let of = Revocation {
+            net: &net.client,
+            leak: &leak,
+            authority,
+        };
         let result = revoke
-            .find(net, &leak, authority)
-            .and_then(|object| revoke.run(net, &leak, authority, &object, 0).map(drop));
+            .find(&of)
+            .and_then(|object| revoke.run(&of, &object, 0).map(drop));
         (result, server)
     }
 

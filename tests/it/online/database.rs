@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use keysweep::model::{Checked, Credential, Finding, Identity, Secret, Verification};
 use keysweep::net::{Error, Net, Reply, Request};
-use keysweep::provider::{Authority, Object, Registry};
+use keysweep::provider::{Authority, Effect, Failure, Object, Registry, Revocation, Revoke};
 use keysweep::rule::block::Blocks;
 use keysweep::scan::Options;
 use rustls::pki_types::CertificateDer;
@@ -208,6 +208,55 @@ pub(super) fn owner(user: &str, password: &str) -> Authority {
             .into_iter()
             .collect(),
     }
+}
+
+/// Fails unless the authority does not do, for this reason.
+#[track_caller]
+pub(super) fn denied<T>(why: &str, result: Result<T, Failure>) {
+    match result.map(drop) {
+        Err(Failure::Authority(text)) => assert!(text.contains(why), "{text}"),
+        other => panic!("{why}: {other:?}"),
+    }
+}
+
+/// Fails unless each of these users is told why it may not look up the login `app`, whose password is given.
+pub(super) fn strangers_are_told_why(
+    it: &dyn Revoke,
+    of: &Revocation<'_>,
+    password: &str,
+    whys: [&str; 3],
+) {
+    let [wrong, weak, unset] = whys;
+    let other = format!("{password}x");
+    for (why, authority) in [
+        (wrong, owner("keeper", &other)),
+        (weak, owner("weak", password)),
+        ("lock itself out", owner("app", password)),
+        (unset, Authority::default()),
+    ] {
+        let authority = &authority;
+        denied(why, it.find(&Revocation { authority, ..*of }));
+    }
+}
+
+/// Fails unless a login dies, as far as the server's own words tell, with its one session.
+pub(super) fn dies(it: &dyn Revoke, of: &Revocation<'_>, name: &str, session: &str) {
+    let found = it.find(of).unwrap();
+    assert_eq!(found.id, name);
+    assert_eq!(it.effect(of, &found, 0), Effect::NotThere);
+    let done = it.run(of, &found, 0).unwrap();
+    assert!(!done.was_gone && done.answer.contains(session), "{done:?}");
+    assert_eq!(it.effect(of, &found, 0), Effect::There);
+    // A second time changes nothing.
+    assert!(it.run(of, &found, 0).unwrap().was_gone);
+}
+
+/// Fails unless a stopped server leaves open what became of a login.
+pub(super) fn tells_nothing(it: &dyn Revoke, of: &Revocation<'_>, login: &Object) {
+    let effect = it.effect(of, login, 0);
+    assert!(matches!(effect, Effect::Unknown(_)), "{effect:?}");
+    let run = it.run(of, login, 0);
+    assert!(matches!(run, Err(Failure::NotSent(_))), "{run:?}");
 }
 
 /// An object of that id.

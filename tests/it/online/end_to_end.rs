@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::aws::HOSTS;
 use super::database::word;
+use super::playground::npm_host;
 use super::server::Server;
 use crate::support::{Run, Tree, program};
 
@@ -345,8 +346,9 @@ fn a_registry_that_keeps_deleted_tokens_alive_is_not_proven() {
     let new = format!("{{\"password\":\"{password}\",\"readonly\":false,\"cidr_whitelist\":[]}}");
     let leak = call("POST", "/-/npm/v1/tokens", &login, &new);
     let leak = leak["token"].as_str().unwrap().to_owned();
-    let line = format!("//registry.npmjs.org/:_authToken={leak}\n");
-    let config = format!("[endpoints]\n\"registry.npmjs.org\" = \"{url}\"\n");
+    let host = npm_host();
+    let line = format!("//{host}/:_authToken={leak}\n");
+    let config = format!("[endpoints]\n\"{host}\" = \"{url}\"\n");
     let scene = Scene::new(Tree::new().with(".npmrc", line), &config, &[&leak]);
     scene.report(&["scan", "--exit-zero"]).ends_with(0);
     let run = scene

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use keysweep::model::{ConfirmedLeak, Finding, Secret};
-use keysweep::provider::{Authority, Effect, Failure};
+use keysweep::provider::{Authority, Effect, Failure, Revocation};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
 
@@ -233,13 +233,21 @@ fn a_leaked_key_dies_and_its_neighbour_lives() {
     let leaked = proven(&net, leaked);
     let leak = ConfirmedLeak::new(&leaked).unwrap();
     let revoke = registry.revoker(&leaked.rule).unwrap();
-    let found = revoke.find(&net, &leak, &authority("another"));
+    let (other, owner) = (authority("another"), authority(OWNER));
+    let of = Revocation {
+        net: &net,
+        leak: &leak,
+        authority: &owner,
+    };
+    let found = revoke.find(&Revocation {
+        authority: &other,
+        ..of
+    });
     assert!(matches!(found, Err(Failure::Authority(_))), "{found:?}");
-    let owner = authority(OWNER);
-    let object = revoke.find(&net, &leak, &owner).unwrap();
+    let object = revoke.find(&of).unwrap();
     assert_eq!(object.id, leak_id());
-    let run = |stage| revoke.run(&net, &leak, &owner, &object, stage);
-    let effect = |stage| revoke.effect(&net, &leak, &owner, &object, stage);
+    let run = |stage| revoke.run(&of, &object, stage);
+    let effect = |stage| revoke.effect(&of, &object, stage);
 
     // What works is not deleted.
     assert!(matches!(run(1), Err(Failure::Object(_))));
@@ -298,17 +306,18 @@ fn what_stands_between_proves_nothing_and_a_change_is_sent_once() {
         let leak = ConfirmedLeak::new(&finding).unwrap();
         let revoke = registry.revoker(&finding.rule).unwrap();
         let object = object(&leak_id());
-        let run = revoke.run(&net, &leak, &authority(OWNER), &object, 0);
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &authority(OWNER),
+        };
+        let run = revoke.run(&of, &object, 0);
         assert!(run.is_err(), "{what} was taken for done");
         let changes = server.seen();
         let changes = changes.iter().filter(|s| s.path().ends_with(":disable"));
         assert_eq!(changes.count(), 1, "{what}");
         // Nothing is known of the key, so it is not deleted.
-        assert!(
-            revoke
-                .run(&net, &leak, &authority(OWNER), &object, 1)
-                .is_err()
-        );
+        assert!(revoke.run(&of, &object, 1).is_err());
         assert!(server.seen().iter().all(|s| s.method != "DELETE"), "{what}");
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use keysweep::model::{Checked, ConfirmedLeak, Finding, Identity, Verification};
 use keysweep::net::{Client, Clock, Settings};
 
+use super::database::registry;
 use crate::support::http::Server;
 
 /// A clock that runs so fast that waits between tries take no time.
@@ -52,6 +53,13 @@ impl Playground {
             client: Client::new(settings).unwrap(),
         }
     }
+}
+
+/// The host that npm's tokens are of where none is named, as its rule file says.
+pub(super) fn npm_host() -> String {
+    let registry = registry();
+    let block = registry.proof("npm-access-token").unwrap();
+    block.self_hosted.clone().unwrap()
 }
 
 /// A provider's word that a credential works.

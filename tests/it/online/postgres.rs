@@ -5,11 +5,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Doubt, Finding, Level, Verification};
-use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
+use keysweep::provider::{Failure, Needed, Revocation, Revoke};
 
 use super::database::{
-    HOST, Heard, Played, Way, active, holds, leak, object, owner, proven, registry, unknown,
-    verify, word,
+    HOST, Heard, Played, Way, active, denied, dies, holds, leak, object, owner, proven, registry,
+    strangers_are_told_why, tells_nothing, unknown, verify, word,
 };
 use super::server::Server;
 
@@ -307,17 +307,12 @@ fn a_revocation_ends_login_and_sessions_of_this_role_alone() {
             "{shown}"
         );
 
-        let found = it.find(&net, &leak, &keeper).unwrap();
-        assert_eq!(found.id, role);
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::NotThere);
-        let done = it.run(&net, &leak, &keeper, &found, 0).unwrap();
-        assert!(
-            !done.was_gone && done.answer.contains("1 sessions"),
-            "{done:?}"
-        );
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::There);
-        // A second time changes nothing.
-        assert!(it.run(&net, &leak, &keeper, &found, 0).unwrap().was_gone);
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &keeper,
+        };
+        dies(it, &of, role, "1 sessions");
     });
 
     // The key is dead, and so is the session that it had opened.
@@ -353,42 +348,30 @@ fn who_may_not_end_a_role_ends_nothing() {
     let key = proven(&net, server.leak("app", &password));
     let leak = ConfirmedLeak::new(&key).unwrap();
     let role = object("app");
-    let authority = |why: &str, result: Result<(), Failure>| match result {
-        Err(Failure::Authority(text)) => assert!(text.contains(why), "{text}"),
-        other => panic!("{why}: {other:?}"),
-    };
+    let right = owner("keeper", &keeper());
     revoker(|it| {
-        let find =
-            |user: &str, password: &str| it.find(&net, &leak, &owner(user, password)).map(|_| ());
-        authority("28P01", find("keeper", &word(15)));
-        authority("pg_signal_backend", find("weak", &password));
-        authority("lock itself out", find("app", &password));
-        authority(
-            "KEYSWEEP_POSTGRES_USER",
-            it.find(&net, &leak, &Authority::default()).map(|_| ()),
-        );
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &right,
+        };
+        let whys = ["28P01", "pg_signal_backend", "KEYSWEEP_POSTGRES_USER"];
+        strangers_are_told_why(it, &of, &password, whys);
         // It may end sessions, but not change the role.
-        find("signaller", &password).unwrap();
-        let run = it.run(&net, &leak, &owner("signaller", &password), &role, 0);
-        authority("42501", run.map(|_| ()));
-        let right = owner("keeper", &keeper());
-        assert!(matches!(it.run(&net, &leak, &right, &object("missing"), 0), Ok(d) if d.was_gone));
+        let signaller = owner("signaller", &password);
+        let of_signaller = Revocation {
+            authority: &signaller,
+            ..of
+        };
+        it.find(&of_signaller).unwrap();
+        denied("42501", it.run(&of_signaller, &role, 0));
+        assert!(matches!(it.run(&of, &object("missing"), 0), Ok(d) if d.was_gone));
 
         active(&verify(&net, &key));
         server.sql("DROP ROLE app");
-        assert!(matches!(
-            it.find(&net, &leak, &right),
-            Err(Failure::Object(_))
-        ));
+        assert!(matches!(it.find(&of), Err(Failure::Object(_))));
         server.0.script("stop", &[]);
-        assert!(matches!(
-            it.effect(&net, &leak, &right, &role, 0),
-            Effect::Unknown(_)
-        ));
-        assert!(matches!(
-            it.run(&net, &leak, &right, &role, 0),
-            Err(Failure::NotSent(_))
-        ));
+        tells_nothing(it, &of, &role);
     });
 }
 

@@ -5,11 +5,11 @@ use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Finding, Level, Verification};
-use keysweep::provider::{Authority, Effect, Failure, Needed, Revoke};
+use keysweep::provider::{Failure, Needed, Revocation, Revoke};
 
 use super::database::{
-    HOST, Heard, Played, Way, active, holds, leak, object, owner, proven, registry, unknown,
-    verify, word,
+    HOST, Heard, Played, Way, active, denied, dies, holds, leak, object, owner, proven, registry,
+    strangers_are_told_why, tells_nothing, unknown, verify, word,
 };
 use super::server::Server;
 
@@ -243,16 +243,12 @@ fn a_revocation_ends_login_and_connections_of_this_user_alone() {
             "{shown}"
         );
 
-        let found = it.find(&net, &leak, &keeper).unwrap();
-        assert_eq!(found.id, "app");
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::NotThere);
-        let done = it.run(&net, &leak, &keeper, &found, 0).unwrap();
-        assert!(
-            !done.was_gone && done.answer.contains("1 connections"),
-            "{done:?}"
-        );
-        assert_eq!(it.effect(&net, &leak, &keeper, &found, 0), Effect::There);
-        assert!(it.run(&net, &leak, &keeper, &found, 0).unwrap().was_gone);
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &keeper,
+        };
+        dies(it, &of, "app", "1 connections");
     });
 
     inactive(&verify(&net, &key));
@@ -276,45 +272,30 @@ fn who_may_not_end_a_user_ends_nothing() {
     let key = proven(&net, server.leak("app", &password));
     let leak = ConfirmedLeak::new(&key).unwrap();
     let user = object("app");
-    let authority = |why: &str, result: Result<(), Failure>| match result {
-        Err(Failure::Authority(text)) => assert!(text.contains(why), "{text}"),
-        other => panic!("{why}: {other:?}"),
-    };
     let right = owner("keeper", &server.0.file("keeper"));
     revoker(|it| {
-        let find =
-            |user: &str, password: &str| it.find(&net, &leak, &owner(user, password)).map(|_| ());
-        authority("WRONGPASS", find("keeper", &word(39)));
-        authority("NOPERM", find("weak", &password));
-        authority("lock itself out", find("app", &password));
-        authority(
-            "KEYSWEEP_REDIS_USER",
-            it.find(&net, &leak, &Authority::default()).map(|_| ()),
-        );
-        authority(
-            "NOPERM",
-            it.run(&net, &leak, &owner("weak", &password), &user, 0)
-                .map(|_| ()),
-        );
+        let of = Revocation {
+            net: &net,
+            leak: &leak,
+            authority: &right,
+        };
+        let whys = ["WRONGPASS", "NOPERM", "KEYSWEEP_REDIS_USER"];
+        strangers_are_told_why(it, &of, &password, whys);
+        let weak = owner("weak", &password);
+        let of_weak = Revocation {
+            authority: &weak,
+            ..of
+        };
+        denied("NOPERM", it.run(&of_weak, &user, 0));
         // A user that is not there is not made.
-        assert!(matches!(it.run(&net, &leak, &right, &object("missing"), 0), Ok(d) if d.was_gone));
+        assert!(matches!(it.run(&of, &object("missing"), 0), Ok(d) if d.was_gone));
         assert!(!server.command(&["acl", "list"]).contains("missing"));
 
         active(&verify(&net, &key));
         server.command(&["acl", "deluser", "app"]);
-        assert!(matches!(
-            it.find(&net, &leak, &right),
-            Err(Failure::Object(_))
-        ));
+        assert!(matches!(it.find(&of), Err(Failure::Object(_))));
         server.0.script("stop", &[]);
-        assert!(matches!(
-            it.effect(&net, &leak, &right, &user, 0),
-            Effect::Unknown(_)
-        ));
-        assert!(matches!(
-            it.run(&net, &leak, &right, &user, 0),
-            Err(Failure::NotSent(_))
-        ));
+        tells_nothing(it, &of, &user);
     });
 }
 

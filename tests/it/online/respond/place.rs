@@ -7,6 +7,7 @@ use keysweep::ledger::{CheckState, IncidentState, Kek, Ledger, NewIncident, NewS
 use keysweep::model::{Credential, Secret};
 use serde_json::{Value, json};
 
+use super::super::playground::npm_host;
 use super::{Scene, Trouble, document};
 use crate::support::http::{Answer, Server};
 use crate::support::{Run, Tree, fake, program};
@@ -353,7 +354,7 @@ fn a_server_of_ones_own_has_a_plan_without_the_providers_console() {
         "/-/whoami" => Answer::json(&json!({ "username": "jo" })),
         _ => Answer::status(404),
     });
-    for (host, has_console) in [("registry.npmjs.org", true), ("npm.own.example.org", false)] {
+    for (host, has_console) in [(&*npm_host(), true), ("npm.own.example.org", false)] {
         let line = format!("//{host}/:_authToken={key}\n");
         let tree = Tree::new().with(".npmrc", line);
         let home = tempfile::tempdir().unwrap();

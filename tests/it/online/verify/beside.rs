@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::playground::npm_host;
 use super::{World, provider, statuses, token};
 use crate::support::fake::Rng;
 use crate::support::http::{Answer, Seen, Server};
@@ -218,16 +219,9 @@ fn a_host_of_ones_own_is_known_from_the_callers_file_with_its_port() {
 
 /// Files of the caller: `git.acme.io` and what is below `acme.io` are listed; GitLab is asked at this server whatever its host.
 fn listing(server: &Server) -> Tree {
-    let hosts = [
-        "gitlab.com",
-        "git.acme.io",
-        "10.0.0.5",
-        "api.github.com",
-        "registry.npmjs.org",
-    ];
     let mut config =
         String::from("[network]\nhosts = [\"git.acme.io\", \"*.acme.io\"]\n[endpoints]\n");
-    for host in hosts.into_iter().filter(|host| *host != "10.0.0.5") {
+    for host in ["gitlab.com", "git.acme.io", "api.github.com", &npm_host()] {
         config += &format!("\"{host}\" = \"{}/{host}\"\n", server.url());
     }
     Tree::new().with("own.toml", config)
