@@ -302,6 +302,7 @@ impl Registry {
             Some("azure-storage") => Some(Box::new(azure_storage::AzureStorage::new(known))),
             Some("gcp") => Some(Box::new(gcp::Gcp)),
             Some("jwt") => Some(Box::new(jwt::Jwt)),
+            // [`block::VERIFIERS`] are all; rule files with another name are refused.
             Some(_) => None,
         }
     }

@@ -321,6 +321,19 @@ fn minute() -> u32 {
     60
 }
 
+/// The providers in code that prove credentials.
+pub const VERIFIERS: [&str; 6] = ["aws", "azure-storage", "gcp", "jwt", "postgres", "redis"];
+/// Those that end them.
+pub const REVOKERS: [&str; 4] = ["aws", "gcp", "postgres", "redis"];
+
+fn builtin(name: &str, known: &[&str]) -> Result<(), String> {
+    if known.contains(&name) {
+        Ok(())
+    } else {
+        Err(format!("`builtin` is one of {}", known.join(", ")))
+    }
+}
+
 impl Verify {
     /// What is wrong with the block, and the mend.
     ///
@@ -331,7 +344,7 @@ impl Verify {
         tested(&self.tested)?;
         let Some(request) = &self.request else {
             return match &self.builtin {
-                Some(_) if self.answers.is_empty() => Ok(()),
+                Some(name) if self.answers.is_empty() => builtin(name, &VERIFIERS),
                 Some(_) => Err("`builtin` and `answer` exclude each other".to_owned()),
                 None => Err("give a `request` with its `answer`s, or `builtin`".to_owned()),
             };
@@ -425,7 +438,7 @@ impl Revoke {
         }
         let Some(request) = &self.request else {
             return match &self.builtin {
-                Some(_) => Ok(()),
+                Some(name) => builtin(name, &REVOKERS),
                 None => Err("give a `request` with its `answer`s, or `builtin`".to_owned()),
             };
         };

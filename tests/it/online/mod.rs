@@ -16,3 +16,4 @@ mod respond;
 mod server;
 mod table;
 mod verify;
+mod wrong_blocks;
