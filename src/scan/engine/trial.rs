@@ -74,22 +74,28 @@ impl Engine {
             return self.measure_rules(meter, text, (at, length), literal, distinctive, scratch);
         }
         let mut word = Word::new(text.bytes, at, length);
-        for index in &literal.rules {
-            let index = usize::from(*index);
-            let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
-            else {
-                continue;
-            };
-            if distinctive && !rule.is_distinctive() {
-                continue;
-            }
+        for (index, rule, filters) in self.rules_of(literal, distinctive) {
             if !word.is_tried(rule.spec()) {
                 continue;
             }
-            if let Some(found) = self.try_rule(text, at, index, rule, *filters, scratch) {
+            if let Some(found) = self.try_rule(text, at, index, rule, filters, scratch) {
                 keep(&mut scratch.found, found);
             }
         }
+    }
+
+    /// The rules behind a literal.
+    fn rules_of<'e>(
+        &'e self,
+        literal: &'e Literal,
+        distinctive: bool,
+    ) -> impl Iterator<Item = (usize, &'e Rule, Filters)> {
+        literal.rules.iter().filter_map(move |index| {
+            let index = usize::from(*index);
+            let rule = self.rules.rule(index)?;
+            let filters = *self.filters.get(index)?;
+            (!distinctive || rule.is_distinctive()).then_some((index, rule, filters))
+        })
     }
 
     /// The same, with each trial counted: apart, so that a run that nobody measures pays nothing.
@@ -104,19 +110,11 @@ impl Engine {
         scratch: &mut Scratch,
     ) {
         let mut word = Word::new(text.bytes, at, length);
-        for index in &literal.rules {
-            let index = usize::from(*index);
-            let (Some(rule), Some(filters)) = (self.rules.rule(index), self.filters.get(index))
-            else {
-                continue;
-            };
-            if distinctive && !rule.is_distinctive() {
-                continue;
-            }
+        for (index, rule, filters) in self.rules_of(literal, distinctive) {
             let is_tried = word.is_tried(rule.spec());
             let trial = || {
                 let found =
-                    is_tried.then(|| self.try_rule(text, at, index, rule, *filters, scratch));
+                    is_tried.then(|| self.try_rule(text, at, index, rule, filters, scratch));
                 found.flatten()
             };
             if let Some(found) = meter.trial(index, trial, |found| found.dropped.as_ref()) {
