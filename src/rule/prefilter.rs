@@ -401,7 +401,7 @@ fn rarity(window: &[u8]) -> u32 {
     let is_common = || {
         COMMON
             .iter()
-            .any(|common| window.eq_ignore_ascii_case(*common))
+            .any(|common| window.eq_ignore_ascii_case(common))
     };
     // A ruler of one sign runs over whole lines.
     if window.iter().all(|b| Some(b) == window.first()) || is_common() {
