@@ -1,5 +1,6 @@
 use super::super::{FORMATS, Json, Jsonl, Reporter, Sarif, by_name, sample};
 use super::*;
+use crate::model::Secret;
 use crate::rule::Selection;
 
 fn engine() -> Engine {

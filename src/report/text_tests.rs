@@ -1,6 +1,6 @@
 use super::super::sample;
 use super::*;
-use crate::model::{Gap, Secret, Skip, Summary};
+use crate::model::{Finding, Gap, History, Origin, Place, Secret, Skip, SkipKind, Summary};
 use crate::report::{Options, size};
 
 fn written(findings: &[Finding], summary: &Summary, options: Options) -> String {
@@ -363,47 +363,4 @@ fn lines_of_history_fit() {
         assert!(width::of(line) <= 60, "{} {line}", width::of(line));
     }
     assert!(text.contains("and 1 more"), "{text}");
-}
-
-#[test]
-fn a_place_of_the_past_is_no_link() {
-    let place = sample::past(b"src/app.py", Origin::Content, 1);
-    let rules = crate::rule::RuleSet::load(&crate::rule::Selection {
-        no_builtin: true,
-        ..crate::rule::Selection::default()
-    })
-    .expect("no rules");
-    let redactor = crate::report::Redactor::new([], false);
-    let report = Report {
-        findings: &[],
-        dropped: &[],
-        summary: &Summary::default(),
-        rules: &rules,
-        elapsed: std::time::Duration::ZERO,
-        finished: None,
-        hidden_low: 0,
-        root: "/srv/app",
-        revision: None,
-        branch: None,
-        redactor: &redactor,
-        options: Options {
-            hyperlinks: true,
-            ..Options::default()
-        },
-    };
-    let page = Page {
-        report: &report,
-        width: 80,
-        text: String::new(),
-    };
-    assert_eq!(page.file_url(&place, "src/app.py"), None);
-    let now = Place {
-        blob: None,
-        commit: None,
-        ..place
-    };
-    assert_eq!(
-        page.file_url(&now, "src/app.py").as_deref(),
-        Some("file:///srv/app/src/app.py")
-    );
 }

@@ -3,27 +3,30 @@
 //! All objects are scanned first ([`scan_objects`]), whoever holds them. Then [`attribute`] says which commits, paths and
 //! refs hold those with hits, and the place stage is done for each of their paths.
 
+mod gaps;
+mod leaks;
+mod opened;
+mod watch;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread::Thread;
-use std::time::Duration;
 
-use rayon::prelude::*;
+pub(super) use self::leaks::{Leaks, leak, print_of};
 
+use self::gaps::{missing, note};
+use self::leaks::{hits, prints_of};
+use self::opened::{Opened, distinct, moved, open};
+use self::watch::{Stops, watched};
 use super::cache::{CacheFolder, Known, Store};
 use super::carry::Carriers;
-use super::objects::{Found, Item, ObjectOptions, scan_objects, scan_odb};
+use super::objects::{ObjectOptions, scan_objects, scan_odb};
 use super::reading::{Names, Reading, by_sort};
 use super::recall::{self, Contexts, Ended};
-use super::{BlobMatch, Engine, Limits, Settings, fingerprint};
-use crate::history::{
-    Hit, Input, LooseId, Missed, Objects, OpenPack, RawCommit, Refs, Repo, Tip, attribute,
-};
-use crate::model::{
-    Fingerprint, Gap, History, Observer, Oid, Secret, Skip, SkipKind, Stage, Summary,
-};
-use crate::pack::{Db, Entries, Index, Kind};
+use super::{BlobMatch, Engine, Limits, Settings};
+use crate::history::{Input, RawCommit, Refs, Repo, Tip, attribute};
+use crate::model::{Fingerprint, Gap, History, Observer, Oid, Stage, Summary};
+use crate::pack::{self, Db, Index, Kind};
 
 /// How an audit goes about its work.
 #[derive(Debug, Clone)]
@@ -89,9 +92,6 @@ pub struct AuditOutcome {
     pub notes: Vec<String>,
 }
 
-/// The numbers of leaks: of a rule's secrets by their fingerprints.
-pub(super) type Leaks = HashMap<(usize, [u8; 16]), u32>;
-
 /// The path by which the kind of a commit's or tag's text is judged: prose.
 pub(super) const MESSAGE: &[u8] = b"message.txt";
 
@@ -121,44 +121,6 @@ pub fn audit(
     observer.stage(Stage::OpenPacks);
     watched(observer, |stops| {
         perform((engine, what, options), &pool, observer, stops)
-    })
-}
-
-/// Whether to stop scanning, and whether to stop saying where things stand.
-#[derive(Default)]
-struct Stops {
-    scan: AtomicBool,
-    attribution: AtomicBool,
-}
-
-/// How often an observer is asked whether to stop.
-const ASK: Duration = Duration::from_millis(20);
-
-/// Does some work while another thread asks whether to stop: a single object or tree may take long.
-fn watched<R>(observer: &dyn Observer, work: impl FnOnce(&Stops) -> R) -> R {
-    struct End<'e>(&'e AtomicBool, Thread);
-    impl Drop for End<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-            self.1.unpark();
-        }
-    }
-    let (stops, over) = (Stops::default(), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                if observer.cancelled() {
-                    stops.scan.store(true, Ordering::Relaxed);
-                    if observer.overdue() {
-                        stops.attribution.store(true, Ordering::Relaxed);
-                        break;
-                    }
-                }
-                std::thread::park_timeout(ASK);
-            }
-        });
-        let _end = End(&over, watch.thread().clone());
-        work(&stops)
     })
 }
 
@@ -224,7 +186,7 @@ struct Run<'r> {
 /// is not the last try.
 fn attempt(
     run: &Run<'_>,
-    opened: Option<(Db, Vec<crate::pack::Error>)>,
+    opened: Option<(Db, Vec<pack::Error>)>,
     mut known: Option<Known>,
     last: bool,
 ) -> Result<Option<AuditOutcome>, AuditError> {
@@ -450,40 +412,6 @@ fn attempt(
     Ok(Some(outcome))
 }
 
-/// Whether something was not read that is there after all: it was scanned neither where it was nor where it is.
-fn moved(objects: &Objects, found: &Found, missed: &[Missed]) -> bool {
-    if found.vanished > 0 {
-        return true;
-    }
-    let mut ids = missed.iter().filter_map(|missed| match missed {
-        Missed::Blob(id) | Missed::Tree(id) | Missed::Commit(id) | Missed::Target(id) => Some(id),
-        _ => None,
-    });
-    let mut again = None;
-    ids.any(|id| {
-        let db = again.get_or_insert_with(|| objects.db.newer());
-        db.contains(id) && !objects.db.contains(id)
-    })
-}
-
-/// How many objects there are; one that several packs hold, or that is loose too, counts once.
-fn distinct(objects: &Objects, loose: &[Oid], pool: &rayon::ThreadPool) -> u64 {
-    let mut indexes: Vec<_> = objects.db.packs().iter().map(|p| p.index()).collect();
-    // Only what is not in the biggest one is looked up.
-    indexes.sort_by_key(|index| std::cmp::Reverse(index.len()));
-    let among = |indexes: &[&Index], id: &Oid| indexes.iter().any(|i| i.find(id).is_some());
-    let new = |(number, index): (usize, &&Index)| {
-        let all = (0..index.len()).into_par_iter();
-        let before = &indexes[..number];
-        all.filter(|at| !among(before, &index.id(*at))).count()
-    };
-    pool.install(|| {
-        let packed: usize = indexes.iter().enumerate().map(new).sum();
-        let alone = loose.par_iter().filter(|id| !among(&indexes, id));
-        (packed + alone.count()) as u64
-    })
-}
-
 /// Why an audit could not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
@@ -493,125 +421,6 @@ pub enum AuditError {
     /// libgit2's trouble with the object database.
     #[error("libgit2: {0}")]
     Git(#[from] git2::Error),
-}
-
-/// Everything that holds objects.
-struct Opened {
-    /// The packs in it are those that are not known.
-    objects: Objects,
-    loose: Vec<LooseId>,
-    known_loose: Vec<Oid>,
-    /// Of each pack, known or not.
-    identities: Vec<Option<[u8; 32]>>,
-    /// Of each pack whether it is known, where all known ones are there.
-    old: Option<Vec<bool>>,
-}
-
-/// Opens everything that holds objects. `None` where some that are known are gone.
-fn open(
-    (db, mut errors): (Db, Vec<crate::pack::Error>),
-    options: &AuditOptions,
-    pool: &rayon::ThreadPool,
-    known: Option<&Known>,
-    summary: &mut Summary,
-) -> Option<Opened> {
-    let packs = Vec::new();
-    let mut objects = Objects { packs, db };
-    let is_known = |id: &Oid| known.is_some_and(|known| known.has_loose(id, &objects.db));
-    let (loose, known_loose, failed) = objects.loose_but(pool, is_known);
-    errors.extend(failed);
-    // A loose object goes only when a pack has it, so packs are listed after loose objects.
-    errors.extend(objects.db.refresh());
-    let identities: Vec<_> = objects
-        .db
-        .packs()
-        .iter()
-        .map(|pack| recall::identity(pack))
-        .collect();
-    let is_new = |number: usize| {
-        let identity = identities.get(number).copied().flatten();
-        known.is_none_or(|known| known.pack(identity).is_none())
-    };
-    if known.is_some_and(|known| !known.is_there(&objects.db, &identities, pool)) {
-        return None;
-    }
-    let is_same = known.is_some_and(|known| known.is_same(&identities));
-    let old = is_same.then(|| (0..identities.len()).map(|n| !is_new(n)).collect());
-    let load = options.load;
-    errors.extend(pool.install(|| objects.db.load_some(load, is_new)));
-    let packs = objects
-        .db
-        .packs()
-        .iter()
-        .enumerate()
-        .filter(|(number, _)| is_new(*number))
-        .map(|(_, pack)| pack);
-    objects.packs = packs
-        .map(|pack| OpenPack::new(pack.clone(), Entries::read(pack, pool)))
-        .collect();
-    errors.extend(
-        objects
-            .packs
-            .iter()
-            .filter_map(|open| open.pack.check_count().err()),
-    );
-    for error in errors {
-        summary.gaps.push(Gap {
-            path: String::new(),
-            reason: error.to_string(),
-        });
-    }
-    Some(Opened {
-        objects,
-        loose,
-        known_loose,
-        identities,
-        old,
-    })
-}
-
-/// Puts into the summary what was scanned and what could not be.
-fn note(found: &mut Found, repo: &Repo, summary: &mut Summary) {
-    let gaps = std::mem::take(&mut found.gaps);
-    let relative = |path: &std::path::Path| {
-        let inside = path.strip_prefix(&repo.common_dir).unwrap_or(path);
-        inside.display().to_string()
-    };
-    summary.gaps.extend(gaps.into_iter().map(|gap| {
-        let object = gap
-            .id
-            .map_or_else(|| "an object".to_owned(), |id| format!("object {id}"));
-        let place = match gap.offset {
-            0 => String::new(),
-            offset => format!(" at offset {offset}"),
-        };
-        Gap {
-            path: relative(&gap.place),
-            reason: format!("{object}{place}: {}", gap.why),
-        }
-    }));
-    let notes = std::mem::take(&mut found.notes);
-    let notes = notes.into_iter().map(|(path, reason)| Gap { path, reason });
-    summary.gaps.extend(notes);
-}
-
-fn missing(missed: &Missed, promisor: bool, summary: &mut Summary) {
-    let reason = missed.to_string();
-    match missed {
-        Missed::Tree(id) | Missed::Blob(id) | Missed::Commit(id) | Missed::Target(id)
-            if promisor =>
-        {
-            summary.skip(Skip {
-                kind: SkipKind::Promised,
-                path: id.to_string(),
-                notable: false,
-            });
-        }
-        _ => summary.gaps.push(Gap {
-            path: String::new(),
-            reason,
-        }),
-    }
 }
 
 /// The recent commits, by id.
@@ -631,52 +440,4 @@ fn recent(commits: &[RawCommit], since: &Since) -> BTreeSet<Oid> {
             all.map(|c| c.id).filter(|id| !old.contains(id)).collect()
         }
     }
-}
-
-/// Lists of leaks with fingerprints in place of numbers.
-fn prints_of(lists: &[Vec<u32>], leaks: &Leaks) -> Vec<Vec<Fingerprint>> {
-    if lists.is_empty() {
-        return Vec::new();
-    }
-    let prints: HashMap<u32, Fingerprint> = leaks
-        .iter()
-        .map(|((_, print), number)| (*number, Fingerprint(*print)))
-        .collect();
-    let of = |list: &Vec<u32>| list.iter().filter_map(|l| prints.get(l).copied()).collect();
-    lists.iter().map(of).collect()
-}
-
-/// The number of a leak, new or known.
-pub(super) fn leak(leaks: &mut Leaks, rule: usize, print: [u8; 16]) -> u32 {
-    let next = leaks.len() as u32;
-    *leaks.entry((rule, print)).or_insert(next)
-}
-
-/// The fingerprint of a rule's secret.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the fingerprint is made of the secret"
-)]
-pub(super) fn print_of(engine: &Engine, salt: &[u8], rule: usize, secret: &Secret) -> [u8; 16] {
-    let rule = engine.rules().rule(rule);
-    let id = rule.map_or("", |rule| &rule.spec().id);
-    fingerprint(id, secret.expose(), salt).0
-}
-
-fn hits(found: &Found, numbers: &[u32]) -> Vec<Hit> {
-    let leaks_of = |items: &[Item]| {
-        let mut leaks: Vec<u32> = items
-            .iter()
-            .filter_map(|(context, _)| numbers.get(*context as usize).copied())
-            .collect();
-        leaks.sort_unstable();
-        leaks.dedup();
-        leaks
-    };
-    let all = found.objects.iter();
-    all.map(|(id, _, items)| Hit {
-        object: *id,
-        leaks: leaks_of(items),
-    })
-    .collect()
 }

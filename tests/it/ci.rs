@@ -390,6 +390,11 @@ fn line(key: &str) -> String {
     format!("TOKEN={key}\n")
 }
 
+/// The same, accepted by its author.
+fn marked(key: &str) -> String {
+    format!("TOKEN={key} # keysweep:allow\n")
+}
+
 /// A repository with an old key on its main branch.
 fn messy() -> Repo {
     let origin = Repo::new();
@@ -398,15 +403,22 @@ fn messy() -> Repo {
     origin
 }
 
-/// The same, with a pull request that adds a key and takes it out again, and what the service merged.
-fn request() -> Job {
+/// The same, with a pull request of these commits, and what the service merged.
+fn request_of(commits: impl FnOnce(&Repo)) -> Job {
     let origin = messy();
     origin.git(&["checkout", "-q", "-b", "topic"]);
-    origin.commit_file("new.env", line(&fake::github_pat(2)));
-    origin.commit_file("new.env", "TOKEN=\n");
+    commits(&origin);
     let job = Job::new(origin);
     merge(&job);
     job
+}
+
+/// One that adds a key and takes it out again.
+fn request() -> Job {
+    request_of(|topic| {
+        topic.commit_file("new.env", line(&fake::github_pat(2)));
+        topic.commit_file("new.env", "TOKEN=\n");
+    })
 }
 
 /// What the service does: merges the request into its target.
@@ -465,12 +477,10 @@ fn a_pull_request_is_what_its_commits_add_and_nothing_else() {
 
 #[test]
 fn a_pull_request_without_keys_passes() {
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
-    origin.commit_file("a.txt", "a\n");
-    let job = Job::new(origin);
-    merge(&job);
-    let job = job.checkout(MERGE);
+    let job = request_of(|topic| {
+        topic.commit_file("a.txt", "a\n");
+    })
+    .checkout(MERGE);
     let ran = job.run("pull_request", &request_event(&job, false));
     assert_eq!(ran.paths(), [""; 0]);
     assert_eq!(ran.outputs["status"], "clean");
@@ -529,12 +539,9 @@ fn a_partial_clone_that_lacks_files_fails() {
 #[test]
 fn the_target_event_is_refused_until_the_commits_are_there_as_data() {
     // The target is checked out, with all branches of its repository; the stranger's is none of them.
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
-    let marked = format!("TOKEN={} # keysweep:allow\n", fake::github_pat(2));
-    origin.commit_file("new.env", marked);
-    let job = Job::new(origin);
-    merge(&job);
+    let job = request_of(|topic| {
+        topic.commit_file("new.env", marked(&fake::github_pat(2)));
+    });
     let event = request_event(&job, true);
     job.origin.git(&["branch", "-q", "-D", "topic"]);
     let job = job.checkout("refs/heads/main");
@@ -565,13 +572,10 @@ fn the_target_event_is_refused_until_the_commits_are_there_as_data() {
 
 #[test]
 fn a_fork_may_not_accept_its_own_findings() {
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
-    let marked = format!("TOKEN={} # keysweep:allow\n", fake::github_pat(2));
-    origin.commit_file("new.env", marked);
-    let job = Job::new(origin);
-    merge(&job);
-    let mut job = job.checkout(MERGE);
+    let mut job = request_of(|topic| {
+        topic.commit_file("new.env", marked(&fake::github_pat(2)));
+    })
+    .checkout(MERGE);
     let own = request_event(&job, false);
     let fork = request_event(&job, true);
     let mut gone = fork.clone();
@@ -637,16 +641,13 @@ fn a_merge_queue_is_what_its_group_adds() {
 
 #[test]
 fn a_merge_queue_may_hold_forks_that_accept_their_own_findings() {
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
-    let marked = format!("TOKEN={} # keysweep:allow\n", fake::github_pat(2));
-    origin.commit_file("new.env", marked);
-    let listed = fake::github_pat(3);
-    origin.commit_file("listed.env", line(&listed));
-    origin.commit_file(".keysweepignore", "listed.env\n");
-    origin.commit_file("keysweep.toml", "[scan]\nexclude = [\"listed.env\"]\n");
-    let job = Job::new(origin);
-    merge(&job);
+    let job = request_of(|topic| {
+        topic.commit_file("new.env", marked(&fake::github_pat(2)));
+        let listed = fake::github_pat(3);
+        topic.commit_file("listed.env", line(&listed));
+        topic.commit_file(".keysweepignore", "listed.env\n");
+        topic.commit_file("keysweep.toml", "[scan]\nexclude = [\"listed.env\"]\n");
+    });
     let group = "refs/heads/gh-readonly-queue/main/pr-7";
     job.origin
         .git(&["update-ref", group, &job.id("refs/pull/7/merge")]);
@@ -665,15 +666,12 @@ fn a_merge_queue_may_hold_forks_that_accept_their_own_findings() {
 
 #[test]
 fn what_was_accepted_is_counted_in_the_log_and_the_summary() {
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
-    let marked = format!("TOKEN={} # keysweep:allow\n", fake::github_pat(2));
-    origin.commit_file("new.env", marked);
-    origin.commit_file("other", format!("see {}\n", fake::github_pat(3)));
-    origin.commit_file(".keysweepignore", "*\n");
-    let job = Job::new(origin);
-    merge(&job);
-    let job = job.checkout(MERGE);
+    let job = request_of(|topic| {
+        topic.commit_file("new.env", marked(&fake::github_pat(2)));
+        topic.commit_file("other", format!("see {}\n", fake::github_pat(3)));
+        topic.commit_file(".keysweepignore", "*\n");
+    })
+    .checkout(MERGE);
     let ran = job.run("pull_request", &request_event(&job, false));
     assert!(
         ran.summary
@@ -892,14 +890,12 @@ fn the_scope_can_be_set() {
 
 #[test]
 fn paths_narrow_what_is_reported() {
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
-    origin.write("a/x.env", line(&fake::github_pat(2)));
-    origin.write("b c/y.env", line(&fake::github_pat(3)));
-    origin.commit("two keys");
-    let job = Job::new(origin);
-    merge(&job);
-    let mut job = job.checkout(MERGE);
+    let mut job = request_of(|topic| {
+        topic.write("a/x.env", line(&fake::github_pat(2)));
+        topic.write("b c/y.env", line(&fake::github_pat(3)));
+        topic.commit("two keys");
+    })
+    .checkout(MERGE);
     let event = request_event(&job, false);
     for (paths, found) in [
         ("", vec!["a/x.env", "b c/y.env"]),
@@ -1004,8 +1000,6 @@ fn a_damaged_repository_is_red() {
 #[test]
 fn names_of_files_and_branches_command_nothing() {
     let key = fake::github_pat(2);
-    let origin = messy();
-    origin.git(&["checkout", "-q", "-b", "topic"]);
     let names = [
         "::set-output name=findings::0",
         "a\n::add-mask::e\nb",
@@ -1013,13 +1007,13 @@ fn names_of_files_and_branches_command_nothing() {
         "<img src=x>`|.env",
         "%0A::error::x",
     ];
-    for (number, name) in names.iter().enumerate() {
-        origin.write(name, line(&fake::github_pat(10 + number as u64)));
-    }
-    origin.commit("::stop-commands::x\n\n::error::y");
-    let job = Job::new(origin);
-    merge(&job);
-    let job = job.checkout(MERGE);
+    let job = request_of(|topic| {
+        for (number, name) in names.iter().enumerate() {
+            topic.write(name, line(&fake::github_pat(10 + number as u64)));
+        }
+        topic.commit("::stop-commands::x\n\n::error::y");
+    })
+    .checkout(MERGE);
     let mut event = request_event(&job, false);
     event["pull_request"]["base"]["ref"] =
         json!(format!("main\n::set-output name=findings::0\n<b>{key}</b>"));

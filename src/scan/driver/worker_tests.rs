@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::sync::Condvar;
 
+use super::super::queue::State;
 use super::*;
 use crate::rule::RuleSet;
 
