@@ -73,7 +73,7 @@ pub fn escapes_around(
 /// The byte that an escape stands for which ends right before `at`, where its last byte is a letter or digit: only such a one
 /// hides that a word begins there. A sequence for a terminal counts as its first byte.
 ///
-/// It looks at no more than [`BEFORE`] bytes.
+/// It looks at no more than 24 bytes.
 #[must_use]
 pub fn escape_before(text: &[u8], at: usize) -> Option<u8> {
     let head = text.get(at.saturating_sub(BEFORE)..at)?;

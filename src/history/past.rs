@@ -17,7 +17,7 @@ pub struct Past {
     pub nodes: Vec<u32>,
     /// Links of node `i`: `links[starts[i]..starts[i + 1]]`.
     pub starts: Vec<u32>,
-    /// A name's number, and what it names: see [`Past::child`].
+    /// A name's number, and what it names: the word of a `Child`.
     pub links: Vec<(u32, u32)>,
     /// The hits that links name by number, ascending.
     pub hits: Vec<Oid>,

@@ -171,7 +171,7 @@ fn over(note: &Note, today: Option<Date>) -> Option<String> {
 /// Suppresses what is accepted. `locate` gives a place's path relative to the project's root, `None` for one outside of it
 /// and for what is no file.
 ///
-/// What a better match covered is judged by itself where a list accepts that match: see [`Suppressions::yields`].
+/// What a better match covered is judged by itself where a list accepts that match: `Suppressions::yields`.
 pub fn apply(
     mut findings: Vec<Finding>,
     mut dropped: Vec<Finding>,
