@@ -16,7 +16,9 @@ use keysweep::model::{Gap, Observer, Stage};
 use keysweep::scan::{Audit, AuditOutcome, Engine, Since, audit, merge_with};
 
 pub(crate) use self::added::ends;
-pub(crate) use self::environment::{now, path_of, trust, user};
+#[cfg(unix)]
+pub(crate) use self::environment::user;
+pub(crate) use self::environment::{now, path_of, trust};
 
 use self::added::{added, changed};
 use self::audited::{all_tips, audit_options, branches, history_of, tell_of_shallow};

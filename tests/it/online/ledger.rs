@@ -10,7 +10,9 @@ use keysweep::ledger::{
 };
 use keysweep::model::{Credential, Fingerprint, Secret, Severity};
 
-use crate::support::{Run, Tree, fake, program, schema};
+#[cfg(unix)]
+use crate::support::Tree;
+use crate::support::{Run, fake, program, schema};
 
 /// A home folder with a ledger in its data folder.
 struct Home {

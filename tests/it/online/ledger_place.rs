@@ -1,7 +1,9 @@
 //! Where a ledger may be: what only looks makes none, and what is no file stays as it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+#[cfg(unix)]
+use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use keysweep::ledger::{Kek, Ledger, NewIncident};
@@ -26,6 +28,7 @@ impl Place {
         self.home.path().join(".local/share/keysweep")
     }
 
+    #[cfg(unix)]
     fn work(&self, name: &str) -> PathBuf {
         self.work.path().join(name)
     }

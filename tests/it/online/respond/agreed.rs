@@ -1,5 +1,6 @@
 //! What a person agreed to, and what is sent again because of it.
 
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use serde_json::Value;

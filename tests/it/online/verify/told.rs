@@ -1,13 +1,19 @@
 //! What is said of a key that got no answer: why, to the last word, and whether it was sent.
 
+#[cfg(unix)]
 use std::io::Write as _;
+#[cfg(unix)]
 use std::process::{Command, Stdio};
+#[cfg(unix)]
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use serde_json::Value;
 
 use super::beside::{CLOUD, word};
+#[cfg(unix)]
 use super::{World, token};
+#[cfg(unix)]
 use crate::support::http::Answer;
 use crate::support::{Run, Tree, program};
 
