@@ -156,7 +156,11 @@ impl Filters {
                 return Err(Reason::Placeholder("a login that stands for one"));
             }
         }
-        if !rule.has_required(secret) {
+        if !rule.has_required(secret)
+            && (spec.generic
+                || !rule.lacks_digits_alone(secret)
+                || !words::is_random_letters(secret, entropy, dictionary))
+        {
             return Err(Reason::Characters);
         }
         if let Some(least) = spec.entropy

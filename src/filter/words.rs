@@ -159,6 +159,19 @@ pub(super) fn is_generated(secret: &[u8], entropy: f32, dictionary: &Dictionary)
     digits >= 3 && run >= 28 && entropy >= 3.5
 }
 
+/// Whether a value without a digit is a key all the same, not a long name in capitals and small letters: a random
+/// base64 text of 40 has no digit once in 900. Its letters are spread as evenly as all but one in two hundred random
+/// texts of its length, and few of them are words.
+#[must_use]
+pub(super) fn is_random_letters(secret: &[u8], entropy: f32, dictionary: &Dictionary) -> bool {
+    let length = u16::try_from(secret.len()).unwrap_or(u16::MAX);
+    if length < 32 || entropy < 0.81 * f32::from(length).log2() {
+        return false;
+    }
+    let (covered, letters) = dictionary.coverage(secret);
+    covered * 4 < letters
+}
+
 /// Whether a text that stood in base64 is a generated password: all sorts of letter mixed, no words.
 #[must_use]
 pub(super) fn is_mixed(text: &[u8], dictionary: &Dictionary) -> bool {

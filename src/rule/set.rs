@@ -211,9 +211,20 @@ impl Rule {
     /// Whether the secret holds each sort of character that the rule requires.
     #[must_use]
     pub fn has_required(&self, secret: &[u8]) -> bool {
-        self.require == 0
-            || secret.iter().fold(0, |bits, b| bits | byte_bits(*b)) & self.require == self.require
+        self.require & !sorts(secret) == 0
     }
+
+    /// Whether it holds all of them but a digit, where letters of both cases are required too.
+    #[must_use]
+    pub fn lacks_digits_alone(&self, secret: &[u8]) -> bool {
+        const CASES: u8 = 2 | 4;
+        self.require & CASES == CASES && self.require & !sorts(secret) == sort_bit("digit")
+    }
+}
+
+/// The sorts of character in a text, as bits.
+fn sorts(text: &[u8]) -> u8 {
+    text.iter().fold(0, |bits, b| bits | byte_bits(*b))
 }
 
 fn sort_bit(sort: &str) -> u8 {
