@@ -11,6 +11,7 @@ use crate::place::comment::{self, Allowance};
 use crate::place::{path_kind, score};
 use crate::rule::RuleSet;
 use crate::scan::Match;
+use crate::scan::companion::pair_up;
 use crate::scan::settle::{Placed, settle};
 
 /// What the place stage is told.
@@ -398,89 +399,6 @@ pub(crate) fn place(
         },
         time: None,
     })
-}
-
-/// Joins the halves of multi-part credentials: the nearest companion becomes a part, and is no
-/// finding of its own where it is worth little alone.
-fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
-    for index in 0..joined.len() {
-        let (rule, line) = (joined[index].0.rule, joined[index].1.line);
-        let start = joined[index].0.span.start;
-        let Some(spec) = rules.rule(rule).map(crate::rule::Rule::spec) else {
-            continue;
-        };
-        for near in spec.near.iter() {
-            if joined[index].0.dropped.is_some() {
-                break;
-            }
-            let companion = joined
-                .iter()
-                .enumerate()
-                .filter(|(other, (m, at, _))| {
-                    *other != index
-                        && rules.rule(m.rule).is_some_and(|r| r.spec().id == near.rule)
-                        && !matches!(
-                            m.dropped,
-                            Some(
-                                Reason::Placeholder(_)
-                                    | Reason::Checksum(_)
-                                    | Reason::Entropy(..)
-                                    | Reason::Words
-                            )
-                        )
-                        && at.line.abs_diff(line) <= near.within_lines
-                })
-                .min_by_key(|(other, (m, at, _))| {
-                    let lines = at.line.abs_diff(line);
-                    // In one line the nearest in front of it: pairs are written id first as a rule.
-                    let gap = match (lines, start.checked_sub(m.span.end)) {
-                        (0, Some(gap)) => (false, gap),
-                        (0, None) => (true, m.span.start.saturating_sub(start)),
-                        _ => (false, 0),
-                    };
-                    (lines, gap, *other)
-                })
-                .map(|(other, _)| other);
-            match companion {
-                Some(other) => {
-                    let value = clear_part(&joined[other].0.secret);
-                    let facts = joined[other].0.parts.clone();
-                    let in_front =
-                        joined[other].1.line == line && joined[other].0.span.end <= start;
-                    let parts = &mut joined[index].0.parts;
-                    // A pattern may have reached over the companion in front of the secret to one further away; else what it took
-                    // stays. A companion's own companions do not stand in for others.
-                    if in_front {
-                        parts.retain(|(known, _)| *known != *near.part);
-                    }
-                    for (name, value) in [(near.part.to_string(), value)].into_iter().chain(facts) {
-                        if !parts.iter().any(|(known, _)| *known == name) {
-                            parts.push((name, value));
-                        }
-                    }
-                    parts.sort();
-                    let low = rules
-                        .rule(joined[other].0.rule)
-                        .is_some_and(|r| r.spec().severity <= crate::model::Severity::Low);
-                    if low && joined[other].0.dropped.is_none() {
-                        joined[other].0.dropped = Some(Reason::PartOf(spec.id.to_string()));
-                    }
-                }
-                None if near.required => {
-                    joined[index].0.dropped = Some(Reason::Companion(near.rule.to_string()));
-                }
-                None => {}
-            }
-        }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a companion (key id, client id) becomes a part, redacted with the rest"
-)]
-fn clear_part(secret: &Secret) -> String {
-    String::from_utf8_lossy(secret.expose()).into_owned()
 }
 
 /// Counts lines forward from match to match.

@@ -5,6 +5,7 @@ mod audit;
 mod blob;
 mod cache;
 mod carry;
+mod companion;
 mod driver;
 mod engine;
 mod extent;
