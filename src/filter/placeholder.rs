@@ -20,16 +20,54 @@ pub(super) fn shape(secret: &[u8]) -> Option<&'static str> {
     }
     let lower = secret.to_ascii_lowercase();
     let says = |word: &&str| memchr::memmem::find(&lower, word.as_bytes()).is_some();
-    if TELLING.iter().any(says) {
+    if TELLING.iter().any(says) || says_fake(secret, &lower) || has_crosses(secret) {
         return Some("says so itself");
     }
     None
 }
 
+/// Whether it says fake; where digits and letters of both cases are mixed, only `fake`, `Fake` or `FAKE` that begins a
+/// word. Four letters in whatever case stand in one random key of a hundred characters in 10,000: too many would be lost.
+fn says_fake(secret: &[u8], lower: &[u8]) -> bool {
+    let has = |sort: fn(&u8) -> bool| secret.iter().any(sort);
+    if memchr::memmem::find(lower, b"fake").is_none() {
+        return false;
+    }
+    if !(has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)) {
+        return true;
+    }
+    let begins = |at: usize, is_inside: fn(&u8) -> bool| {
+        at.checked_sub(1)
+            .is_none_or(|before| !is_inside(&secret[before]))
+    };
+    let any = |word: &[u8], is_inside: fn(&u8) -> bool| {
+        memchr::memmem::find_iter(secret, word).any(|at| begins(at, is_inside))
+    };
+    any(b"fake", u8::is_ascii_lowercase)
+        || any(b"FAKE", u8::is_ascii_uppercase)
+        || any(b"Fake", |_| false)
+}
+
+/// Whether four crosses stand in a row, all small or all capitals, or six of both.
+fn has_crosses(secret: &[u8]) -> bool {
+    let (mut run, mut alike) = (0, 0);
+    let mut before = 0;
+    secret.iter().any(|b| {
+        let is_cross = b.eq_ignore_ascii_case(&b'x');
+        run = if is_cross { run + 1 } else { 0 };
+        alike = match (is_cross, *b == before) {
+            (true, true) => alike + 1,
+            (true, false) => 1,
+            (false, _) => 0,
+        };
+        before = *b;
+        run >= 6 || alike >= 4
+    })
+}
+
 /// Words that a generated key holds by chance once in millions, and a placeholder often.
-const TELLING: [&str; 30] = [
+const TELLING: [&str; 28] = [
     "example",
-    "xxxx",
     "your-",
     "your_",
     "yourkey",
@@ -51,7 +89,6 @@ const TELLING: [&str; 30] = [
     "notreal",
     "not-real",
     "not_real",
-    "fake",
     "sample",
     "secret_here",
     "token_here",
@@ -76,7 +113,7 @@ fn is_reference(secret: &[u8]) -> bool {
         || holds(b"$(")
         || holds(b"%(")
         || holds(b"<%")
-        || holds(b"...")
+        || is_cut_short(secret)
         || holds("…".as_bytes())
         || inside(b"<", b">")
         || inside(b"{", b"}")
@@ -93,6 +130,13 @@ fn is_reference(secret: &[u8]) -> bool {
         || secret
             .iter()
             .all(|b| matches!(b, b'*' | b'.' | b'-' | b'_' | b'#' | b'?'))
+}
+
+/// Whether dots stand for what was left out. Keys of some kinds hold dots, three in a row once in 4,000.
+fn is_cut_short(secret: &[u8]) -> bool {
+    secret.starts_with(b"...")
+        || secret.ends_with(b"...")
+        || secret.len() < 32 && memchr::memmem::find(secret, b"...").is_some()
 }
 
 /// One character eight times in a row, or for half of the value.
@@ -517,3 +561,54 @@ const TRIVIAL: [&str; 131] = [
     "yes",
     "your",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_fake_is_no_key() {
+        for text in [
+            "myfakepassword",
+            "my-fake-Password1",
+            "thisIsAFakeKey1",
+            "FAKEKEY01rtvnpwz",
+            "fakeKey123",
+            "0fake0fake0fakeA",
+            "sk_FAKE_1a",
+        ] {
+            assert_eq!(shape(text.as_bytes()), Some("says so itself"), "{text}");
+        }
+        for text in [
+            "q7RfAkE9vB3nLd81Wz",
+            "q7Rpfake9vB3nLd81Wz",
+            "q7PFAKE9vb3nLd81Wz",
+        ] {
+            assert_eq!(shape(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn crosses_stand_for_a_key_where_they_are_alike_or_many() {
+        for text in ["q7Rxxxx9vB3n", "XXXX9vB3nLd8", "q7Rv9vB3xxXXxX"] {
+            assert_eq!(shape(text.as_bytes()), Some("says so itself"), "{text}");
+        }
+        assert_eq!(shape(b"q7RxXxX9vB3nLd81Wz"), None);
+    }
+
+    #[test]
+    fn dots_stand_for_what_is_left_out() {
+        for text in [
+            "q7Rv...Ld81",
+            "...Ld81Wz",
+            "q7Rv9vB3nLd81WzT5kM2pXcY6hJ4sGf...",
+        ] {
+            assert_eq!(
+                shape(text.as_bytes()),
+                Some("a variable or template"),
+                "{text}"
+            );
+        }
+        assert_eq!(shape(b"q7Rv9vB3nLd8...zT5kM2pXcY6hJ4sGf8d"), None);
+    }
+}

@@ -13,6 +13,8 @@ use crate::support::{engine, found};
 
 /// Generated tokens of each rule.
 const TOKENS: u64 = 20;
+/// Random tokens of each rule that the filters judge.
+const RANDOM: usize = 1000;
 
 /// A path on which the rule applies.
 fn path_for(spec: &RuleSpec) -> String {
@@ -270,6 +272,15 @@ fn in_context(spec: &RuleSpec, token: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Another series of tokens for each rule, the same in each run.
+fn seeded(spec: &RuleSpec) -> Rng {
+    Rng::new(
+        spec.id
+            .bytes()
+            .fold(7, |n, b| (n * 31 + u64::from(b)) & 0xffff_ffff),
+    )
+}
+
 /// Calls back with a rule's generated tokens, whole and in segments.
 fn each_token(
     wrong: &mut Vec<String>,
@@ -282,11 +293,7 @@ fn each_token(
             continue;
         }
         let shape: Vec<Segment> = spec.shape.iter().map(|s| segment(s)).collect();
-        let mut rng = Rng::new(
-            spec.id
-                .bytes()
-                .fold(7, |n, b| (n * 31 + u64::from(b)) & 0xffff_ffff),
-        );
+        let mut rng = seeded(spec);
         let (mut made, mut tries) = (0, 0);
         while made < tokens {
             tries += 1;
@@ -413,4 +420,47 @@ fn near_misses_are_not_found() {
         }
     });
     fail_on(&wrong.into_iter().chain(other).collect::<Vec<_>>());
+}
+
+/// Words, missing sorts of character and low entropy tell placeholders from keys; a random text may look like one by chance.
+#[test]
+fn random_tokens_are_seldom_refused_by_chance() {
+    use keysweep::filter::{Dictionary, Filters};
+    let dictionary = Dictionary::default();
+    let (mut wrong, mut refused, mut all) = (Vec::new(), 0, 0);
+    for rule in engine().rules().rules() {
+        let spec = rule.spec();
+        if spec.shape.is_empty() {
+            continue;
+        }
+        let shape: Vec<Segment> = spec.shape.iter().map(|s| segment(s)).collect();
+        let filters = Filters::of(rule).unwrap();
+        let mut rng = seeded(spec);
+        let mut lost = Vec::new();
+        for _ in 0..RANDOM {
+            let mut token = generate(&shape, &mut rng).concat();
+            if let Some(name) = &spec.checksum {
+                fix_checksum(name, &mut token);
+            }
+            if let Err(reason) = filters.judge(rule, &token, &dictionary) {
+                lost.push(format!("{} ({reason})", String::from_utf8_lossy(&token)));
+            }
+        }
+        all += RANDOM;
+        refused += lost.len();
+        // One in a thousand, and what chance adds to so few.
+        if lost.len() > RANDOM / 1000 + 3 {
+            wrong.push(format!(
+                "{}: {} of {RANDOM}, as {}",
+                spec.id,
+                lost.len(),
+                lost[0]
+            ));
+        }
+    }
+    assert!(
+        refused * 20_000 < all,
+        "{refused} of {all} random tokens are refused"
+    );
+    fail_on(&wrong);
 }
