@@ -116,12 +116,10 @@ fn nearest(halves: &[Half], own: Half, within: u32) -> Option<usize> {
     let behind = first + halves[first..].partition_point(|half| half.line == own.line);
     let here = &halves[first..behind];
     let (front, back) = here.split_at(here.partition_point(|half| half.start <= own.start));
-    let before = || {
-        let near = front.iter().rev().take(OVERLAPPING);
-        near.filter(|half| half.number != own.number)
-    };
+    let last = &front[front.len().saturating_sub(OVERLAPPING)..];
+    let before = || last.iter().filter(|half| half.number != own.number);
     let ended = before().filter(|half| half.end <= own.start);
-    let around = || before().filter(|half| half.end > own.start).last();
+    let around = || before().find(|half| half.end > own.start);
     if let Some(half) = ended
         .max_by_key(|half| (half.end, std::cmp::Reverse(half.number)))
         .or_else(around)
@@ -179,7 +177,7 @@ mod tests {
                 .iter()
                 .enumerate()
                 .map(|(number, &(start, length, is_companion))| {
-                    let line = u32::try_from(breaks.range(..=start).count()).unwrap();
+                    let line = u32::try_from(breaks.range(..=start).count()).expect("few breaks");
                     (Half { number, line, start, end: start + length }, is_companion)
                 })
                 .collect();
