@@ -156,15 +156,15 @@ impl Filters {
                 return Err(Reason::Placeholder("a login that stands for one"));
             }
         }
-        if !rule.has_required(secret)
-            && (spec.generic
-                || !rule.lacks_digits_alone(secret)
-                || !words::is_random_letters(secret, entropy, dictionary))
-        {
+        let is_hexadecimal = spec.generic && words::is_hexadecimal_key(secret, entropy);
+        let is_random = rule.lacks_digits_alone(secret)
+            && words::is_random_letters(secret, entropy, spec.generic, dictionary);
+        if !rule.has_required(secret) && !is_random {
             return Err(Reason::Characters);
         }
         if let Some(least) = spec.entropy
             && entropy < least
+            && !is_hexadecimal
         {
             return Err(Reason::Entropy(hundredths(entropy), hundredths(least)));
         }
@@ -178,7 +178,9 @@ impl Filters {
             return Err(Reason::Words);
         }
         match spec.words {
-            Some(Words::Strict) if words::is_wordy(secret, dictionary) => {
+            Some(Words::Strict)
+                if !is_random && !is_hexadecimal && words::is_wordy(secret, dictionary) =>
+            {
                 return Err(Reason::Words);
             }
             Some(Words::Password) => {

@@ -66,7 +66,7 @@ fn has_crosses(secret: &[u8]) -> bool {
 }
 
 /// Words that a generated key holds by chance once in millions, and a placeholder often.
-const TELLING: [&str; 28] = [
+const TELLING: [&str; 29] = [
     "example",
     "your-",
     "your_",
@@ -90,6 +90,7 @@ const TELLING: [&str; 28] = [
     "not-real",
     "not_real",
     "sample",
+    "thisis",
     "secret_here",
     "token_here",
     "key_here",
@@ -118,8 +119,12 @@ fn is_reference(secret: &[u8]) -> bool {
         || inside(b"<", b">")
         || inside(b"{", b"}")
         || inside(b"[", b"]")
-        || inside(b"%", b"%")
-        || inside(b"@", b"@")
+        || [b"%", b"@"].iter().any(|mark| {
+            let inner = secret.strip_prefix(*mark);
+            inner
+                .and_then(|inner| inner.strip_suffix(*mark))
+                .is_some_and(identifier)
+        })
         || inside(b"__", b"__")
         || secret.strip_prefix(b"$").is_some_and(|rest| {
             identifier(rest)
@@ -222,7 +227,21 @@ fn all_trivial(text: &[u8]) -> bool {
     }
     let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
     let counted = b"1234567890".starts_with(&text[text.len() - digits..]);
-    words.all(made_of_trivial) && (digits <= 4 || counted)
+    // Letters that stand alone between signs and digits are no words, however many.
+    let is_scattered = text.len() >= 8
+        && text
+            .split(|b| !b.is_ascii_alphabetic())
+            .all(|run| run.len() < 2);
+    let few_digits = digits <= 4 || counted;
+    let letters: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(u8::is_ascii_alphabetic)
+        .collect();
+    // `pa:ss`: a word with a sign in it.
+    let is_cut =
+        || text.len() == letters.len() + 1 && TRIVIAL.iter().any(|word| word.as_bytes() == letters);
+    (words.all(made_of_trivial) && few_digits && !is_scattered) || is_cut()
 }
 
 /// A password of a URL without the option that mail and file URLs allow behind it: `;auth=NTLM`.
@@ -249,21 +268,26 @@ fn without_option(secret: &[u8]) -> &[u8] {
     }
 }
 
-/// A blank in place of each `%40`.
+/// With `@` in place of `%40`.
 fn unescaped(secret: &[u8]) -> Vec<u8> {
+    let digit = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
     let mut out = Vec::with_capacity(secret.len());
     let mut rest = secret;
     while let Some((first, tail)) = rest.split_first() {
-        match rest {
-            [b'%', a, b, behind @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
-                out.push(b' ');
-                rest = behind;
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
+        let escaped = match rest {
+            [b'%', a, b, behind @ ..] => digit(*a).zip(digit(*b)).map(|pair| (pair, behind)),
+            _ => None,
+        };
+        let (byte, behind) = match escaped {
+            Some(((high, low), behind)) => (high << 4 | low, behind),
+            None => (*first, tail),
+        };
+        out.push(byte);
+        rest = behind;
     }
     out
 }
@@ -407,24 +431,31 @@ const PUBLISHED: [u64; 9] = [
     0xb147_1f54_4cee_ea31, // the same: publishable
     0xbc1a_5096_6c9e_6486, // Hardhat and Anvil: first account
 ];
-/// Whether a run of letters can be cut into trivial words.
+/// Whether a run of letters can be cut into trivial words, at most one of which is a single letter; or is one letter,
+/// repeated or not. Of single letters alone, a random password would be made as often as not.
 fn made_of_trivial(word: &[u8]) -> bool {
-    let mut reached = vec![false; word.len() + 1];
-    reached[0] = true;
+    const NEVER: usize = 2;
+    if word.iter().all(|b| *b == word[0]) {
+        return TRIVIAL
+            .iter()
+            .any(|trivial| word.starts_with(trivial.as_bytes()));
+    }
+    // The fewest single letters that a cut up to here needs.
+    let mut singles = vec![NEVER; word.len() + 1];
+    singles[0] = 0;
     for at in 0..word.len() {
-        if !reached[at] {
+        if singles[at] >= NEVER {
             continue;
         }
         for trivial in TRIVIAL {
-            if word
-                .get(at..)
-                .is_some_and(|rest| rest.starts_with(trivial.as_bytes()))
-            {
-                reached[at + trivial.len()] = true;
+            if word[at..].starts_with(trivial.as_bytes()) {
+                let needs = singles[at] + usize::from(trivial.len() == 1);
+                let known = &mut singles[at + trivial.len()];
+                *known = needs.min(*known);
             }
         }
     }
-    reached[word.len()]
+    singles[word.len()] < NEVER
 }
 
 /// Words that stand where a password would.
@@ -610,5 +641,45 @@ mod tests {
             );
         }
         assert_eq!(shape(b"q7Rv9vB3nLd8...zT5kM2pXcY6hJ4sGf8d"), None);
+    }
+
+    #[test]
+    fn trivial_passwords_are_made_of_words_not_of_letters() {
+        for text in [
+            "mypassword1",
+            "p4ssw0rd",
+            "test-a-secret",
+            "xxxxxx",
+            "aaa",
+            "apassword",
+            "a-b",
+            "abc123",
+            "pa%3Ass",
+            "P%40ssw0rd%21",
+        ] {
+            assert!(is_trivial(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "A8c6?spCt_aFX8",
+            "fas^-XdIs7fB&s",
+            "c6?s_a-t8+x",
+            "xxc1=-ebaF?PEF",
+        ] {
+            assert!(!is_trivial(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn signs_around_a_name_make_a_variable() {
+        for text in ["%DB_PASSWORD%", "@maven.password@"] {
+            assert_eq!(
+                shape(text.as_bytes()),
+                Some("a variable or template"),
+                "{text}"
+            );
+        }
+        for text in ["%sDql3^#Dx49:%", "@L3^z.ARac2u!@"] {
+            assert_eq!(shape(text.as_bytes()), None, "{text}");
+        }
     }
 }

@@ -142,7 +142,7 @@ pub(super) fn is_generated(secret: &[u8], entropy: f32, dictionary: &Dictionary)
         && body.iter().all(u8::is_ascii_hexdigit)
         && (upper == 0 || lower == 0)
     {
-        return body.len() >= 32 && entropy >= 3.0;
+        return is_hexadecimal_key(body, entropy);
     }
     let (covered, letters) = dictionary.coverage(body);
     if covered * 5 >= letters * 2 {
@@ -159,14 +159,38 @@ pub(super) fn is_generated(secret: &[u8], entropy: f32, dictionary: &Dictionary)
     digits >= 3 && run >= 28 && entropy >= 3.5
 }
 
-/// Whether a value without a digit is a key all the same, not a long name in capitals and small letters: a random
-/// base64 text of 40 has no digit once in 900. Its letters are spread as evenly as all but one in two hundred random
-/// texts of its length, and few of them are words.
+/// Whether it is 32 hexadecimal digits or more, spread as evenly as all but one in 8,000 random ones.
+pub(super) fn is_hexadecimal_key(secret: &[u8], entropy: f32) -> bool {
+    secret.len() >= 32 && entropy >= 3.0 && secret.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether a value without a digit is a key all the same, not a long name in capitals and small letters: a random base64
+/// text of 40 has no digit once in 900, one of 20 once in 35. Its letters are spread as evenly as all but one in two
+/// hundred random texts of its length, and few of them are words. Where a name alone makes it a secret (`is_generic`), the
+/// capitals must also stand as they do in no camelCase: beside each other, and around a single small letter.
 #[must_use]
-pub(super) fn is_random_letters(secret: &[u8], entropy: f32, dictionary: &Dictionary) -> bool {
+pub(super) fn is_random_letters(
+    secret: &[u8],
+    entropy: f32,
+    is_generic: bool,
+    dictionary: &Dictionary,
+) -> bool {
     let length = u16::try_from(secret.len()).unwrap_or(u16::MAX);
-    if length < 32 || entropy < 0.81 * f32::from(length).log2() {
+    let least = if is_generic { 20 } else { 32 };
+    let has = |sort: fn(&u8) -> bool| secret.iter().any(sort);
+    if length < least
+        || entropy < 0.81 * f32::from(length).log2()
+        || !(has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+    {
         return false;
+    }
+    if is_generic {
+        let upper = |b: &u8| b.is_ascii_uppercase();
+        let pairs = secret.windows(2).filter(|w| w.iter().all(upper)).count();
+        let lone = |w: &[u8]| upper(&w[0]) && w[1].is_ascii_lowercase() && upper(&w[2]);
+        if pairs * 10 < secret.len() || !secret.windows(3).any(lone) {
+            return false;
+        }
     }
     let (covered, letters) = dictionary.coverage(secret);
     covered * 4 < letters

@@ -14,6 +14,7 @@ pub(super) fn gitleaks(id: &str) -> Option<&'static [&'static str]> {
 pub(super) const GENERIC: &[&str] = &[
     "generic-api-key",
     "generic-password",
+    "generic-password-line",
     "generic-password-unquoted",
     "generic-secret",
     "generic-token",
@@ -302,7 +303,7 @@ const GITLEAKS: &[(&str, &[&str])] = &[
     ("freshbooks-access-token", &[]),
     ("gcp-api-key", &["gcp-api-key"]),
     ("gcp-service-account", &["gcp-service-account-key", "gcp-service-account-key-sorted"]),
-    ("generic-api-key", &["generic-api-key", "generic-password", "generic-password-unquoted", "generic-secret", "generic-token"]),
+    ("generic-api-key", &["generic-api-key", "generic-password", "generic-password-line", "generic-password-unquoted", "generic-secret", "generic-token"]),
     ("github-app-token", &["github-installation-token", "github-installation-token-stateless", "github-user-to-server-token"]),
     ("github-fine-grained-pat", &["github-pat-fine-grained"]),
     ("github-oauth", &["github-oauth-token"]),

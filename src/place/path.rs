@@ -8,6 +8,8 @@ use std::path::Path;
 pub struct PathKind {
     /// Settings: `.env`, YAML, INI, properties, …: a bare word behind `=` or `:` is a value.
     pub config: bool,
+    /// Settings that hold no program: what stands behind the sign, to the end of the line, is the value.
+    pub plain: Option<Plain>,
     /// Program text: a bare word behind `=` is a variable.
     pub code: bool,
     /// Prose: documentation, change logs.
@@ -16,6 +18,15 @@ pub struct PathKind {
     pub example: bool,
     /// Made by a machine: lock files, minified scripts, source maps, catalogues of translations.
     pub generated: bool,
+}
+
+/// Sorts of settings by the signs with which a bare value may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plain {
+    /// `.env`, properties, INI: with any.
+    Lines,
+    /// YAML: `*`, `&`, `!`, `@`, `%` and brackets have a meaning of their own.
+    Yaml,
 }
 
 /// Names the sort of a file by its path.
@@ -74,6 +85,12 @@ pub fn path_kind(path: &Path) -> PathKind {
                 | "j2"
                 | "local"
         );
+    let plain = match ending {
+        "yml" | "yaml" => Some(Plain::Yaml),
+        "env" | "properties" | "ini" | "cfg" | "cnf" => Some(Plain::Lines),
+        _ if name.starts_with(".env") && name != ".envrc" => Some(Plain::Lines),
+        _ => None,
+    };
     let prose = matches!(
         ending,
         "md" | "markdown"
@@ -234,6 +251,7 @@ pub fn path_kind(path: &Path) -> PathKind {
         || name == "go.sum";
     PathKind {
         config,
+        plain,
         code,
         prose,
         example,

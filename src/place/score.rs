@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::PathKind;
+use super::path::Plain;
 
 /// Bytes before and behind a match that [`context`] looks at.
 pub const BEFORE: usize = 120;
@@ -24,7 +25,7 @@ pub fn context(
         return None;
     }
     if !quoted && !is_parameter(bytes, span) {
-        if kind.code || is_expression(bytes, span, secret) {
+        if kind.code || is_expression(bytes, span, secret, kind.plain) {
             return None;
         }
         if !kind.prose && !kind.config && path.extension().is_some() {
@@ -248,8 +249,34 @@ fn is_uuid(secret: &[u8]) -> bool {
         })
 }
 
+/// Whether an unquoted value of plain settings is one that a person or machine chose: letters of both cases and a digit,
+/// nothing that refers to a file, a variable or a setting elsewhere, and no sign in front that means something else.
+fn is_chosen(secret: &[u8], plain: Plain) -> bool {
+    const ELSEWHERE: [&[u8]; 11] = [
+        b"$", b"%", b"<", b"{", b"[", b"/", b"./", b"~/", b"http:", b"https:", b"arn:",
+    ];
+    let has = |sort: fn(&u8) -> bool| secret.iter().any(sort);
+    let call = secret
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'))
+        .count();
+    let is_call = call > 0 && secret.get(call) == Some(&b'(') && secret.last() == Some(&b')');
+    let is_syntax = plain == Plain::Yaml
+        && matches!(
+            secret.first(),
+            Some(b'*' | b'&' | b'!' | b'@' | b'|' | b'>')
+        );
+    has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+        && !ELSEWHERE.iter().any(|prefix| secret.starts_with(prefix))
+        && !is_call
+        && !is_syntax
+        && !is_assignment(secret)
+}
+
 /// A call, an index, a member of something, or a variable: what a script or template puts there.
-fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8]) -> bool {
+fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8], plain: Option<Plain>) -> bool {
     let next = bytes.get(span.end).copied();
     let starts = |prefix: &[u8]| secret.starts_with(prefix);
     let identifier = |part: &[u8]| {
@@ -260,8 +287,13 @@ fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8]) -> bool {
     let member = secret.contains(&b'.')
         && secret.split(|b| *b == b'.').all(identifier)
         && secret.split(|b| *b == b'.').count() >= 2;
-    matches!(next, Some(b'(' | b'['))
-        || secret.contains(&b'(')
+    if matches!(next, Some(b'(' | b'[')) {
+        return true;
+    }
+    if plain.is_some_and(|plain| is_chosen(secret, plain)) {
+        return false;
+    }
+    secret.contains(&b'(')
         || starts(b"$")
         || starts(b"%")
         || starts(b"<")

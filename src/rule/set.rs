@@ -214,11 +214,10 @@ impl Rule {
         self.require & !sorts(secret) == 0
     }
 
-    /// Whether it holds all of them but a digit, where letters of both cases are required too.
+    /// Whether it holds all of them but a digit.
     #[must_use]
     pub fn lacks_digits_alone(&self, secret: &[u8]) -> bool {
-        const CASES: u8 = 2 | 4;
-        self.require & CASES == CASES && self.require & !sorts(secret) == sort_bit("digit")
+        self.require & !sorts(secret) == sort_bit("digit")
     }
 }
 

@@ -459,9 +459,12 @@ fn a_rule_that_stands_for_several_of_ours_says_which_are_off() {
     let run = tree.run(&["import", "gitleaks"]).ends_with(0);
     says(
         &run,
-        ".gitleaks.toml:3: changed: disabledRules: `generic-api-key` stands for 5 rules of keysweep",
+        ".gitleaks.toml:3: changed: disabledRules: `generic-api-key` stands for 6 rules of keysweep",
     );
-    says(&run, "generic-password, generic-password-unquoted");
+    says(
+        &run,
+        "generic-password, generic-password-line, generic-password-unquoted",
+    );
     assert!(!run.err.contains("`github-pat` stands"), "{}", run.err);
 }
 
