@@ -106,7 +106,7 @@ pub struct RawRule {
     /// Whether placeholder shapes are dropped.
     #[serde(default = "yes")]
     pub placeholder: bool,
-    /// Whether the rule looks into decoded text.
+    /// Whether its literals are looked for in encoded form, too; without it, a generic rule looks into no decoded text.
     #[serde(default = "yes")]
     pub decode: bool,
     /// The secret is a block from the match to an end mark.

@@ -60,7 +60,7 @@ pub struct RuleSpec {
     pub words: Option<Words>,
     /// Whether placeholder shapes are dropped.
     pub placeholder: bool,
-    /// Whether the rule looks into decoded text.
+    /// Whether its literals are looked for in encoded form, too; without it, a generic rule looks into no decoded text.
     pub decode: bool,
     /// The secret is a block from the match to an end mark.
     pub block: Option<Block>,

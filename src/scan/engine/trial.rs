@@ -133,7 +133,9 @@ impl Engine {
         scratch: &mut Scratch,
     ) -> Option<Match> {
         let spec = rule.spec();
-        if !spec.prefixed && !may_match(text.bytes, at, spec) {
+        if !spec.prefixed && !may_match(text.bytes, at, spec)
+            || text.outer.is_some() && spec.generic && !spec.decode
+        {
             return None;
         }
         let (compiled, slot) = scratch.slot(index, rule, self.rules.rules().len())?;
