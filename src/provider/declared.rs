@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::template::{Values, listed_by, printable};
-use super::{Authority, Done, Effect, Failure, Known, Object, Provider, Revocation, Revoke, Terms};
-use crate::model::{Credential, Doubt, Identity, Level, Verification};
+use super::{
+    Authority, Done, Effect, Failure, Known, Object, Provider, Revocation, Revoke, Terms, Together,
+};
+use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::rule::block::{self, Answer, When};
 
@@ -246,6 +248,52 @@ impl<'b> DeclaredRevoke<'b> {
         request.is_read = false;
         Ok(request)
     }
+
+    /// What a call came to by its answer.
+    fn came_to(&self, reply: &Reply, net: &dyn Net) -> Result<Done, Failure> {
+        let json = reply.json();
+        let words = |answer: &Answer| {
+            if answer.reason.is_empty() {
+                reply.status.to_string()
+            } else {
+                format!("{} {}", reply.status, answer.reason)
+            }
+        };
+        if let Some(answer) = fitting(&self.block.answers, reply, json.as_ref()) {
+            return match answer.means.as_str() {
+                "done" => Ok(Done {
+                    answer: words(answer),
+                    was_gone: false,
+                }),
+                "gone" => Ok(Done {
+                    answer: words(answer),
+                    was_gone: true,
+                }),
+                "refused" => Err(Failure::Refused(format!(
+                    "the provider refused: {}",
+                    words(answer)
+                ))),
+                _ => Err(Failure::Unknown(format!(
+                    "the provider answered {}",
+                    words(answer)
+                ))),
+            };
+        }
+        if let Some(until) = reply.limited(net.now()) {
+            return Err(Failure::RateLimited(until));
+        }
+        Err(match reply.status {
+            // Nobody's credential was sent.
+            401 | 403 if self.block.authority != "none" => Failure::Authority(format!(
+                "the provider answered {}: the credential may not do this",
+                reply.status
+            )),
+            400..=499 => Failure::Refused(format!("the provider answered {}", reply.status)),
+            status => Failure::Unknown(format!(
+                "the provider answered {status}, which its documentation does not describe"
+            )),
+        })
+    }
 }
 
 impl Revoke for DeclaredRevoke<'_> {
@@ -313,44 +361,37 @@ impl Revoke for DeclaredRevoke<'_> {
         values.set("found", &object.id);
         let request = self.request(&values).map_err(not_written)?;
         let reply = of.net.send(&request).map_err(|e| failed(&e))?;
-        let json = reply.json();
-        let words = |answer: &Answer| {
-            if answer.reason.is_empty() {
-                reply.status.to_string()
-            } else {
-                format!("{} {}", reply.status, answer.reason)
-            }
-        };
-        match fitting(&self.block.answers, &reply, json.as_ref()) {
-            Some(answer) => match answer.means.as_str() {
-                "done" => Ok(Done {
-                    answer: words(answer),
-                    was_gone: false,
-                }),
-                "gone" => Ok(Done {
-                    answer: words(answer),
-                    was_gone: true,
-                }),
-                "refused" => Err(Failure::Refused(format!(
-                    "the provider refused: {}",
-                    words(answer)
-                ))),
-                _ => Err(Failure::Unknown(format!(
-                    "the provider answered {}",
-                    words(answer)
-                ))),
-            },
-            None => Err(match reply.status {
-                401 | 403 => Failure::Authority(format!(
-                    "the provider answered {}: the credential may not do this",
-                    reply.status
-                )),
-                400..=499 => Failure::Refused(format!("the provider answered {}", reply.status)),
-                status => Failure::Unknown(format!(
-                    "the provider answered {status}, which its documentation does not describe"
-                )),
-            }),
+        self.came_to(&reply, of.net)
+    }
+
+    fn together(&self) -> Option<Together> {
+        let (most, request) = (self.block.batch?, self.block.request.as_ref()?);
+        Some(Together {
+            call: format!("{} {}", request.method, request.url),
+            most: most as usize,
+        })
+    }
+
+    fn run_together(&self, net: &dyn Net, leaks: &[&ConfirmedLeak<'_>]) -> Result<Done, Failure> {
+        let mut all = Vec::new();
+        for leak in leaks {
+            // What this one is not sent with, the others can be.
+            let values = self.values(leak.credential(), None, &listed_by(net));
+            let values = values.map_err(|doubt| Failure::Refused(doubt.to_string()))?;
+            all.push(values);
         }
+        let Some((first, others)) = all.split_first() else {
+            return Err(Failure::NotSent("no key is given".to_owned()));
+        };
+        let request = self.request(first).map_err(not_written)?;
+        let request = match &self.block.request {
+            Some(block) if !others.is_empty() => {
+                first.listing(request, block, others).map_err(not_written)?
+            }
+            _ => request,
+        };
+        let reply = net.send(&request).map_err(|e| failed(&e))?;
+        self.came_to(&reply, net)
     }
 
     fn preview(
@@ -397,6 +438,10 @@ fn rows(net: &dyn Net, find: &block::Find, values: &Values<'_>) -> Result<Vec<St
             .map_err(|e| Failure::NotSent(format!("looking it up: {e}")))?;
         let json = match (reply.status, reply.json()) {
             (200..=299, Some(json)) => json,
+            _ if reply.limited(net.now()).is_some() => {
+                let until = reply.limited(net.now()).flatten();
+                return Err(Failure::RateLimited(until));
+            }
             (401 | 403, _) => {
                 return Err(Failure::Authority(format!(
                     "looking it up was answered {}: the credential may not list keys",

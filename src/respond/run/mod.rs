@@ -5,6 +5,7 @@ mod outcome;
 mod question;
 mod recheck;
 mod resume;
+mod together;
 mod walk;
 
 use jiff::Timestamp;
@@ -20,6 +21,8 @@ use crate::net::Net;
 
 pub use outcome::{Ended, Outcome};
 pub use question::{Answer, Question, Why};
+pub use together::Progress;
+use together::Turn;
 use walk::Work;
 
 /// What does plans.
@@ -48,6 +51,8 @@ pub struct Run<'a> {
     pub tell: &'a dyn Fn(&str),
     /// Removes the secret of a finding from a text.
     pub clean: &'a dyn Fn(&Finding, &str) -> String,
+    /// What it keeps in mind over its incidents: nothing at first.
+    pub progress: Progress,
     /// Hears of each moment at which a run can be cut off; tests cut it off there.
     pub at: &'a dyn Fn(Point),
 }
@@ -223,12 +228,24 @@ impl Run<'_> {
         id: IncidentId,
         work: impl FnOnce() -> Result<Outcome, Error>,
     ) -> Result<Ended, Error> {
+        let outcome = match self.progress.turn(id) {
+            Some(Turn::Over(outcome)) => outcome,
+            _ => self.outcome(id, work)?,
+        };
+        self.ended(id, outcome)
+    }
+
+    fn outcome(
+        &self,
+        id: IncidentId,
+        work: impl FnOnce() -> Result<Outcome, Error>,
+    ) -> Result<Outcome, Error> {
         self.write(|now| self.ledger.claim(id, &self.owner, now))?;
         let outcome = work();
         let released = self.write(|now| self.ledger.release(id, now));
         let outcome = outcome?;
         released?;
-        self.ended(id, outcome)
+        Ok(outcome)
     }
 
     fn ended(&self, id: IncidentId, outcome: Outcome) -> Result<Ended, Error> {

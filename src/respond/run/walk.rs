@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::resume::Lost;
+use super::together::{Turn, limited};
 use super::{Answer, BY_HAND, Error, Outcome, Point, Question, Run, Why};
 use crate::ledger::{
     CheckState, IncidentId, IncidentState, NewIncident, NewStep, Step, StepKind, StepState,
@@ -13,7 +14,7 @@ use crate::ledger::{
 use crate::model::{ConfirmedLeak, Doubt, Verification};
 use crate::net::{Net, placed};
 use crate::provider::{
-    Authority, Effect, Failure, Object, Provider, Revocation, Revoke, StageTerms, Terms,
+    Authority, Effect, Failure, Needed, Object, Provider, Revocation, Revoke, StageTerms, Terms,
 };
 use crate::respond::origin::bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
@@ -140,6 +141,8 @@ impl Run<'_> {
             let step = self.ledger.step(step.id)?;
             let after = match step.plan.kind {
                 _ if step.state.is_final() => After::On,
+                // Each is proven dead after the call for all.
+                StepKind::Prove if self.progress.is_approached(id) => After::End(Outcome::Left),
                 StepKind::Find => self.find(work, &step)?,
                 StepKind::Revoke if terms.stages.is_empty() => self.wait_for_a_person(work)?,
                 StepKind::Revoke => self.stage(work, &step)?,
@@ -240,7 +243,11 @@ impl Run<'_> {
                 Ok(After::On)
             }
             Err(failure) => {
-                let why = self.clean(work.leak, &failure.to_string());
+                let why = match &failure {
+                    Failure::RateLimited(end) => self.limited(work, *end),
+                    failure => failure.to_string(),
+                };
+                let why = self.clean(work.leak, &why);
                 let gone = matches!(failure, Failure::Object(_) | Failure::Authority(_));
                 if let (true, Verification::Inactive(answer)) =
                     (gone, self.said(work.net, work.leak))
@@ -279,6 +286,16 @@ impl Run<'_> {
             } else {
                 self.stopped(work, &format!("{}: due {due:.0}", step.plan.what))
             }));
+        }
+        match self.progress.turn(work.id) {
+            Some(Turn::InVain(why)) => return Ok(After::End(self.stopped(work, &why))),
+            // The proof says what became of it.
+            Some(Turn::Called) if step.state == StepState::Unknown => return Ok(After::On),
+            _ => {}
+        }
+        let provider = &work.leak.finding().provider;
+        if let Some(why) = self.progress.limited(provider, self.net.now()) {
+            return Ok(After::End(self.stopped(work, &why)));
         }
         let object = object(&step.plan);
         let was_sent = matches!(step.state, StepState::Started | StepState::Unknown);
@@ -325,6 +342,11 @@ impl Run<'_> {
                 }
             }
         }
+        if self.progress.is_approached(work.id) {
+            let step = self.ledger.step(step.id)?;
+            self.progress.set(work.id, Turn::Ready(Box::new(step)));
+            return Ok(After::End(Outcome::Left));
+        }
         self.send(work, step, terms, revoker, &object)
     }
 
@@ -364,6 +386,7 @@ impl Run<'_> {
                 ),
                 Effect::NotThere | Effect::Unknown(_) => (StepState::Unknown, why.clone()),
             },
+            Err(Failure::RateLimited(end)) => (StepState::Failed, self.limited(work, *end)),
             Err(failure) => (StepState::Failed, failure.to_string()),
         };
         let answer = self.clean(work.leak, &answer);
@@ -385,6 +408,16 @@ impl Run<'_> {
             StepState::Unknown if terms.kills => Ok(After::On),
             _ => Ok(After::End(self.stopped(work, &answer))),
         }
+    }
+
+    /// Notes that the provider takes no more calls for now; in words.
+    fn limited(&self, work: &Work<'_, '_>, end: Option<Timestamp>) -> String {
+        let provider = &work.leak.finding().provider;
+        // With the key's own authority it is the key's own limit.
+        if work.terms.needed != Needed::Itself {
+            self.progress.limit(provider, end);
+        }
+        limited(provider, end.as_ref())
     }
 
     /// A later stage counts its time from the end of the one before.
