@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::named::is_part;
 use super::template::{Values, listed_by, printable};
 use super::{
-    Authority, Done, Effect, Failure, Known, Object, Provider, Revocation, Revoke, Terms, Together,
+    Authority, Done, Effect, Failure, Known, Object, Provider, Registry, Revocation, Revoke, Terms,
+    Together,
 };
 use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
@@ -23,13 +25,38 @@ const SHOWN: usize = 6;
 pub struct Declared<'b> {
     block: &'b block::Verify,
     known: &'b Known,
+    /// The provider's name in configuration, where messages need it.
+    name: Option<&'b str>,
 }
 
 impl<'b> Declared<'b> {
     /// Of a block, and what the caller knows.
     #[must_use]
     pub fn new(block: &'b block::Verify, known: &'b Known) -> Self {
-        Self { block, known }
+        Self {
+            block,
+            known,
+            name: None,
+        }
+    }
+
+    /// The same with the provider's name in configuration.
+    #[must_use]
+    pub fn named(mut self, name: &'b str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Says of a part that is missing how the caller's configuration gives it.
+    fn mended(&self, doubt: Doubt) -> Doubt {
+        match (doubt, self.name) {
+            (Doubt::Missing(part), Some(name))
+                if is_part(&&*part) && !self.block.vars.contains_key(&part) =>
+            {
+                Doubt::missing(&part, &Registry::mend(name, &part))
+            }
+            (doubt, _) => doubt,
+        }
     }
 
     fn values(
@@ -64,15 +91,16 @@ impl<'b> Declared<'b> {
         let Some(request) = &self.block.request else {
             return Ok((Vec::new(), None));
         };
-        let values = self.values(key, is_listed)?;
+        let mended = |doubt| self.mended(doubt);
+        let values = self.values(key, is_listed).map_err(mended)?;
         let mut requests = if self.block.self_hosted.as_deref() == values.host() {
-            values.requests(request)?
+            values.requests(request).map_err(mended)?
         } else {
             // Addresses of the provider's own are none of somebody else's server.
             let mut request = request.clone();
             let is_own = request.url.contains("{host}");
             request.also.retain(|url| !is_own || url.contains("{host}"));
-            values.requests(&request)?
+            values.requests(&request).map_err(mended)?
         };
         for request in &mut requests {
             // A verification never changes anything, whatever its method.

@@ -13,6 +13,7 @@ mod fake;
 pub mod gcp;
 pub mod jwt;
 mod login;
+mod named;
 pub mod postgres;
 pub mod redis;
 mod sigv4;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::named::{Knowable, Parts};
 use self::staged::Staged;
 use self::template::Values;
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
@@ -328,7 +330,9 @@ impl Registry {
         let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
         let known = self.known(&uses.provider);
         match block.builtin.as_deref() {
-            None => Some(Box::new(declared::Declared::new(block, known))),
+            None => Some(Box::new(
+                declared::Declared::new(block, known).named(&uses.provider),
+            )),
             Some("postgres") => Some(Box::new(postgres::Postgres)),
             Some("redis") => Some(Box::new(redis::Redis)),
             Some("aws") => Some(Box::new(aws::Aws)),

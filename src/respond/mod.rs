@@ -4,6 +4,7 @@
 //! after it, so that a run can go on after a crash: it first looks whether the effect is there. An incident closes only when the
 //! provider has refused the key. No clock, terminal or environment here: who calls brings questions and answers.
 
+mod answered;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod fake;

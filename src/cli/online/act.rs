@@ -252,7 +252,7 @@ impl<'d> Desk<'d> {
             ledger: &self.ledger,
             held: &held,
             policy: self.policy,
-            owner: format!("process {}", std::process::id()),
+            owner: keep::who(),
             agreed: self.person.yes,
             send_again: self.person.send_again,
             flags: Flags {
@@ -391,7 +391,10 @@ impl Results {
             }
             if let Some(counts) = counts {
                 let counts = counts.map(|(what, n)| (what.replace(' ', "_"), json!(n)));
-                fields.insert("tally".to_owned(), Value::Object(counts.into_iter().collect()));
+                fields.insert(
+                    "tally".to_owned(),
+                    Value::Object(counts.into_iter().collect()),
+                );
             }
             if !self.failed.is_empty() {
                 fields.insert("failed".to_owned(), json!(self.failed));

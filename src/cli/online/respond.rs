@@ -17,7 +17,7 @@ use keysweep::respond::{Detected, Limits, Plan, Planned, plan as make_plan, sear
 use super::act::{ActArgs, Desk, Person, Results};
 use super::reread::Roots;
 use super::settings::{self, Own};
-use super::{keep, plan, verify};
+use super::{keep, lines, plan, verify};
 use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::progress::{heed_signals, stopped};
@@ -98,6 +98,9 @@ fn of_report(
     let here = verify::live(&stored, &args.root, common, shared)?;
     let (common, shared, engine, registry) = (here.common, here.shared, here.engine, here.registry);
     let mut live = here.live.findings;
+    if let Ok(roots) = Roots::of(&args.root, &stored.root) {
+        lines::settle(&mut live, &roots);
+    }
     let shared = &shared;
     let is_whole = verify::are_loaded(&live, &engine, shared);
     let own = Own::read(&common.config)?;

@@ -10,6 +10,7 @@ mod walk;
 
 use jiff::Timestamp;
 
+use super::answered::Answered;
 use super::incident::found_again;
 use super::{Held, Kinds, Policy, origin};
 use crate::ledger::{
@@ -18,6 +19,7 @@ use crate::ledger::{
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
 use crate::net::Net;
+use crate::provider::Provider as _;
 
 pub use outcome::{Ended, Outcome};
 pub use question::{Answer, Question, Why};
@@ -37,7 +39,7 @@ pub struct Run<'a> {
     pub held: &'a Held<'a>,
     /// What the caller's configuration says.
     pub policy: Policy,
-    /// Who works on the incidents: two runs have different names.
+    /// Who works on the incidents, with user and host: two runs have different names.
     pub owner: String,
     /// Whether a person agreed beforehand to all that cannot be undone: it is kept with steps that are due later.
     pub agreed: bool,
@@ -289,7 +291,7 @@ impl Run<'_> {
 
     /// What the provider says of the key, asked once.
     fn said(&self, net: &dyn Net, leak: &ConfirmedLeak<'_>) -> Verification {
-        let provider = self.kinds.verifier(&leak.finding().rule);
+        let provider = self.kinds.verifier(&leak.finding().rule).map(Answered);
         provider.map_or(Verification::Unsupported, |provider| {
             provider.verify(net, leak.credential())
         })

@@ -116,7 +116,7 @@ impl Run<'_> {
         Ok(match (self.ask)(&question) {
             Answer::Yes => {
                 let why = format!("sent again; {known}");
-                self.write(|now| self.ledger.agree(step.id, &why, now))?;
+                self.write(|now| self.ledger.agree(step.id, &self.owner, &why, now))?;
                 Lost::Again
             }
             Answer::No => Lost::End(Outcome::Declined(step.plan.what.clone())),

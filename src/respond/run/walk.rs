@@ -16,6 +16,7 @@ use crate::net::{Net, placed};
 use crate::provider::{
     Authority, Effect, Failure, Needed, Object, Provider, Revocation, Revoke, StageTerms, Terms,
 };
+use crate::respond::answered::Answered;
 use crate::respond::origin::bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
 use crate::respond::{Proof, prove, span};
@@ -88,7 +89,7 @@ impl Run<'_> {
     ) -> T {
         let rule = &leak.finding().rule;
         let revoker = self.kinds.revoker(rule);
-        let provider = self.kinds.verifier(rule);
+        let provider = self.kinds.verifier(rule).map(Answered);
         let mut terms = revoker.as_ref().map_or_else(
             || by_hand(leak.finding()),
             |revoker| revoker.terms(leak.credential()),
@@ -101,7 +102,7 @@ impl Run<'_> {
             net: &net,
             leak,
             revoker: revoker.as_deref(),
-            provider: provider.as_deref(),
+            provider: provider.as_ref().map(|provider| provider as &dyn Provider),
             terms: &terms,
             whose: whose.who(),
             authority: &authority,
@@ -194,6 +195,11 @@ impl Run<'_> {
                 due: (!later.is_zero()).then(|| plus(self.net.now(), later)),
                 request: self.request(work, at),
                 agreed: (self.agreed && !stage.reversible).then(|| self.net.now()),
+                agreed_by: if self.agreed && !stage.reversible {
+                    self.owner.clone()
+                } else {
+                    String::new()
+                },
                 ..NewStep::of(StepKind::Revoke, &stage.what)
             });
             if at == proven_after {
@@ -331,7 +337,7 @@ impl Run<'_> {
             match (self.ask)(&question) {
                 Answer::Yes => {
                     let why = "cannot be undone";
-                    self.write(|now| self.ledger.agree(step.id, why, now))?;
+                    self.write(|now| self.ledger.agree(step.id, &self.owner, why, now))?;
                 }
                 Answer::No => return Ok(After::End(Outcome::Declined(step.plan.what.clone()))),
                 Answer::Nobody => {
@@ -358,6 +364,7 @@ impl Run<'_> {
         }
         let mut plan = step.plan.clone();
         plan.agreed = Some(self.net.now());
+        plan.agreed_by.clone_from(&self.owner);
         self.write(|now| self.ledger.refine(step.id, &plan, now))
     }
 

@@ -9,6 +9,7 @@ mod place;
 mod stopped;
 mod tally;
 mod together;
+mod who;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -153,7 +154,8 @@ fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
     }
 }
 
-const RULES: &str = r#"
+/// Rules of a provider that these tests make up; `REVOKE` stands for the block that ends its tokens.
+pub(super) const RULES: &str = r#"
 provider = "Example"
 homepage = "https://example.com/docs"
 

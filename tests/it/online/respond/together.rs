@@ -67,7 +67,7 @@ fn one_call_ends_a_list_and_each_is_proven_dead_by_itself() {
     scene.bank().live.insert(again.clone());
     scene.respond(&["--apply", "--yes"]).ends_with(0);
     assert_eq!(calls(&scene), [4, 2, 1]);
-    are_closed(&scene, 6);
+    are_closed(&scene, 7);
 }
 
 #[test]
