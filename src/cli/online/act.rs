@@ -428,7 +428,7 @@ impl Results {
         ]
     }
 
-    /// Whether there is something on record to go on with, or to prove.
+    /// Whether there is more than one incident on record to go on with, or to prove; one names its own command.
     pub(crate) fn goes_on(&self) -> bool {
         let is_open = |ended: &Ended| {
             !matches!(
@@ -436,7 +436,7 @@ impl Results {
                 Outcome::Dead(_) | Outcome::ByHand(_) | Outcome::NotKept
             )
         };
-        self.ended.iter().any(is_open)
+        self.ended.iter().filter(|ended| is_open(ended)).count() > 1
     }
 
     /// The exit code of commands that end keys: all are proven dead, or it is trouble.

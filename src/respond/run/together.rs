@@ -173,7 +173,9 @@ impl Run<'_> {
                         let is_stopped = outcome == Outcome::Interrupted;
                         self.progress.set(id, Turn::Over(outcome));
                         if is_stopped {
-                            ready.iter().for_each(|m| self.progress.clear(m.id));
+                            for member in &ready {
+                                self.progress.clear(member.id);
+                            }
                             return Ok(false);
                         }
                     }

@@ -98,6 +98,8 @@ fn a_limit_stops_the_calls_and_going_on_makes_them() {
         assert_eq!(calls(&scene), [4]);
         assert_eq!(run.out.matches(says).count(), 6, "{says}: {}", run.out);
         assert!(!run.out.contains("may not do this"), "{}", run.out);
+        let all = "go on with what is on record: keysweep respond --resume --rules ";
+        assert!(run.out.contains(all), "{}", run.out);
         assert!(
             run.out.contains("go on: keysweep respond --resume KS-"),
             "{}",
