@@ -563,7 +563,7 @@ fn rewrite(secret: &str, lines: u32) -> Tree {
     assert!(!replace.exists());
     // Where it fails, as where there is no repository, the secret does not stay behind.
     if let Some(line) = commands.iter().find(|line| line.contains("--replace-text")) {
-        fs::write(&replace, &secret).unwrap();
+        fs::write(&replace, secret).unwrap();
         let empty = tree.path().join("empty");
         fs::create_dir(&empty).unwrap();
         let mut shell = assert_cmd::Command::new("/bin/sh");

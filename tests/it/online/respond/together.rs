@@ -34,7 +34,9 @@ fn calls(scene: &Scene) -> Vec<usize> {
 }
 
 fn hides(run: &Run, leaks: &[String]) {
-    leaks.iter().for_each(|leak| run.hides(leak));
+    for leak in leaks {
+        run.hides(leak);
+    }
 }
 
 fn are_closed(scene: &Scene, count: usize) {
