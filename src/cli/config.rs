@@ -45,6 +45,8 @@ struct Checked {
     file: ConfigFile,
     /// Rules of the files that it names.
     rules: Vec<(String, RuleFile)>,
+    /// Where it names parts of providers that there are not, and what it lacks.
+    names: Names,
 }
 
 fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
@@ -100,7 +102,9 @@ fn check(named: &Path, shared: &Shared) -> anyhow::Result<Exit> {
             ));
         }
         let unknown = unknown_rules(file, shown, &rules);
-        let right = unknown.is_empty();
+        let right = unknown.is_empty() && checked.names == Names::default();
+        lines.extend(checked.names.missing.iter().cloned());
+        wrong.extend(checked.names.wrong.iter().cloned());
         let idle = idle_keys(&checked.path, file, named);
         let unused = idle.len();
         for (key, line, why) in idle {
@@ -226,10 +230,35 @@ fn read(path: &Path) -> anyhow::Result<Checked> {
     }
     Ok(Checked {
         path: path.to_owned(),
+        names: names(&shown, &text, base, &file),
         shown,
         file,
         rules,
     })
+}
+
+/// What is said of the names of providers in a file.
+#[derive(Default, PartialEq, Eq)]
+struct Names {
+    wrong: Vec<String>,
+    missing: Vec<String>,
+}
+
+#[cfg(feature = "online")]
+fn names(shown: &str, text: &str, base: &Path, file: &ConfigFile) -> Names {
+    let named = config::named_parts(shown, text);
+    let rules = file.rules.files.iter().map(|at| base.join(&at.value));
+    let names = super::online::names::check(shown, &named, &rules.collect::<Vec<_>>());
+    Names {
+        wrong: names.wrong,
+        missing: names.missing,
+    }
+}
+
+/// Nothing is asked or ended.
+#[cfg(not(feature = "online"))]
+fn names(_: &str, _: &str, _: &Path, _: &ConfigFile) -> Names {
+    Names::default()
 }
 
 /// The user's file, those from the root down to a folder, and those below it.

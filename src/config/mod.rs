@@ -16,7 +16,7 @@ pub use allow::{AllowEntry, Target};
 pub use file::{At, ConfigFile, ReportKeys, RulesKeys, ScanKeys, rule_file, size};
 pub use folders::{Folders, Scope};
 pub use glob::{GlobError, globs};
-pub use online::{LedgerKeys, NetworkKeys, Online, RespondKeys, ValueFrom};
+pub use online::{LedgerKeys, NamedPart, NetworkKeys, Online, RespondKeys, ValueFrom, named_parts};
 pub use read::{MOST_BYTES, read};
 pub use value::{check_regex, compile, is_commit_prefix, is_fingerprint};
 

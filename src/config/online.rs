@@ -108,6 +108,48 @@ impl Online {
     }
 }
 
+/// A name in `[known.NAME]` or `[authority.NAME]`, or a part below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPart {
+    /// `known` or `authority`.
+    pub section: &'static str,
+    /// The provider's name.
+    pub name: String,
+    /// The part; `None` for the name itself.
+    pub part: Option<String>,
+    /// Where it stands, from 1.
+    pub line: u32,
+}
+
+/// The names that a file gives in `[known.NAME]` and `[authority.NAME]`, each before its parts; none of a file that cannot be read.
+#[must_use]
+pub fn named_parts(name: &str, text: &str) -> Vec<NamedPart> {
+    let source = Source::new(name, text);
+    let Ok(document) = DeTable::parse(text) else {
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for section in ["known", "authority"] {
+        let names = document.get_ref().get(section);
+        let names = names.and_then(|value| value.get_ref().as_table());
+        for (name, value) in names.into_iter().flatten() {
+            let mut note = |part: Option<String>, at: usize| {
+                all.push(NamedPart {
+                    section,
+                    name: name.get_ref().to_string(),
+                    part,
+                    line: source.line(at),
+                });
+            };
+            note(None, name.span().start);
+            for (part, _) in value.get_ref().as_table().into_iter().flatten() {
+                note(Some(part.get_ref().to_string()), part.span().start);
+            }
+        }
+    }
+    all
+}
+
 /// Which of the sections a file has, each with its line.
 pub(super) fn sections(source: &Source<'_>, table: &DeTable<'_>) -> Vec<At<&'static str>> {
     let mut found: Vec<At<&'static str>> = Vec::new();

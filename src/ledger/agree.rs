@@ -6,11 +6,11 @@ use rusqlite::params;
 use super::{ANSWER, Error, Ledger, StepId, cut, json};
 
 impl Ledger {
-    /// Puts on record that somebody agreed to a step that cannot be undone, or to sending it again.
+    /// Puts on record that `who` agreed to a step that cannot be undone, or to sending it again.
     ///
     /// # Errors
     /// Those of writing; [`Error::Order`] where it is done or skipped.
-    pub fn agree(&self, step: StepId, why: &str, now: Timestamp) -> Result<(), Error> {
+    pub fn agree(&self, step: StepId, who: &str, why: &str, now: Timestamp) -> Result<(), Error> {
         self.write(now, |write| {
             let known = self.step(step)?;
             self.not_busy(known.incident, now)?;
@@ -20,13 +20,15 @@ impl Ledger {
             if known.plan.agreed.is_none() {
                 let mut plan = known.plan.clone();
                 plan.agreed = Some(now);
+                who.clone_into(&mut plan.agreed_by);
+                let plan = plan.bounded();
                 self.execute(
                     "UPDATE step SET plan = ?2 WHERE id = ?1",
                     params![step.0, json(&plan)],
                 )?;
                 write.audit_step("agree", &known, "")?;
             }
-            let note = cut(&format!("{}: {why}", known.plan.what), ANSWER);
+            let note = cut(&format!("{}: {why}; {who}", known.plan.what), ANSWER);
             write.audit("agree", known.incident, None, &note)
         })
     }

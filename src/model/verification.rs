@@ -104,7 +104,7 @@ pub enum Doubt {
     TooLong,
     /// The host is on no list that the caller allows, or its address is private; in words with the mend.
     Refused(String),
-    /// A part that the call needs was not found beside the secret: its name.
+    /// A part that the call needs was not found beside the secret: its name, behind `; ` perhaps how it is given.
     Missing(String),
     /// The secret no longer stands at any of its places.
     NotThere,
@@ -127,7 +127,10 @@ impl fmt::Display for Doubt {
             Self::Redirect(host) => write!(f, "redirected to {host}"),
             Self::TooLong => f.write_str("answer too long"),
             Self::Refused(why) => write!(f, "not asked: {why}"),
-            Self::Missing(part) => write!(f, "not asked: its {part} was not found beside it"),
+            Self::Missing(part) => match part.split_once(MEND) {
+                Some((part, mend)) => write!(f, "not asked: its {part}{NOT_BESIDE}{MEND}{mend}"),
+                None => write!(f, "not asked: its {part}{NOT_BESIDE}"),
+            },
             Self::NotThere => f.write_str("not asked: no longer at any of its places"),
             Self::Canary => f.write_str("not asked: a canary token, asking would alert its owner"),
             Self::Budget => f.write_str("not asked: the time for verification was over"),
@@ -137,7 +140,26 @@ impl fmt::Display for Doubt {
     }
 }
 
+const NOT_BESIDE: &str = " was not found beside it";
+/// What divides a part from how it is given.
+const MEND: &str = "; ";
+
 impl Doubt {
+    /// A part that is missing, and how it is given.
+    #[must_use]
+    pub fn missing(part: &str, mend: &str) -> Self {
+        Self::Missing(format!("{part}{MEND}{mend}"))
+    }
+
+    /// The name of the part that is missing.
+    #[must_use]
+    pub fn part(&self) -> Option<&str> {
+        match self {
+            Self::Missing(part) => Some(part.split_once(MEND).map_or(part, |(part, _)| part)),
+            _ => None,
+        }
+    }
+
     /// Every value of [`Doubt::word`].
     pub const WORDS: [&str; 13] = [
         "network",
@@ -202,7 +224,12 @@ impl Doubt {
         between("not reached: ", "")
             .map(Self::Network)
             .or_else(|| between("redirected to ", "").map(Self::Redirect))
-            .or_else(|| between("not asked: its ", " was not found beside it").map(Self::Missing))
+            .or_else(|| {
+                let rest = between("not asked: its ", "")?;
+                let (part, mend) = rest.split_once(NOT_BESIDE)?;
+                (mend.is_empty() || mend.starts_with(MEND))
+                    .then(|| Self::Missing(format!("{part}{mend}")))
+            })
             .or_else(|| between("not asked: ", "").map(Self::Refused))
             .or_else(|| between("ambiguous answer: ", "").map(Self::Answer))
             .unwrap_or_else(|| Self::Answer(text.to_owned()))
@@ -348,7 +375,7 @@ mod tests {
             Doubt::Redirect("login.example.com".to_owned()),
             Doubt::TooLong,
             Doubt::Refused("db.example.com: give it with --allow-host".to_owned()),
-            Doubt::Missing("id".to_owned()),
+            Doubt::missing("id", "give it so; or so"),
             Doubt::NotThere,
             Doubt::Canary,
             Doubt::Budget,
@@ -358,6 +385,9 @@ mod tests {
             assert_eq!(Doubt::read(&doubt.to_string()), *doubt);
             assert_eq!(doubt.word(), word);
         }
+        let bare = Doubt::Missing("id".to_owned());
+        assert_eq!(Doubt::read(&bare.to_string()), bare);
+        assert_eq!(all[8].part(), Some("id"));
         assert_eq!(Doubt::read("hm"), Doubt::Answer("hm".to_owned()));
     }
 }

@@ -388,7 +388,7 @@ fn worth_another(outcome: &Result<Reply, Error>, tries: u32) -> bool {
 }
 
 /// How long `Retry-After` asks to wait: seconds or a date.
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));

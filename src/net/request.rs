@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+use jiff::Timestamp;
 use zeroize::Zeroize;
+
+use super::http::retry_after;
 
 /// A piece of text that is public or secret.
 #[derive(Clone)]
@@ -173,6 +176,26 @@ impl Reply {
             .iter()
             .find(|(n, _)| n.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether it says that too much was asked, and until when no more is answered, as far as it tells.
+    #[must_use]
+    pub fn limited(&self, now: Timestamp) -> Option<Option<Timestamp>> {
+        if !matches!(self.status, 403 | 429) {
+            return None;
+        }
+        let wait = self
+            .header("Retry-After")
+            .and_then(|text| retry_after(text, now))
+            .map(|wait| now.checked_add(wait).unwrap_or(Timestamp::MAX));
+        // GitHub's names, which others have taken over; the reset is a time in seconds.
+        let is_spent = self.header("X-RateLimit-Remaining") == Some("0");
+        let reset = self.header("X-RateLimit-Reset").filter(|_| is_spent);
+        let reset = reset.and_then(|text| text.trim().parse().ok());
+        let reset = reset.and_then(|second| Timestamp::from_second(second).ok());
+        let says = || self.text().to_ascii_lowercase().contains("rate limit");
+        let is_limit = self.status == 429 || wait.is_some() || is_spent || says();
+        is_limit.then(|| wait.or(reset.filter(|reset| *reset > now)))
     }
 
     /// The body as text; what is not UTF-8 is replaced.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::answer::unclear;
 use super::template::printable;
-use super::{Known, Provider, xml};
+use super::{Known, Provider, Registry, xml};
 use crate::model::{Credential, Doubt, Identity, Level, Secret, Verification};
 use crate::net::{Net, Piece, Reply, Request, Text};
 
@@ -34,7 +34,7 @@ impl<'k> AzureStorage<'k> {
         let beside = key.part(ACCOUNT);
         let account = beside
             .or_else(|| self.known.get(ACCOUNT).map(String::as_str))
-            .ok_or_else(|| Doubt::Missing("account name".to_owned()))?;
+            .ok_or_else(|| Doubt::missing("account name", &Registry::mend("azure", ACCOUNT)))?;
         // A label of the host, so nothing else may pass.
         let is_name = (3..=24).contains(&account.len())
             && account
@@ -54,7 +54,9 @@ impl<'k> AzureStorage<'k> {
 }
 
 /// The part, and what the caller may know.
-const ACCOUNT: &str = "account";
+pub(super) const ACCOUNT: &str = "account";
+/// Where keys are asked for.
+pub(super) const HOSTS: &str = "{account}.blob.core.windows.net";
 
 /// Half of an account's key pair.
 struct Key<'a> {

@@ -85,7 +85,10 @@ fn the_host_is_that_of_a_valid_account_alone() {
     }
     assert_eq!(
         NOTHING_KNOWN.verify(&Fake::always(200, ""), &credential("AAAA", &[])),
-        Verification::Unknown(Doubt::Missing("account name".to_owned()))
+        Verification::Unknown(Doubt::missing(
+            "account name",
+            &Registry::mend("azure", ACCOUNT)
+        ))
     );
 }
 

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::named::is_part;
 use super::template::{Values, listed_by, printable};
-use super::{Authority, Done, Effect, Failure, Known, Object, Provider, Revocation, Revoke, Terms};
-use crate::model::{Credential, Doubt, Identity, Level, Verification};
+use super::{
+    Authority, Done, Effect, Failure, Known, Object, Provider, Registry, Revocation, Revoke, Terms,
+    Together,
+};
+use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::rule::block::{self, Answer, When};
 
@@ -21,13 +25,38 @@ const SHOWN: usize = 6;
 pub struct Declared<'b> {
     block: &'b block::Verify,
     known: &'b Known,
+    /// The provider's name in configuration, where messages need it.
+    name: Option<&'b str>,
 }
 
 impl<'b> Declared<'b> {
     /// Of a block, and what the caller knows.
     #[must_use]
     pub fn new(block: &'b block::Verify, known: &'b Known) -> Self {
-        Self { block, known }
+        Self {
+            block,
+            known,
+            name: None,
+        }
+    }
+
+    /// The same with the provider's name in configuration.
+    #[must_use]
+    pub fn named(mut self, name: &'b str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Says of a part that is missing how the caller's configuration gives it.
+    fn mended(&self, doubt: Doubt) -> Doubt {
+        match (doubt, self.name) {
+            (Doubt::Missing(part), Some(name))
+                if is_part(&&*part) && !self.block.vars.contains_key(&part) =>
+            {
+                Doubt::missing(&part, &Registry::mend(name, &part))
+            }
+            (doubt, _) => doubt,
+        }
     }
 
     fn values(
@@ -62,15 +91,16 @@ impl<'b> Declared<'b> {
         let Some(request) = &self.block.request else {
             return Ok((Vec::new(), None));
         };
-        let values = self.values(key, is_listed)?;
+        let mended = |doubt| self.mended(doubt);
+        let values = self.values(key, is_listed).map_err(mended)?;
         let mut requests = if self.block.self_hosted.as_deref() == values.host() {
-            values.requests(request)?
+            values.requests(request).map_err(mended)?
         } else {
             // Addresses of the provider's own are none of somebody else's server.
             let mut request = request.clone();
             let is_own = request.url.contains("{host}");
             request.also.retain(|url| !is_own || url.contains("{host}"));
-            values.requests(&request)?
+            values.requests(&request).map_err(mended)?
         };
         for request in &mut requests {
             // A verification never changes anything, whatever its method.
@@ -246,6 +276,52 @@ impl<'b> DeclaredRevoke<'b> {
         request.is_read = false;
         Ok(request)
     }
+
+    /// What a call came to by its answer.
+    fn came_to(&self, reply: &Reply, net: &dyn Net) -> Result<Done, Failure> {
+        let json = reply.json();
+        let words = |answer: &Answer| {
+            if answer.reason.is_empty() {
+                reply.status.to_string()
+            } else {
+                format!("{} {}", reply.status, answer.reason)
+            }
+        };
+        if let Some(answer) = fitting(&self.block.answers, reply, json.as_ref()) {
+            return match answer.means.as_str() {
+                "done" => Ok(Done {
+                    answer: words(answer),
+                    was_gone: false,
+                }),
+                "gone" => Ok(Done {
+                    answer: words(answer),
+                    was_gone: true,
+                }),
+                "refused" => Err(Failure::Refused(format!(
+                    "the provider refused: {}",
+                    words(answer)
+                ))),
+                _ => Err(Failure::Unknown(format!(
+                    "the provider answered {}",
+                    words(answer)
+                ))),
+            };
+        }
+        if let Some(until) = reply.limited(net.now()) {
+            return Err(Failure::RateLimited(until));
+        }
+        Err(match reply.status {
+            // Nobody's credential was sent.
+            401 | 403 if self.block.authority != "none" => Failure::Authority(format!(
+                "the provider answered {}: the credential may not do this",
+                reply.status
+            )),
+            400..=499 => Failure::Refused(format!("the provider answered {}", reply.status)),
+            status => Failure::Unknown(format!(
+                "the provider answered {status}, which its documentation does not describe"
+            )),
+        })
+    }
 }
 
 impl Revoke for DeclaredRevoke<'_> {
@@ -313,44 +389,37 @@ impl Revoke for DeclaredRevoke<'_> {
         values.set("found", &object.id);
         let request = self.request(&values).map_err(not_written)?;
         let reply = of.net.send(&request).map_err(|e| failed(&e))?;
-        let json = reply.json();
-        let words = |answer: &Answer| {
-            if answer.reason.is_empty() {
-                reply.status.to_string()
-            } else {
-                format!("{} {}", reply.status, answer.reason)
-            }
-        };
-        match fitting(&self.block.answers, &reply, json.as_ref()) {
-            Some(answer) => match answer.means.as_str() {
-                "done" => Ok(Done {
-                    answer: words(answer),
-                    was_gone: false,
-                }),
-                "gone" => Ok(Done {
-                    answer: words(answer),
-                    was_gone: true,
-                }),
-                "refused" => Err(Failure::Refused(format!(
-                    "the provider refused: {}",
-                    words(answer)
-                ))),
-                _ => Err(Failure::Unknown(format!(
-                    "the provider answered {}",
-                    words(answer)
-                ))),
-            },
-            None => Err(match reply.status {
-                401 | 403 => Failure::Authority(format!(
-                    "the provider answered {}: the credential may not do this",
-                    reply.status
-                )),
-                400..=499 => Failure::Refused(format!("the provider answered {}", reply.status)),
-                status => Failure::Unknown(format!(
-                    "the provider answered {status}, which its documentation does not describe"
-                )),
-            }),
+        self.came_to(&reply, of.net)
+    }
+
+    fn together(&self) -> Option<Together> {
+        let (most, request) = (self.block.batch?, self.block.request.as_ref()?);
+        Some(Together {
+            call: format!("{} {}", request.method, request.url),
+            most: most as usize,
+        })
+    }
+
+    fn run_together(&self, net: &dyn Net, leaks: &[&ConfirmedLeak<'_>]) -> Result<Done, Failure> {
+        let mut all = Vec::new();
+        for leak in leaks {
+            // What this one is not sent with, the others can be.
+            let values = self.values(leak.credential(), None, &listed_by(net));
+            let values = values.map_err(|doubt| Failure::Refused(doubt.to_string()))?;
+            all.push(values);
         }
+        let Some((first, others)) = all.split_first() else {
+            return Err(Failure::NotSent("no key is given".to_owned()));
+        };
+        let request = self.request(first).map_err(not_written)?;
+        let request = match &self.block.request {
+            Some(block) if !others.is_empty() => {
+                first.listing(request, block, others).map_err(not_written)?
+            }
+            _ => request,
+        };
+        let reply = net.send(&request).map_err(|e| failed(&e))?;
+        self.came_to(&reply, net)
     }
 
     fn preview(
@@ -397,6 +466,10 @@ fn rows(net: &dyn Net, find: &block::Find, values: &Values<'_>) -> Result<Vec<St
             .map_err(|e| Failure::NotSent(format!("looking it up: {e}")))?;
         let json = match (reply.status, reply.json()) {
             (200..=299, Some(json)) => json,
+            _ if reply.limited(net.now()).is_some() => {
+                let until = reply.limited(net.now()).flatten();
+                return Err(Failure::RateLimited(until));
+            }
             (401 | 403, _) => {
                 return Err(Failure::Authority(format!(
                     "looking it up was answered {}: the credential may not list keys",

@@ -26,6 +26,8 @@ use crate::rule::block;
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
 const IAM: &str = "https://iam.googleapis.com/v1/projects/-/serviceAccounts";
 /// What the minted token may do: tell the account's address.
+/// The hosts of both.
+pub(super) const HOSTS: [&str; 2] = ["oauth2.googleapis.com", "iam.googleapis.com"];
 const SCOPE: &str = "https://www.googleapis.com/auth/userinfo.email";
 /// Seconds that the signed JWT is good for.
 const LIFE: i64 = 300;

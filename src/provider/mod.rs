@@ -13,6 +13,7 @@ mod fake;
 pub mod gcp;
 pub mod jwt;
 mod login;
+mod named;
 pub mod postgres;
 pub mod redis;
 mod sigv4;
@@ -24,6 +25,9 @@ mod xml;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+pub use self::named::{Knowable, Parts};
 use self::staged::Staged;
 use self::template::Values;
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
@@ -79,6 +83,19 @@ pub trait Revoke: Send + Sync {
     /// What went wrong, and whether the call may have had its effect.
     fn run(&self, of: &Revocation<'_>, object: &Object, stage: usize) -> Result<Done, Failure>;
 
+    /// Whether one call ends several keys, and how many.
+    fn together(&self) -> Option<Together> {
+        None
+    }
+
+    /// Does the stage of several keys: one call, sent once. All of them give the same [`Revoke::together`].
+    ///
+    /// # Errors
+    /// As [`Revoke::run`], for all of them.
+    fn run_together(&self, _: &dyn Net, _: &[&ConfirmedLeak<'_>]) -> Result<Done, Failure> {
+        Err(Failure::NotSent("one call ends one key".to_owned()))
+    }
+
     /// The request of a stage, redacted, for the plan; nothing is sent.
     ///
     /// # Errors
@@ -89,6 +106,15 @@ pub trait Revoke: Send + Sync {
         authority: &Authority,
         stage: usize,
     ) -> Result<String, Doubt>;
+}
+
+/// A call that ends several keys.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Together {
+    /// Which call it is: keys of several kinds may have the same.
+    pub call: String,
+    /// How many keys it takes at the most.
+    pub most: usize,
 }
 
 /// What a plan says of a revocation.
@@ -242,12 +268,21 @@ pub enum Failure {
     /// The provider refused the call; nothing was done.
     #[error("{0}")]
     Refused(String),
+    /// The provider takes no more such calls for now; nothing was done. Until when, where it says so.
+    #[error("rate limited{}", until(.0.as_ref()))]
+    RateLimited(Option<Timestamp>),
     /// The call was not sent.
     #[error("{0}")]
     NotSent(String),
     /// The call was sent and its effect is not known.
     #[error("{0}")]
     Unknown(String),
+}
+
+/// The end of a limit in words.
+pub(crate) fn until(end: Option<&Timestamp>) -> String {
+    end.map(|end| format!(" until {end:.0}"))
+        .unwrap_or_default()
 }
 
 /// What the caller knows of a provider, by part: the host of a service of one's own, the user that a token belongs to. No secrets.
@@ -295,7 +330,9 @@ impl Registry {
         let block = self.blocks.verify.get(uses.verify.as_deref()?)?;
         let known = self.known(&uses.provider);
         match block.builtin.as_deref() {
-            None => Some(Box::new(declared::Declared::new(block, known))),
+            None => Some(Box::new(
+                declared::Declared::new(block, known).named(&uses.provider),
+            )),
             Some("postgres") => Some(Box::new(postgres::Postgres)),
             Some("redis") => Some(Box::new(redis::Redis)),
             Some("aws") => Some(Box::new(aws::Aws)),

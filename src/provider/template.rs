@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{Authority, Known};
 use crate::model::{Credential, Doubt};
 use crate::net::{Net, Piece, Request, Text};
-use crate::rule::block;
+use crate::rule::block::{self, LISTED};
 use crate::rule::regex;
 
 /// Parts that name something and may stand in a plan.
@@ -234,6 +234,28 @@ impl<'a> Values<'a> {
             .chain(block.also.iter().map(|url| (url, theirs)))
             .map(|(url, headers)| self.request(block, url, headers))
             .collect()
+    }
+
+    /// A request of a block with the secrets of others in its list beside the own.
+    ///
+    /// # Errors
+    /// As [`Values::requests`].
+    pub(super) fn listing(
+        &self,
+        mut request: Request,
+        block: &block::Request,
+        others: &[Self],
+    ) -> Result<Request, Doubt> {
+        let Some((before, after)) = block.json.as_deref().and_then(|j| j.split_once(LISTED)) else {
+            return Err(Doubt::Refused("its call takes no list".to_owned()));
+        };
+        let mut body = self.text(&format!("{before}{LISTED}"), Place::Json)?;
+        for other in others {
+            body.append(other.text(&format!(",{LISTED}"), Place::Json)?);
+        }
+        body.append(Text::public(after));
+        request.body = Some(body);
+        Ok(request)
     }
 
     fn request(

@@ -15,7 +15,7 @@ pub(super) fn sentence(text: &str) -> String {
     first.into_iter().chain(chars).collect()
 }
 
-/// `2 findings (1 critical, 1 low)`. A run that was stopped does not begin like a clean one.
+/// `2 findings (1 critical, 1 low)`, with those that are left out as not active: `1 finding (1 low; 3 hidden)`. A run that was stopped does not begin like a clean one.
 pub(super) fn found(report: &Report<'_>) -> String {
     let counts: Vec<String> = report
         .counts()
@@ -23,6 +23,14 @@ pub(super) fn found(report: &Report<'_>) -> String {
         .map(|(severity, n)| format!("{} {severity}", grouped(n as u64)))
         .collect();
     let count = counted(report.findings.len() as u64, "finding", "findings");
+    let hidden = report.summary.verified.as_ref().map_or(0, |t| t.hidden);
+    if counts.is_empty() && hidden > 0 && !report.summary.cancelled {
+        return format!("no active secret found ({} hidden)", grouped(hidden));
+    }
+    if hidden > 0 && !counts.is_empty() {
+        let hidden = grouped(hidden);
+        return format!("{count} ({}; {hidden} hidden)", counts.join(", "));
+    }
     if counts.is_empty() && report.summary.cancelled {
         "stopped, no secrets found until then".to_owned()
     } else if counts.is_empty() {

@@ -4,6 +4,7 @@
 //! after it, so that a run can go on after a crash: it first looks whether the effect is there. An incident closes only when the
 //! provider has refused the key. No clock, terminal or environment here: who calls brings questions and answers.
 
+mod answered;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 mod fake;
@@ -19,7 +20,7 @@ use std::time::Duration;
 pub use incident::{Detected, found_again, opened};
 pub use plan::{Authorised, LeftOut, Plan, Planned, PlannedStage, plan};
 pub use proof::{Proof, prove};
-pub use run::{Answer, Ended, Error, Flags, Outcome, Point, Question, Run, Why};
+pub use run::{Answer, Ended, Error, Flags, Outcome, Point, Progress, Question, Run, Why};
 pub use uses::{Limits, Use, Uses, search};
 
 use crate::provider::{Authority, Provider, Registry, Revoke};

@@ -159,6 +159,10 @@ pub struct LeftOut {
     /// Which login it is of; as in [`Planned::login`].
     #[serde(skip_serializing_if = "String::is_empty")]
     pub login: String,
+    /// Where it stands; as in [`Planned::places`].
+    pub places: Vec<String>,
+    /// How many more places there are.
+    pub more_places: usize,
     /// What its provider says of it, in one word; `unchecked` where it was not asked.
     pub status: &'static str,
     /// Why it is left.
@@ -166,6 +170,9 @@ pub struct LeftOut {
     /// Whether it is ended where a person names it.
     #[serde(skip)]
     pub can_end: bool,
+    /// Whether something in the way kept its provider from saying more: asking again may help.
+    #[serde(skip)]
+    pub is_trouble: bool,
 }
 
 /// Places of a leak that a plan names.
@@ -205,9 +212,15 @@ pub fn plan(
                 secret: finding.credential.secret.redacted(),
                 fingerprint: finding.fingerprint.to_string(),
                 login: login(finding),
+                places: places(finding),
+                more_places: finding.places.len().saturating_sub(PLACES),
                 status,
                 why,
                 can_end: status != "inactive",
+                is_trouble: matches!(
+                    finding.verification.as_ref().map(|c| &c.verification),
+                    Some(Verification::Unknown(doubt)) if doubt.is_trouble()
+                ),
             });
         }
     }
@@ -221,6 +234,11 @@ impl Plan {
         for (leak, uses) in self.leaks.iter_mut().zip(uses.of) {
             leak.used_by = uses;
         }
+    }
+
+    /// The findings of which nothing is known.
+    pub fn not_known(&self) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().filter(|left| left.status == "unknown")
     }
 
     /// Says of the requests where they go.
@@ -273,13 +291,6 @@ fn planned(
             .and_then(|r| r.preview(key, &authority, at).ok())
             .filter(|text| !text.is_empty()),
     });
-    let places = finding.places.iter().take(PLACES).map(|place| {
-        let path = String::from_utf8_lossy(&place.path);
-        match place.commit.or(place.blob) {
-            Some(object) => format!("{path}:{} ({:.10})", place.start.line, object.to_string()),
-            None => format!("{path}:{}", place.start.line),
-        }
-    });
     Planned {
         index,
         rule: finding.rule.clone(),
@@ -291,7 +302,7 @@ fn planned(
         login: login(leak.finding()),
         confirmed: leak.identity().is_some(),
         identity: identity(leak),
-        places: places.collect(),
+        places: places(finding),
         more_places: finding.places.len().saturating_sub(PLACES),
         stages: stages.collect(),
         object: terms.object,
@@ -303,6 +314,18 @@ fn planned(
         source: terms.source,
         used_by: Vec::new(),
     }
+}
+
+/// The first places of a finding, in words.
+fn places(finding: &Finding) -> Vec<String> {
+    let places = finding.places.iter().take(PLACES).map(|place| {
+        let path = String::from_utf8_lossy(&place.path);
+        match place.commit.or(place.blob) {
+            Some(object) => format!("{path}:{} ({:.10})", place.start.line, object.to_string()),
+            None => format!("{path}:{}", place.start.line),
+        }
+    });
+    places.collect()
 }
 
 /// The terms of a kind that no block says how to end.

@@ -305,6 +305,9 @@ pub struct Revoke {
     /// The look-up before the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub find: Option<Find>,
+    /// How many keys one call ends, where it takes a list: `json` then holds `["{secret}"]`, in which the others stand beside the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
     /// The call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
@@ -320,6 +323,9 @@ fn yes() -> bool {
 fn minute() -> u32 {
     60
 }
+
+/// Where the keys of a `batch` stand.
+pub const LISTED: &str = "\"{secret}\"";
 
 /// The providers in code that prove credentials.
 pub const VERIFIERS: [&str; 6] = ["aws", "azure-storage", "gcp", "jwt", "postgres", "redis"];
@@ -451,6 +457,15 @@ impl Revoke {
         }
         for answer in &self.answers {
             answer.check(&["done", "gone", "refused", "unknown"])?;
+        }
+        if let Some(batch) = self.batch {
+            let list = request.json.as_deref().unwrap_or_default();
+            let is_one = list.matches(LISTED).count() == 1 && request.variables().count() == 1;
+            if batch < 2 || !is_one || self.authority != "none" || self.find.is_some() {
+                return Err(format!(
+                    "`batch` is 2 or more and goes with authority = \"none\", no `find`, and a `json` in which `[{LISTED}]` is the list of keys and the only variable"
+                ));
+            }
         }
         if let Some(find) = &self.find {
             find.request.check(self.self_hosted.is_some())?;

@@ -14,8 +14,8 @@ use keysweep::net::Net;
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable};
 use keysweep::respond::{
-    Answer, Detected, Ended, Error, Flags, Outcome, Planned, Point, Policy, Question, Run, Why,
-    opened,
+    Answer, Detected, Ended, Error, Flags, Outcome, Planned, Point, Policy, Progress, Question,
+    Run, Why, opened,
 };
 
 use super::keep::{self, KeepArgs};
@@ -216,6 +216,8 @@ impl<'d> Desk<'d> {
         let leaks: Vec<_> = leaks.collect();
         self.run(|run| match run.open(&leaks) {
             Ok(ids) => {
+                let together = ids.iter().copied().zip(leaks.iter().map(|(leak, _)| leak));
+                results.begin(run.end_together(&together.collect::<Vec<_>>()), self.shared);
                 let all = ids.into_iter().zip(&leaks);
                 results.take_all(
                     run,
@@ -250,7 +252,7 @@ impl<'d> Desk<'d> {
             ledger: &self.ledger,
             held: &held,
             policy: self.policy,
-            owner: format!("process {}", std::process::id()),
+            owner: keep::who(),
             agreed: self.person.yes,
             send_again: self.person.send_again,
             flags: Flags {
@@ -265,6 +267,7 @@ impl<'d> Desk<'d> {
             ask: &ask,
             tell: &tell,
             clean: &clean,
+            progress: Progress::default(),
             at: &|point| crash(point),
         };
         work(&run)
@@ -308,6 +311,8 @@ pub(crate) struct Results {
     pub(crate) ended: Vec<Ended>,
     /// Incidents that could not be worked on, and why.
     failed: Vec<String>,
+    /// Whether the run came to no incident's own turn.
+    is_over: bool,
 }
 
 impl Results {
@@ -334,6 +339,14 @@ impl Results {
         self.failed.push(text);
     }
 
+    /// Takes what was done for several incidents at once: where that failed, none has its turn.
+    pub(crate) fn begin(&mut self, done: Result<(), Error>, shared: &Shared) {
+        if let Err(error) = done {
+            self.is_over = true;
+            self.fail(error.to_string(), shared);
+        }
+    }
+
     /// Works on incidents in order. Those that the run does not come to are told of, too.
     pub(crate) fn take_all<T>(
         &mut self,
@@ -343,7 +356,7 @@ impl Results {
         work: impl Fn(T) -> Result<Ended, Error>,
         shared: &Shared,
     ) {
-        let mut goes_on = true;
+        let mut goes_on = !self.is_over && !stopped();
         for one in all {
             if goes_on {
                 goes_on = self.take(work(one), shared);
@@ -353,18 +366,22 @@ impl Results {
         }
     }
 
-    /// Prints what became of all.
+    /// Prints what became of all; of a report, of which so many leaks were planned and so many are not known, how many came to what, too.
     pub(crate) fn write(
         &self,
         out: &mut dyn Write,
         plan: Option<Value>,
+        of: Option<(usize, usize)>,
         shared: &Shared,
     ) -> io::Result<()> {
+        let counts = of.map(|(planned, unknown)| self.counts(planned, unknown));
         if shared.format == "text" {
-            return self
-                .ended
-                .iter()
-                .try_for_each(|ended| plan::write_ended(out, ended));
+            let mut ended = self.ended.iter();
+            ended.try_for_each(|ended| plan::write_ended(out, ended))?;
+            return match &counts {
+                Some(counts) => writeln!(out, "{}", counted(counts)),
+                None => Ok(()),
+            };
         }
         let all: Vec<Value> = self.ended.iter().map(plan::ended_value).collect();
         let mut value = json!({ "schema": 1, "kind": "response", "incidents": all });
@@ -372,11 +389,54 @@ impl Results {
             if let Some(plan) = plan {
                 fields.insert("plan".to_owned(), plan);
             }
+            if let Some(counts) = counts {
+                let counts = counts.map(|(what, n)| (what.replace(' ', "_"), json!(n)));
+                fields.insert(
+                    "tally".to_owned(),
+                    Value::Object(counts.into_iter().collect()),
+                );
+            }
             if !self.failed.is_empty() {
                 fields.insert("failed".to_owned(), json!(self.failed));
             }
         }
         ledger::write_json(&value, out)
+    }
+
+    /// What became of how many: proven dead, ended or tried without proof, waiting for a person, stopped on the way, not known at all.
+    fn counts(&self, planned: usize, unknown: usize) -> [(&'static str, usize); 5] {
+        let count = |test: fn(&Outcome) -> bool| {
+            let all = self.ended.iter().filter(|ended| test(&ended.outcome));
+            all.count()
+        };
+        let dead = count(|o| matches!(o, Outcome::Dead(_)));
+        let not_proven = count(|o| {
+            matches!(
+                o,
+                Outcome::NotProven { .. } | Outcome::Lives | Outcome::Unclear(_)
+            )
+        });
+        let by_hand = count(|o| matches!(o, Outcome::ByHand(_)));
+        // Where the ledger fails, not all have an outcome.
+        let stopped = planned.saturating_sub(dead + not_proven + by_hand);
+        [
+            ("ended", dead),
+            ("not proven", not_proven),
+            ("for a person", by_hand),
+            ("stopped", stopped),
+            ("not known", unknown),
+        ]
+    }
+
+    /// Whether there is more than one incident on record to go on with, or to prove; one names its own command.
+    pub(crate) fn goes_on(&self) -> bool {
+        let is_open = |ended: &Ended| {
+            !matches!(
+                ended.outcome,
+                Outcome::Dead(_) | Outcome::ByHand(_) | Outcome::NotKept
+            )
+        };
+        self.ended.iter().filter(|ended| is_open(ended)).count() > 1
     }
 
     /// The exit code of commands that end keys: all are proven dead, or it is trouble.
@@ -419,4 +479,13 @@ impl Results {
         }
         Exit::Clean
     }
+}
+
+/// `170 leaks: 150 ended, 2 not proven, 10 for a person, 0 stopped, 25 not known`.
+fn counted(counts: &[(&str, usize)]) -> String {
+    let all: usize = counts.iter().map(|(_, n)| n).sum();
+    let leaks = if all == 1 { "leak" } else { "leaks" };
+    let words = counts.iter().map(|(what, n)| format!("{n} {what}"));
+    let words: Vec<String> = words.collect();
+    format!("{all} {leaks}: {}", words.join(", "))
 }

@@ -28,6 +28,40 @@ pub(crate) struct KeepArgs {
 /// What made something: this program and its version.
 pub(crate) const PROGRAM: &str = concat!("keysweep ", env!("CARGO_PKG_VERSION"));
 
+/// Who runs this, for the record: `process 1706 of jane (uid 1000) at build-7`.
+pub(crate) fn who() -> String {
+    let (user, host) = machine();
+    format!("process {} of {user} at {host}", std::process::id())
+}
+
+/// The user, by what the system says and not the environment, and the host.
+#[cfg(unix)]
+fn machine() -> (String, String) {
+    let id = rustix::process::getuid().as_raw();
+    // A line of /etc/passwd: name, password, uid.
+    let name = std::fs::read_to_string("/etc/passwd")
+        .ok()
+        .and_then(|text| {
+            text.lines().find_map(|line| {
+                let mut fields = line.split(':');
+                let name = fields.next()?;
+                (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+            })
+        });
+    let user = match name {
+        Some(name) => format!("{name} (uid {id})"),
+        None => format!("uid {id}"),
+    };
+    let host = rustix::system::uname();
+    (user, host.nodename().to_string_lossy().into_owned())
+}
+
+#[cfg(not(unix))]
+fn machine() -> (String, String) {
+    let named = |name: &str| std::env::var(name).unwrap_or_else(|_| "unknown".to_owned());
+    (named("USERNAME"), named("COMPUTERNAME"))
+}
+
 /// The time now.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();

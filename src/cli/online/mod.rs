@@ -4,6 +4,8 @@ pub(crate) mod act;
 pub(crate) mod incidents;
 pub(crate) mod keep;
 pub(crate) mod ledger;
+pub(crate) mod lines;
+pub(crate) mod names;
 pub(crate) mod plan;
 pub(crate) mod prompt;
 pub(crate) mod recheck;

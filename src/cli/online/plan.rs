@@ -50,16 +50,39 @@ pub(crate) fn write_plan(
         1 => "1 leak".to_owned(),
         n => format!("{n} leaks"),
     };
+    write!(out, "{} to end", count(automatic))?;
     if by_hand > 0 {
-        let left = count(by_hand);
-        writeln!(
-            out,
-            "{} to end, {left} for a person to end",
-            count(automatic)
-        )
-    } else {
-        writeln!(out, "{} to end", count(automatic))
+        write!(out, ", {} for a person to end", count(by_hand))?;
     }
+    let unknown = doubts(plan);
+    if !unknown.is_empty() {
+        let all: usize = unknown.iter().map(|(_, n)| n).sum();
+        write!(out, ", {all} not known: ")?;
+        for (at, (why, n)) in unknown.iter().take(DOUBTS).enumerate() {
+            let comma = if at == 0 { "" } else { "; " };
+            write!(out, "{comma}{} ({n})", pen.clean(why))?;
+        }
+        if unknown.len() > DOUBTS {
+            write!(out, "; …")?;
+        }
+    }
+    writeln!(out)
+}
+
+/// Reasons that a plan's last line names.
+const DOUBTS: usize = 3;
+
+/// Why nothing is known of findings, and of how many, the most first.
+fn doubts(plan: &Plan) -> Vec<(&str, usize)> {
+    let mut all: Vec<(&str, usize)> = Vec::new();
+    for left in plan.not_known() {
+        match all.iter_mut().find(|(why, _)| *why == left.why) {
+            Some((_, n)) => *n += 1,
+            None => all.push((&left.why, 1)),
+        }
+    }
+    all.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    all
 }
 
 /// Says of a plan's requests where they go, or that they go nowhere.
@@ -228,6 +251,12 @@ impl Pen<'_> {
         };
         let text = format!("{name}  {secret}{login}  {}: {why}", left.status);
         wrapped(out, "  ", "    ", &text, self.columns)?;
+        for place in &left.places {
+            writeln!(out, "    at {}", self.clean(place))?;
+        }
+        if left.more_places > 0 {
+            writeln!(out, "    and at {} more", left.more_places)?;
+        }
         if left.can_end {
             writeln!(
                 out,

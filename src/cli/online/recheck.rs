@@ -72,7 +72,7 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
         );
     });
     let mut out = console::report_writer(shared)?;
-    results.write(&mut *out, None, shared)?;
+    results.write(&mut *out, None, None, shared)?;
     if shared.format == "text" {
         writeln!(out, "{}", counted(&results, unfinished.len()))?;
     }

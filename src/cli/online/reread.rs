@@ -90,7 +90,7 @@ impl Roots {
     }
 
     /// Files that a path may mean.
-    fn files(&self, path: &[u8]) -> Vec<PathBuf> {
+    pub(super) fn files(&self, path: &[u8]) -> Vec<PathBuf> {
         let mut files = Vec::new();
         for (shown, root) in &self.all {
             let root_bytes = shown.trim_end_matches('/');

@@ -12,12 +12,12 @@ use keysweep::model::{Credential, Finding, Fingerprint};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, Stored, printable, write_record};
-use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
+use keysweep::respond::{Detected, Limits, Plan, Planned, plan as make_plan, search};
 
 use super::act::{ActArgs, Desk, Person, Results};
 use super::reread::Roots;
 use super::settings::{self, Own};
-use super::{keep, plan, verify};
+use super::{keep, lines, plan, verify};
 use crate::cli::args::{CommonArgs, Shared};
 use crate::cli::exit::Exit;
 use crate::cli::progress::{heed_signals, stopped};
@@ -98,6 +98,9 @@ fn of_report(
     let here = verify::live(&stored, &args.root, common, shared)?;
     let (common, shared, engine, registry) = (here.common, here.shared, here.engine, here.registry);
     let mut live = here.live.findings;
+    if let Ok(roots) = Roots::of(&args.root, &stored.root) {
+        lines::settle(&mut live, &roots);
+    }
     let shared = &shared;
     let is_whole = verify::are_loaded(&live, &engine, shared);
     let own = Own::read(&common.config)?;
@@ -182,15 +185,57 @@ fn of_report(
             .collect();
         desk.end(&leaks, &detected, &redactor, &mut results);
     }
+    let unknown = Unknown::of(&made);
     let planned = (shared.format != "text").then(|| plan::plan_value(&made, &redactor));
-    results.write(&mut *out, planned, shared)?;
+    let of = (made.leaks.len(), unknown.all);
+    results.write(&mut *out, planned, Some(of), shared)?;
+    if shared.format == "text" {
+        // What is in an incident is gone on with there, the rest by what began the others.
+        if results.goes_on() {
+            let flags = args.act.caller.flags() + &args.act.keep.flag();
+            writeln!(
+                out,
+                "go on with what is on record: keysweep respond --resume{flags}"
+            )?;
+        }
+        if unknown.troubled > 0 {
+            let again = redactor.printable(command(path, args).as_bytes());
+            let (it, whose) = match unknown.troubled {
+                1 => ("it is", "its provider answers"),
+                _ => ("they are", "their providers answer"),
+            };
+            writeln!(
+                out,
+                "of {} nothing is known, and {it} in no incident; when {whose}: {again}",
+                unknown.troubled
+            )?;
+        }
+    }
     out.flush()?;
     let exit = results.exit();
-    Ok(if exit == Exit::Clean && in_vain {
-        Exit::Trouble
-    } else {
-        exit
-    })
+    Ok(
+        if exit == Exit::Clean && (in_vain || unknown.troubled > 0) {
+            Exit::Trouble
+        } else {
+            exit
+        },
+    )
+}
+
+/// How many leaks nothing is known of.
+struct Unknown {
+    all: usize,
+    /// Those of which asking again may tell more.
+    troubled: usize,
+}
+
+impl Unknown {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            all: plan.not_known().count(),
+            troubled: plan.not_known().filter(|left| left.is_trouble).count(),
+        }
+    }
 }
 
 /// The command as it is put on record.
@@ -401,6 +446,7 @@ fn resume(
     };
     let mut results = Results::default();
     desk.run(|run| {
+        results.begin(run.resume_together(&incidents, &credential), shared);
         results.take_all(
             run,
             &incidents,
@@ -410,7 +456,7 @@ fn resume(
         );
     });
     let mut out = console::report_writer(shared)?;
-    results.write(&mut *out, None, shared)?;
+    results.write(&mut *out, None, None, shared)?;
     if incidents.is_empty() && shared.format == "text" {
         writeln!(out, "all incidents are at their end")?;
     }

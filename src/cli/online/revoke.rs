@@ -140,7 +140,7 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
             }
         }
     }
-    results.write(&mut *out, None, shared)?;
+    results.write(&mut *out, None, None, shared)?;
     out.flush()?;
     Ok(results.exit())
 }

@@ -81,12 +81,15 @@ fn credential(
     };
     let secret = asked("the secret (it is not shown): ")?;
     let mut credential = given(engine, registry, rule, secret.as_bytes())?;
-    while let Some(Doubt::Missing(part)) = missing(&credential) {
-        let value = asked(&format!("its {} (not shown): ", printable(&part)))?;
+    while let Some(doubt) = missing(&credential) {
+        let Some(part) = doubt.part() else {
+            break;
+        };
+        let value = asked(&format!("its {} (not shown): ", printable(part)))?;
         if value.is_empty() {
             break;
         }
-        put(&mut credential, &part, &value);
+        put(&mut credential, part, &value);
     }
     Ok(credential)
 }

@@ -92,6 +92,7 @@ impl NewStep {
             &mut self.object,
             &mut self.authority,
             &mut self.undo,
+            &mut self.agreed_by,
             &mut self.request,
         ] {
             *text = cut(text, TEXT);

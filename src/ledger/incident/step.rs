@@ -87,6 +87,9 @@ pub struct NewStep {
     /// When somebody agreed to it, as to all that cannot be undone.
     #[serde(default, with = "text::option")]
     pub agreed: Option<Timestamp>,
+    /// Who agreed, in words: user and host; empty where that is not known.
+    #[serde(default)]
+    pub agreed_by: String,
 }
 
 /// The step that a person does.
@@ -114,6 +117,7 @@ impl NewStep {
             due: None,
             request: String::new(),
             agreed: None,
+            agreed_by: String::new(),
         }
     }
 }

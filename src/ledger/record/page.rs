@@ -283,7 +283,11 @@ impl Record {
                 }
             }
             if let Some(agreed) = plan.agreed.filter(|_| !plan.reversible) {
-                sub("agreed to", vec![time(agreed)]);
+                let mut pieces = vec![time(agreed)];
+                if !plan.agreed_by.is_empty() {
+                    pieces.extend([ours(" by ".to_owned()), told(&plan.agreed_by)]);
+                }
+                sub("agreed to", pieces);
             }
             if let Some(due) = plan.due.filter(|_| step.state == StepState::Planned) {
                 sub("due from", vec![time(due)]);

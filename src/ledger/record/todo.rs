@@ -198,7 +198,8 @@ fn in_history(leak: &NewIncident) -> Option<Todo> {
     let what = if whole.is_empty() {
         commands.extend([
             "(umask 077; printf 'the secret, as it stands there: '; stty -echo; IFS= read -r secret; stty echo; printf 'literal:%s==>***REMOVED***\\n' \"$secret\" > ../replace.txt)".to_owned(),
-            "git filter-repo --replace-text ../replace.txt --replace-message ../replace.txt && rm ../replace.txt".to_owned(),
+            // It holds the secret: whatever comes of it, it goes.
+            "(trap 'rm -f ../replace.txt' EXIT; git filter-repo --replace-text ../replace.txt --replace-message ../replace.txt)".to_owned(),
         ]);
         "Rewrite the history, if it may not stay there: a dead key need not be hidden. Tell everybody to clone anew, and ask the forge to drop cached views, forks and refs of pull requests. With `git-filter-repo`:"
     } else {

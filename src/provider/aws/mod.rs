@@ -28,6 +28,11 @@ use crate::net::Net;
 /// Between two questions about a secret that seems not to fit: AWS confuses pairs that are tried at once.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// Every host that is asked.
+pub(super) fn hosts() -> impl Iterator<Item = &'static str> {
+    PARTITIONS.iter().flat_map(|p| [p.sts, p.iam])
+}
+
 /// `builtin = "aws"`.
 pub struct Aws;
 

@@ -5,10 +5,12 @@ mod outcome;
 mod question;
 mod recheck;
 mod resume;
+mod together;
 mod walk;
 
 use jiff::Timestamp;
 
+use super::answered::Answered;
 use super::incident::found_again;
 use super::{Held, Kinds, Policy, origin};
 use crate::ledger::{
@@ -17,9 +19,12 @@ use crate::ledger::{
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
 use crate::net::Net;
+use crate::provider::Provider as _;
 
 pub use outcome::{Ended, Outcome};
 pub use question::{Answer, Question, Why};
+pub use together::Progress;
+use together::Turn;
 use walk::Work;
 
 /// What does plans.
@@ -34,7 +39,7 @@ pub struct Run<'a> {
     pub held: &'a Held<'a>,
     /// What the caller's configuration says.
     pub policy: Policy,
-    /// Who works on the incidents: two runs have different names.
+    /// Who works on the incidents, with user and host: two runs have different names.
     pub owner: String,
     /// Whether a person agreed beforehand to all that cannot be undone: it is kept with steps that are due later.
     pub agreed: bool,
@@ -48,6 +53,8 @@ pub struct Run<'a> {
     pub tell: &'a dyn Fn(&str),
     /// Removes the secret of a finding from a text.
     pub clean: &'a dyn Fn(&Finding, &str) -> String,
+    /// What it keeps in mind over its incidents: nothing at first.
+    pub progress: Progress,
     /// Hears of each moment at which a run can be cut off; tests cut it off there.
     pub at: &'a dyn Fn(Point),
 }
@@ -223,12 +230,24 @@ impl Run<'_> {
         id: IncidentId,
         work: impl FnOnce() -> Result<Outcome, Error>,
     ) -> Result<Ended, Error> {
+        let outcome = match self.progress.turn(id) {
+            Some(Turn::Over(outcome)) => outcome,
+            _ => self.outcome(id, work)?,
+        };
+        self.ended(id, outcome)
+    }
+
+    fn outcome(
+        &self,
+        id: IncidentId,
+        work: impl FnOnce() -> Result<Outcome, Error>,
+    ) -> Result<Outcome, Error> {
         self.write(|now| self.ledger.claim(id, &self.owner, now))?;
         let outcome = work();
         let released = self.write(|now| self.ledger.release(id, now));
         let outcome = outcome?;
         released?;
-        self.ended(id, outcome)
+        Ok(outcome)
     }
 
     fn ended(&self, id: IncidentId, outcome: Outcome) -> Result<Ended, Error> {
@@ -272,7 +291,7 @@ impl Run<'_> {
 
     /// What the provider says of the key, asked once.
     fn said(&self, net: &dyn Net, leak: &ConfirmedLeak<'_>) -> Verification {
-        let provider = self.kinds.verifier(&leak.finding().rule);
+        let provider = self.kinds.verifier(&leak.finding().rule).map(Answered);
         provider.map_or(Verification::Unsupported, |provider| {
             provider.verify(net, leak.credential())
         })

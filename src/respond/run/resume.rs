@@ -50,17 +50,22 @@ impl Run<'_> {
             if let Some(outcome) = self.astray("respond --resume", incident, &leak)? {
                 return Ok(outcome);
             }
-            let net = bound(self.net, &incident.leak);
-            let said = self.said(&net, &leak);
             // It is ended anew only where its provider says that it works: again, or still although the call was answered.
-            let is_wanted = match incident.state {
-                IncidentState::Reopened => true,
-                IncidentState::NotProven => self.send_again,
-                IncidentState::Open | IncidentState::Closed => false,
+            let anew = self.is_wanted(incident) && {
+                let net = bound(self.net, &incident.leak);
+                matches!(self.said(&net, &leak), Verification::Active(_))
             };
-            let anew = is_wanted && matches!(said, Verification::Active(_));
             self.work(incident.id, &leak, anew)
         })
+    }
+
+    /// Whether a key that works is ended anew.
+    pub(super) fn is_wanted(&self, incident: &Incident) -> bool {
+        match incident.state {
+            IncidentState::Reopened => true,
+            IncidentState::NotProven => self.send_again,
+            IncidentState::Open | IncidentState::Closed => false,
+        }
     }
 
     /// What became of a call whose answer was lost.
@@ -111,7 +116,7 @@ impl Run<'_> {
         Ok(match (self.ask)(&question) {
             Answer::Yes => {
                 let why = format!("sent again; {known}");
-                self.write(|now| self.ledger.agree(step.id, &why, now))?;
+                self.write(|now| self.ledger.agree(step.id, &self.owner, &why, now))?;
                 Lost::Again
             }
             Answer::No => Lost::End(Outcome::Declined(step.plan.what.clone())),

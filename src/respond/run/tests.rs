@@ -81,6 +81,7 @@ impl Stage {
             ask: &ask,
             tell: &|_| {},
             clean: &clean,
+            progress: Progress::default(),
             at: &at,
         };
         work(&run, &ledger)

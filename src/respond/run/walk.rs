@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::resume::Lost;
+use super::together::{Turn, limited};
 use super::{Answer, BY_HAND, Error, Outcome, Point, Question, Run, Why};
 use crate::ledger::{
     CheckState, IncidentId, IncidentState, NewIncident, NewStep, Step, StepKind, StepState,
@@ -13,8 +14,9 @@ use crate::ledger::{
 use crate::model::{ConfirmedLeak, Doubt, Verification};
 use crate::net::{Net, placed};
 use crate::provider::{
-    Authority, Effect, Failure, Object, Provider, Revocation, Revoke, StageTerms, Terms,
+    Authority, Effect, Failure, Needed, Object, Provider, Revocation, Revoke, StageTerms, Terms,
 };
+use crate::respond::answered::Answered;
 use crate::respond::origin::bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
 use crate::respond::{Proof, prove, span};
@@ -87,7 +89,7 @@ impl Run<'_> {
     ) -> T {
         let rule = &leak.finding().rule;
         let revoker = self.kinds.revoker(rule);
-        let provider = self.kinds.verifier(rule);
+        let provider = self.kinds.verifier(rule).map(Answered);
         let mut terms = revoker.as_ref().map_or_else(
             || by_hand(leak.finding()),
             |revoker| revoker.terms(leak.credential()),
@@ -100,7 +102,7 @@ impl Run<'_> {
             net: &net,
             leak,
             revoker: revoker.as_deref(),
-            provider: provider.as_deref(),
+            provider: provider.as_ref().map(|provider| provider as &dyn Provider),
             terms: &terms,
             whose: whose.who(),
             authority: &authority,
@@ -140,6 +142,8 @@ impl Run<'_> {
             let step = self.ledger.step(step.id)?;
             let after = match step.plan.kind {
                 _ if step.state.is_final() => After::On,
+                // Each is proven dead after the call for all.
+                StepKind::Prove if self.progress.is_approached(id) => After::End(Outcome::Left),
                 StepKind::Find => self.find(work, &step)?,
                 StepKind::Revoke if terms.stages.is_empty() => self.wait_for_a_person(work)?,
                 StepKind::Revoke => self.stage(work, &step)?,
@@ -191,6 +195,11 @@ impl Run<'_> {
                 due: (!later.is_zero()).then(|| plus(self.net.now(), later)),
                 request: self.request(work, at),
                 agreed: (self.agreed && !stage.reversible).then(|| self.net.now()),
+                agreed_by: if self.agreed && !stage.reversible {
+                    self.owner.clone()
+                } else {
+                    String::new()
+                },
                 ..NewStep::of(StepKind::Revoke, &stage.what)
             });
             if at == proven_after {
@@ -240,7 +249,11 @@ impl Run<'_> {
                 Ok(After::On)
             }
             Err(failure) => {
-                let why = self.clean(work.leak, &failure.to_string());
+                let why = match &failure {
+                    Failure::RateLimited(end) => self.limited(work, *end),
+                    failure => failure.to_string(),
+                };
+                let why = self.clean(work.leak, &why);
                 let gone = matches!(failure, Failure::Object(_) | Failure::Authority(_));
                 if let (true, Verification::Inactive(answer)) =
                     (gone, self.said(work.net, work.leak))
@@ -280,6 +293,16 @@ impl Run<'_> {
                 self.stopped(work, &format!("{}: due {due:.0}", step.plan.what))
             }));
         }
+        match self.progress.turn(work.id) {
+            Some(Turn::InVain(why)) => return Ok(After::End(self.stopped(work, &why))),
+            // The proof says what became of it.
+            Some(Turn::Called) if step.state == StepState::Unknown => return Ok(After::On),
+            _ => {}
+        }
+        let provider = &work.leak.finding().provider;
+        if let Some(why) = self.progress.limited(provider, self.net.now()) {
+            return Ok(After::End(self.stopped(work, &why)));
+        }
         let object = object(&step.plan);
         let was_sent = matches!(step.state, StepState::Started | StepState::Unknown);
         let at = step.plan.stage;
@@ -314,7 +337,7 @@ impl Run<'_> {
             match (self.ask)(&question) {
                 Answer::Yes => {
                     let why = "cannot be undone";
-                    self.write(|now| self.ledger.agree(step.id, why, now))?;
+                    self.write(|now| self.ledger.agree(step.id, &self.owner, why, now))?;
                 }
                 Answer::No => return Ok(After::End(Outcome::Declined(step.plan.what.clone()))),
                 Answer::Nobody => {
@@ -324,6 +347,11 @@ impl Run<'_> {
                     }));
                 }
             }
+        }
+        if self.progress.is_approached(work.id) {
+            let step = self.ledger.step(step.id)?;
+            self.progress.set(work.id, Turn::Ready(Box::new(step)));
+            return Ok(After::End(Outcome::Left));
         }
         self.send(work, step, terms, revoker, &object)
     }
@@ -336,6 +364,7 @@ impl Run<'_> {
         }
         let mut plan = step.plan.clone();
         plan.agreed = Some(self.net.now());
+        plan.agreed_by.clone_from(&self.owner);
         self.write(|now| self.ledger.refine(step.id, &plan, now))
     }
 
@@ -364,6 +393,7 @@ impl Run<'_> {
                 ),
                 Effect::NotThere | Effect::Unknown(_) => (StepState::Unknown, why.clone()),
             },
+            Err(Failure::RateLimited(end)) => (StepState::Failed, self.limited(work, *end)),
             Err(failure) => (StepState::Failed, failure.to_string()),
         };
         let answer = self.clean(work.leak, &answer);
@@ -385,6 +415,16 @@ impl Run<'_> {
             StepState::Unknown if terms.kills => Ok(After::On),
             _ => Ok(After::End(self.stopped(work, &answer))),
         }
+    }
+
+    /// Notes that the provider takes no more calls for now; in words.
+    fn limited(&self, work: &Work<'_, '_>, end: Option<Timestamp>) -> String {
+        let provider = &work.leak.finding().provider;
+        // With the key's own authority it is the key's own limit.
+        if work.terms.needed != Needed::Itself {
+            self.progress.limit(provider, end);
+        }
+        limited(provider, end.as_ref())
     }
 
     /// A later stage counts its time from the end of the one before.

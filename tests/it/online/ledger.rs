@@ -559,7 +559,18 @@ fn rewrite(secret: &str, lines: u32) -> Tree {
         .env("HOME", home.folder.path())
         .write_stdin(format!("{secret}\n"));
     Run::of(&mut shell).ends_with(0);
-    assert!(!tree.path().join("replace.txt").exists());
+    let replace = tree.path().join("replace.txt");
+    assert!(!replace.exists());
+    // Where it fails, as where there is no repository, the secret does not stay behind.
+    if let Some(line) = commands.iter().find(|line| line.contains("--replace-text")) {
+        fs::write(&replace, secret).unwrap();
+        let empty = tree.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        let mut shell = assert_cmd::Command::new("/bin/sh");
+        let run = Run::of(shell.args(["-c", line]).current_dir(&empty));
+        assert_ne!(run.code, 0, "{}", run.out);
+        assert!(!replace.exists());
+    }
     tree
 }
 

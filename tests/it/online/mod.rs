@@ -8,6 +8,7 @@ mod end_to_end;
 mod gcp;
 mod ledger;
 mod ledger_place;
+mod names;
 mod net;
 mod playground;
 mod postgres;

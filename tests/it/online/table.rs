@@ -1,13 +1,20 @@
 //! `docs/kinds.md` is what the rules say: `KEYSWEEP_WRITE_DOCS=1` writes it anew.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use keysweep::model::{Credential, Secret};
-use keysweep::provider::{Needed, Registry};
+use keysweep::net::{Error, Net, Reply, Request};
+use keysweep::provider::{Authority, Needed, Registry};
 use keysweep::rule::block::Blocks;
+use keysweep::scan::Options;
 
-use crate::support::repository_file;
+use crate::support::{engine, found, repository_file};
 
 const HEAD: &str = "# Kinds that are verified and revoked
 
@@ -90,7 +97,188 @@ fn table(blocks: &Blocks) -> String {
             uses.name.replace('|', "\\|")
         );
     }
+    let registry = Registry::new(blocks.clone());
+    authority(&registry, &mut out);
+    known(&registry, &mut out);
+    hosts(&registry, &mut out);
     out
+}
+
+/// Names between commas, as code.
+fn codes<'n>(names: impl IntoIterator<Item = &'n String>) -> String {
+    let names = names.into_iter().map(|name| format!("`{name}`"));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn authority(registry: &Registry, out: &mut String) {
+    out.push_str(
+        "
+## Parts of `[authority.NAME]`
+
+A credential of yours that ends keys of these kinds; each part is `{ env = \"…\" }` or `{ file = \"…\" }`, or stands in the variable.
+
+| section | parts | needed at times | variables | kinds |
+| --- | --- | --- | --- | --- |
+",
+    );
+    for (name, (parts, rules)) in registry.authorities() {
+        let variables = parts.needed.iter().map(|p| Authority::variable(&name, p));
+        let more = match codes(&parts.more) {
+            more if more.is_empty() => "—".to_owned(),
+            more => more,
+        };
+        let _ = writeln!(
+            out,
+            "| `[authority.{name}]` | {} | {more} | {} | {} |",
+            codes(&parts.needed),
+            codes(&variables.collect::<Vec<_>>()),
+            codes(&rules)
+        );
+    }
+}
+
+fn known(registry: &Registry, out: &mut String) {
+    out.push_str(
+        "
+## Parts of `[known.NAME]`
+
+What calls need and does not always stand beside the key. *Needed*: where it does not, these kinds are *unknown* until you give it. *Else*: these
+have the provider's own host, or find it in the key; give yours where your keys are of another.
+
+| section | part | needed for | else for |
+| --- | --- | --- | --- |
+",
+    );
+    for (name, known) in registry.knowable() {
+        for (part, rules) in known.parts {
+            // What the pattern itself takes out of the key is never missing.
+            let is_own = |rule: &String| {
+                let rules = engine().rules();
+                let spec = rules.rule(rules.index_of(rule).unwrap()).unwrap().spec();
+                spec.pattern.contains(&format!("(?<{part}>"))
+            };
+            let of = |wanted: bool| {
+                let rules = rules
+                    .iter()
+                    .filter(|(rule, needed)| (**needed && !is_own(rule)) == wanted);
+                match codes(rules.map(|(rule, _)| rule)) {
+                    none if none.is_empty() => "—".to_owned(),
+                    all => all,
+                }
+            };
+            let _ = writeln!(
+                out,
+                "| `[known.{name}]` | `{part}` | {} | {} |",
+                of(true),
+                of(false)
+            );
+        }
+    }
+}
+
+fn hosts(registry: &Registry, out: &mut String) {
+    out.push_str(
+        "
+## Hosts
+
+Every host that may be asked for a kind, to prove a key, to look it up or to end it: whoever maps hosts with `[endpoints]` maps all of a row.
+A word in braces is a label that comes with the key (`\"*.example.com\"` maps them); `{host}` is the host that stands beside the key and that you list, or that of
+`[known.NAME]`. PostgreSQL and Redis are asked at the host of the address, a JSON web token is shown to nobody.
+
+| kinds | hosts |
+| --- | --- |
+",
+    );
+    let mut rows: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (rule, uses) in &registry.blocks().rules {
+        let hosts = codes(&registry.hosts(rule));
+        if !hosts.is_empty() {
+            let row = rows.entry((uses.provider.clone(), hosts));
+            row.or_default().push(rule.clone());
+        }
+    }
+    for ((_, hosts), rules) in rows {
+        let _ = writeln!(out, "| {} | {hosts} |", codes(&rules));
+    }
+}
+
+/// A network on which every host is noted and none answers.
+#[derive(Default)]
+struct Noted(Mutex<BTreeSet<String>>);
+
+impl Net for Noted {
+    fn send(&self, request: &Request) -> Result<Reply, Error> {
+        let url = request.url.wire();
+        let host = url.split('/').nth(2).unwrap().to_owned();
+        self.0.lock().unwrap().insert(host);
+        Ok(Reply::new(503, Vec::new(), Vec::new()))
+    }
+
+    fn dial(&self, host: &str, _: u16) -> Result<TcpStream, Error> {
+        Err(Error::Timeout {
+            host: host.to_owned(),
+        })
+    }
+
+    fn tls(&self) -> Arc<rustls::ClientConfig> {
+        unreachable!("nothing is dialled")
+    }
+
+    fn is_listed(&self, _: &str) -> bool {
+        true
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn pause(&self, _: Duration) -> bool {
+        true
+    }
+}
+
+/// Whether a host is one of a table's.
+fn is_named(host: &str, named: &BTreeSet<String>) -> bool {
+    named.iter().any(|known| {
+        let (host, known) = (host.split('.'), known.split('.'));
+        host.clone().count() == known.clone().count()
+            && host.zip(known).all(|(a, b)| a == b || b.starts_with('{'))
+    })
+}
+
+#[test]
+fn nobody_is_asked_whom_the_table_does_not_name() {
+    let registry = Registry::new(Blocks::load(&[]).unwrap());
+    let (mut asked, mut several) = (0, 0);
+    for rule in engine().rules().rules() {
+        let spec = rule.spec();
+        let Some(provider) = registry.verifier(&spec.id) else {
+            continue;
+        };
+        let named = registry.hosts(&spec.id);
+        for example in spec.examples.iter() {
+            let text = example.replace("{-}", "");
+            for finding in found("x.env", text.as_bytes(), &Options::default()) {
+                if finding.rule != spec.id {
+                    continue;
+                }
+                let net = Noted::default();
+                let _ = provider.verify(&net, &finding.credential);
+                let hosts = net.0.into_inner().unwrap();
+                let own = finding.credential.part("host").unwrap_or_default();
+                for host in &hosts {
+                    assert!(
+                        host == own || is_named(host, &named),
+                        "{}: {host} is not among {named:?}",
+                        spec.id
+                    );
+                }
+                asked += usize::from(!hosts.is_empty());
+                several += usize::from(hosts.len() > 1);
+            }
+        }
+    }
+    assert!(asked > 100 && several > 10, "{asked} {several}");
 }
 
 /// An address without scheme and query.

@@ -7,6 +7,9 @@ mod ending;
 mod lost;
 mod place;
 mod stopped;
+mod tally;
+mod together;
+mod who;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,6 +62,12 @@ struct Bank {
     lag: usize,
     /// Whether it answers 503 to everything.
     is_down: bool,
+    /// Tokens of which it answers 503.
+    silent: BTreeSet<String>,
+    /// What it answers to calls that end a list.
+    limit: Option<Answer>,
+    /// What such a list must not hold.
+    malformed: BTreeSet<String>,
 }
 
 fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
@@ -69,6 +78,7 @@ fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
     let bearer = seen.header("Authorization").unwrap_or_default();
     let bearer = bearer.trim_start_matches("Bearer ").to_owned();
     match (seen.method.as_str(), seen.path()) {
+        ("GET", "/me") if bank.silent.contains(&bearer) => Answer::status(503),
         ("GET", "/me") => {
             if bank.live.contains(&bearer) {
                 return Answer::json(
@@ -80,6 +90,27 @@ fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
                 return Answer::json(&json!({ "account": "acme" }));
             }
             Answer::status(401).with_json(&json!({ "error": "revoked" }))
+        }
+        ("POST", "/revoke") => {
+            if let Some(limited) = bank.limit.clone() {
+                return limited;
+            }
+            let wanted: Vec<String> =
+                serde_json::from_value(seen.json()["credentials"].clone()).unwrap();
+            if wanted.iter().any(|token| bank.malformed.contains(token)) {
+                return Answer::status(422);
+            }
+            let trouble = bank.trouble.pop();
+            if trouble == Some(Trouble::CallLost) {
+                return Answer::cut();
+            }
+            for token in wanted {
+                bank.effective += usize::from(bank.live.remove(&token));
+            }
+            if trouble == Some(Trouble::AnswerLost) {
+                return Answer::cut();
+            }
+            Answer::status(202)
         }
         // Its own token's, by the token; another's, by an administrator and the token's end.
         ("DELETE", path) => {
@@ -123,7 +154,8 @@ fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
     }
 }
 
-const RULES: &str = r#"
+/// Rules of a provider that these tests make up; `REVOKE` stands for the block that ends its tokens.
+pub(super) const RULES: &str = r#"
 provider = "Example"
 homepage = "https://example.com/docs"
 
@@ -179,6 +211,15 @@ request = { url = "https://api.example.com/tokens", headers = { Authorization = 
 list = "/tokens"
 row = [{ at = "/shown", masked = "{secret}" }]
 id = "/id"
+
+[revoke.list]
+source = "https://example.com/docs/end"
+authority = "none"
+object = "the token itself"
+deadline = 3
+batch = 4
+request = { method = "POST", url = "https://api.example.com/revoke", json = '{"credentials":["{secret}"]}' }
+answer = [{ status = [202], means = "done" }, { status = [422], means = "refused" }]
 
 [revoke.console]
 source = "https://example.com/docs/end"

@@ -271,9 +271,16 @@ fn only_what_works_is_shown_and_fails_on_request() {
     let run = world.run_in(tree.path(), &all).ends_with(1);
     assert_eq!(statuses(&run), pairs(&[("active", "")]));
     assert_eq!(run.summary()["verified"]["hidden"], 1);
+    let text = ["scan", "--verify", "--only-active"];
+    let run = world.run_in(tree.path(), &text).ends_with(1);
+    let says = "1 finding (1 high; 1 hidden) in 1 file";
+    assert!(run.out.contains(says), "{}", run.out);
     tree.write("a.env", format!("B={}\n", token('D', 2)));
     let run = world.run_in(tree.path(), &all).ends_with(0);
     assert_eq!(run.findings().len(), 0);
+    let run = world.run_in(tree.path(), &text).ends_with(0);
+    let says = "No active secret found (1 hidden) in 1 file";
+    assert!(run.out.contains(says), "{}", run.out);
     // A leak that does not work any more is a leak all the same.
     world
         .run_in(tree.path(), &["scan", "--verify"])

@@ -149,7 +149,11 @@ fn encoded_secrets_pairs_and_salts_are_met_again() {
     assert!(
         told.contains(&(
             "unknown".to_owned(),
-            "not asked: its id was not found beside it".to_owned()
+            concat!(
+                "not asked: its id was not found beside it; where you know it: ",
+                "[known.acme] id = \"…\" in your own configuration"
+            )
+            .to_owned()
         )),
         "{told:?}"
     );
