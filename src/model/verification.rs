@@ -104,6 +104,8 @@ pub enum Doubt {
     TooLong,
     /// The host is on no list that the caller allows, or its address is private; in words with the mend.
     Refused(String),
+    /// The provider knows what names the key, and says that this is not its secret; in words.
+    Mismatch(String),
     /// A part that the call needs was not found beside the secret: its name.
     Missing(String),
     /// The secret no longer stands at any of its places.
@@ -127,6 +129,7 @@ impl fmt::Display for Doubt {
             Self::Redirect(host) => write!(f, "redirected to {host}"),
             Self::TooLong => f.write_str("answer too long"),
             Self::Refused(why) => write!(f, "not asked: {why}"),
+            Self::Mismatch(why) => write!(f, "not a pair: {why}"),
             Self::Missing(part) => write!(f, "not asked: its {part} was not found beside it"),
             Self::NotThere => f.write_str("not asked: no longer at any of its places"),
             Self::Canary => f.write_str("not asked: a canary token, asking would alert its owner"),
@@ -139,7 +142,7 @@ impl fmt::Display for Doubt {
 
 impl Doubt {
     /// Every value of [`Doubt::word`].
-    pub const WORDS: [&str; 13] = [
+    pub const WORDS: [&str; 14] = [
         "network",
         "timeout",
         "rate-limited",
@@ -148,6 +151,7 @@ impl Doubt {
         "redirect",
         "too-long",
         "refused",
+        "mismatch",
         "missing",
         "not-there",
         "canary",
@@ -167,6 +171,7 @@ impl Doubt {
             Self::Redirect(_) => "redirect",
             Self::TooLong => "too-long",
             Self::Refused(_) => "refused",
+            Self::Mismatch(_) => "mismatch",
             Self::Missing(_) => "missing",
             Self::NotThere => "not-there",
             Self::Canary => "canary",
@@ -202,6 +207,7 @@ impl Doubt {
         between("not reached: ", "")
             .map(Self::Network)
             .or_else(|| between("redirected to ", "").map(Self::Redirect))
+            .or_else(|| between("not a pair: ", "").map(Self::Mismatch))
             .or_else(|| between("not asked: its ", " was not found beside it").map(Self::Missing))
             .or_else(|| between("not asked: ", "").map(Self::Refused))
             .or_else(|| between("ambiguous answer: ", "").map(Self::Answer))
@@ -211,7 +217,10 @@ impl Doubt {
     /// Whether something in the way kept the provider from saying more, so that asking again later may help.
     #[must_use]
     pub fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Missing(_) | Self::NotThere | Self::Canary)
+        !matches!(
+            self,
+            Self::Mismatch(_) | Self::Missing(_) | Self::NotThere | Self::Canary
+        )
     }
 }
 
@@ -348,6 +357,7 @@ mod tests {
             Doubt::Redirect("login.example.com".to_owned()),
             Doubt::TooLong,
             Doubt::Refused("db.example.com: give it with --allow-host".to_owned()),
+            Doubt::Mismatch("it is that of another id".to_owned()),
             Doubt::Missing("id".to_owned()),
             Doubt::NotThere,
             Doubt::Canary,

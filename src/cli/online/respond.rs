@@ -137,6 +137,14 @@ fn of_report(
     if shared.format == "text" {
         plan::write_plan(&mut *out, &made, &redactor, console::terminal_width(shared))?;
     }
+    let refused = made.left_out.iter().filter(|left| left.is_refused);
+    let refused: Vec<String> = refused
+        .map(|left| {
+            let why = redactor.printable(left.why.as_bytes());
+            format!("--unconfirmed {}: {why}", left.fingerprint)
+        })
+        .collect();
+    let in_vain = in_vain || !refused.is_empty();
     if !args.apply {
         if shared.format == "text" {
             if made.leaks.iter().any(Planned::is_automatic) {
@@ -165,6 +173,9 @@ fn of_report(
     out.flush()?;
     if stopped() {
         return Ok(Exit::Interrupted);
+    }
+    if !refused.is_empty() {
+        bail!("nothing was done: {}", refused.join("\n"));
     }
     let mut results = Results::default();
     if !made.leaks.is_empty() {
@@ -254,17 +265,8 @@ pub(crate) type Requests = Vec<(String, String)>;
 pub(crate) fn requests(sources: &Sources<'_>, finding: &Finding) -> Requests {
     let key = &finding.credential;
     let mut all = Vec::new();
-    if let Some(provider) = sources.registry.verifier(&finding.rule) {
-        let what = || "ask whether it works".to_owned();
-        let refusal = sources.registry.refusal(&finding.rule, key, sources.net);
-        match refusal.map_or_else(|| provider.preview(key), Err) {
-            Ok(requests) => {
-                let requests = requests.iter();
-                all.extend(requests.map(|request| (what(), placed(sources.net, request))));
-            }
-            Err(doubt) => all.push((what(), doubt.to_string())),
-        }
-    }
+    let asks = verify::previews(sources.registry, &finding.rule, key, sources.net);
+    all.extend(verify::shown(asks, sources.net));
     if let Some(revoker) = sources.registry.revoker(&finding.rule) {
         let terms = revoker.terms(key);
         let authority = match &terms.needed {
