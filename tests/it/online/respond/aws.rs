@@ -540,9 +540,8 @@ fn of_several_ids_the_one_that_works_is_ended() {
     assert_eq!(scene.leak(), Some(false));
     let record = scene.record();
     assert_eq!(record["leak"]["fingerprint"], print.as_str());
-    assert_eq!(
-        record["leak"]["identity"]["key"],
-        leak.as_str(),
+    assert!(
+        record["steps"].to_string().contains(leak.as_str()),
         "{record:#}"
     );
     assert_eq!(scene.cloud().keys[&other], true);

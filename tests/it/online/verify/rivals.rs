@@ -40,7 +40,7 @@ fn answer(seen: &Seen, live: &[&str]) -> Answer {
                 ),
             )
         };
-        return Answer::status(status).with_body("text/xml", &body);
+        return Answer::status(status).with_body("text/xml", body);
     }
     let pair = STANDARD.decode(given.trim_start_matches("Basic ")).unwrap();
     let pair = String::from_utf8(pair).unwrap();
@@ -48,7 +48,7 @@ fn answer(seen: &Seen, live: &[&str]) -> Answer {
     let id = pair.split(':').next().unwrap_or_default();
     match (seen.path().split('/').nth(1), is_live) {
         (Some("twilio"), true) => {
-            Answer::json(&json!({"sid": id, "friendly_name": "Acme", "services": []}))
+            Answer::json(&json!({"sid": id, "friendly_name": "Acme", "services": [], "meta": {"key": "services"}}))
         }
         (Some("twilio"), false) => {
             Answer::status(401).with_json(&json!({"code": 20003, "message": "Authenticate"}))
