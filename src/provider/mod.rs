@@ -55,6 +55,12 @@ pub trait Provider: Send + Sync {
     }
 }
 
+/// Whether a part of this name only names something, so that it may stand in a plan.
+#[must_use]
+pub fn is_public(part: &str) -> bool {
+    template::PUBLIC_PARTS.contains(&part)
+}
+
 /// A revocation under way: of which key, by whose authority, over which network.
 #[derive(Clone, Copy)]
 pub struct Revocation<'r> {

@@ -15,6 +15,10 @@ use crate::scan::companion::pair_up;
 use crate::scan::settle::{Placed, settle};
 
 /// What the place stage is told.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that do not depend on each other"
+)]
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Whether comments can suppress.

@@ -128,7 +128,8 @@ mod tests {
             other => other.word().to_owned(),
         };
         if let Some(parts) = parts {
-            text += &format!(" {}", parts[0].1);
+            text.push(' ');
+            text.push_str(&parts[0].1);
         }
         (text, provider.0.into_inner().expect("one thread"))
     }

@@ -8,11 +8,12 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use keysweep::ledger::{Incident, IncidentState, quoted, write_json};
-use keysweep::model::{Credential, Finding, Fingerprint};
+use keysweep::model::{Credential, Finding, Fingerprint, Severity};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, Stored, printable, write_record};
 use keysweep::respond::{Detected, Limits, Planned, plan as make_plan, search};
+use keysweep::scan::Engine;
 
 use super::act::{ActArgs, Desk, Person, Results};
 use super::reread::Roots;
@@ -104,7 +105,7 @@ fn of_report(
     let held = |name: &str, parts: &[String]| own.held(name, parts);
     let policy = keep::policy(&args.act.keep, &own);
     if args.dry_run {
-        let redactor = verify::redactor(&engine, &stored, &live, false);
+        let redactor = redactor(&engine, &stored, &live);
         let client = own.client(&args.act.caller.network)?;
         let sources = Sources {
             net: &client,
@@ -117,7 +118,7 @@ fn of_report(
     }
     let client = own.client(&args.act.caller.network)?;
     verify::ask(&client, &registry, &mut live, shared);
-    let redactor = verify::redactor(&engine, &stored, &live, false);
+    let redactor = redactor(&engine, &stored, &live);
     let mut made = make_plan(&live, &registry, &held, &policy, &args.unconfirmed);
     let top = Roots::of(&args.root, &stored.root).ok();
     if let Some(top) = top.as_ref().and_then(Roots::top) {
@@ -202,6 +203,13 @@ fn of_report(
     } else {
         exit
     })
+}
+
+/// A redactor of plans and records. What is worth little alone is shown there: an id says which key dies.
+fn redactor(engine: &Engine, stored: &Stored, live: &[Finding]) -> Redactor {
+    let all = stored.findings.iter().chain(&stored.dropped).chain(live);
+    let all = all.filter(|finding| finding.severity > Severity::Low);
+    Redactor::of_run(engine, all, &stored.summary, &stored.root, false)
 }
 
 /// The command as it is put on record.

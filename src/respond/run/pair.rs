@@ -4,6 +4,7 @@
 use super::{Error, Outcome, Run};
 use crate::ledger::{CheckState, Incident, IncidentId, NewIncident, StepKind};
 use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Verification};
+use crate::provider::is_public;
 use crate::respond::origin::bound;
 use crate::respond::{Kinds, OBJECT_ID};
 use crate::verify::choose;
@@ -28,12 +29,11 @@ pub(in crate::respond) fn unproven(finding: &Finding, kinds: &dyn Kinds) -> Opti
         _ if !credential.rivals.parts.is_empty() => "its provider was not asked".to_owned(),
         _ => return None,
     };
-    let mut text = format!("it is not ended: nothing says which key it is of: {why}");
+    let mut beside = String::new();
     if !credential.rivals.parts.is_empty() {
         let mut all: Vec<String> = Vec::new();
         for parts in credential.choices() {
-            // What is public may be told; a session's token is not.
-            let named = parts.iter().filter(|(name, _)| name != "session_token");
+            let named = parts.iter().filter(|(name, _)| is_public(name));
             let named: Vec<String> = named
                 .map(|(name, value)| format!("{name} {value}"))
                 .collect();
@@ -42,13 +42,12 @@ pub(in crate::respond) fn unproven(finding: &Finding, kinds: &dyn Kinds) -> Opti
                 all.push(named);
             }
         }
-        text += &format!("; near it stand: {}", all.join("; "));
+        beside = format!("; near it stand: {}", all.join("; "));
     }
-    text += &format!(
-        "; find out which is its, and give that with the secret to `keysweep revoke --rule {}`, or end the key at its provider",
+    Some(format!(
+        "it is not ended: nothing says which key it is of: {why}{beside}; find out which is its, and give that with the secret to `keysweep revoke --rule {}`, or end the key at its provider",
         finding.rule
-    );
-    Some(text)
+    ))
 }
 
 impl Run<'_> {

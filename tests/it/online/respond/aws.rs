@@ -537,6 +537,8 @@ fn of_several_ids_the_one_that_works_is_ended() {
         .respond(&["--apply", "--yes", "--unconfirmed", &print])
         .ends_with(0);
     assert!(run.out.contains("proven dead"), "{}", run.out);
+    let dies = format!("dies         the access key {leak}");
+    assert!(run.out.contains(&dies), "{}", run.out);
     assert_eq!(scene.leak(), Some(false));
     let record = scene.record();
     assert_eq!(record["leak"]["fingerprint"], print.as_str());
@@ -572,7 +574,7 @@ fn nothing_is_ended_by_an_id_that_is_not_the_secrets() {
         ),
         (
             format!("AWS_ACCESS_KEY_ID={gone}\nAWS_ACCESS_KEY_ID_OLD={other}\n"),
-            "near it stand: ",
+            "near it stand: account 123456789012, id AK",
         ),
     ] {
         let print = scene.leaks(&front);
