@@ -352,13 +352,13 @@ fn unpacked(mut plain: &[u8]) -> Option<Credential> {
     if !plain.is_empty() || parts.len() % 2 != 0 {
         return None;
     }
-    Some(Credential {
-        secret: Secret::reported(secret, &text(form)?),
-        parts: parts
+    Some(Credential::new(
+        Secret::reported(secret, &text(form)?),
+        parts
             .chunks_exact(2)
             .map(|pair| Some((text(pair.first()?)?, text(pair.get(1)?)?)))
             .collect::<Option<_>>()?,
-    })
+    ))
 }
 
 #[cfg(test)]
@@ -375,13 +375,13 @@ mod tests {
     }
 
     fn credential(secret: &[u8]) -> Credential {
-        Credential {
-            secret: Secret::new(secret, "pub_"),
-            parts: vec![
+        Credential::new(
+            Secret::new(secret, "pub_"),
+            vec![
                 ("host".to_owned(), String::new()),
                 ("user".to_owned(), "Zoë".to_owned()),
             ],
-        }
+        )
     }
 
     const ID: IncidentId = IncidentId {

@@ -17,6 +17,6 @@ pub use finding::{
 pub use history::{Commit, History, Origin};
 pub use observer::{Gap, Observer, Skip, SkipKind, Stage};
 pub use oid::{Oid, OidSyntax};
-pub use secret::{Credential, Secret};
+pub use secret::{Credential, Parts, Rivals, Secret};
 pub use summary::{BaselineCounts, Idle, MarkAt, Summary};
 pub use verification::{Checked, ConfirmedLeak, Doubt, Identity, Level, Tally, Verification};

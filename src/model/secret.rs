@@ -101,10 +101,53 @@ pub struct Credential {
     /// The secret itself.
     pub secret: Secret,
     /// Named parts, sorted by name.
-    pub parts: Vec<(String, String)>,
+    pub parts: Parts,
+    /// What else may belong to the secret in place of these parts.
+    pub rivals: Rivals,
+}
+
+/// Named parts of a credential, sorted by name.
+pub type Parts = Vec<(String, String)>;
+
+/// Parts that stand beside a secret as well, where its text does not say which are its: two key ids above one key.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rivals {
+    /// Each in place of the credential's parts, the likeliest first.
+    pub parts: Vec<Parts>,
+    /// Why further ones may exist that are not among them, in words: a refusal of all of these proves nothing.
+    pub unseen: Option<String>,
+}
+
+impl Rivals {
+    /// Whether the parts are all that there is.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.parts.is_empty() && self.unseen.is_none()
+    }
 }
 
 impl Credential {
+    /// A secret with these parts, whatever else stands beside it.
+    #[must_use]
+    pub fn new(secret: Secret, parts: Parts) -> Self {
+        Self {
+            secret,
+            parts,
+            rivals: Rivals::default(),
+        }
+    }
+
+    /// All parts that may be its, the likeliest first.
+    pub fn choices(&self) -> impl Iterator<Item = &Parts> {
+        std::iter::once(&self.parts).chain(&self.rivals.parts)
+    }
+
+    /// The same secret with certain parts.
+    #[must_use]
+    pub fn with(&self, parts: &Parts) -> Self {
+        Self::new(self.secret.clone(), parts.clone())
+    }
+
     /// The part of a name, unless it is empty.
     #[must_use]
     pub fn part(&self, name: &str) -> Option<&str> {
@@ -120,6 +163,16 @@ impl fmt::Debug for Credential {
         f.debug_struct("Credential")
             .field("secret", &self.secret)
             .field("parts", &names)
+            .field("rivals", &self.rivals.parts.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Rivals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rivals")
+            .field("parts", &self.parts.len())
+            .field("unseen", &self.unseen)
             .finish()
     }
 }

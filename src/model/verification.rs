@@ -104,6 +104,8 @@ pub enum Doubt {
     TooLong,
     /// The host is on no list that the caller allows, or its address is private; in words with the mend.
     Refused(String),
+    /// The provider knows what names the key, and says that this is not its secret; in words.
+    Mismatch(String),
     /// A part that the call needs was not found beside the secret: its name, behind `; ` perhaps how it is given.
     Missing(String),
     /// The secret no longer stands at any of its places.
@@ -131,6 +133,7 @@ impl fmt::Display for Doubt {
                 Some((part, mend)) => write!(f, "not asked: its {part}{NOT_BESIDE}{MEND}{mend}"),
                 None => write!(f, "not asked: its {part}{NOT_BESIDE}"),
             },
+            Self::Mismatch(why) => write!(f, "not a pair: {why}"),
             Self::NotThere => f.write_str("not asked: no longer at any of its places"),
             Self::Canary => f.write_str("not asked: a canary token, asking would alert its owner"),
             Self::Budget => f.write_str("not asked: the time for verification was over"),
@@ -161,7 +164,7 @@ impl Doubt {
     }
 
     /// Every value of [`Doubt::word`].
-    pub const WORDS: [&str; 13] = [
+    pub const WORDS: [&str; 14] = [
         "network",
         "timeout",
         "rate-limited",
@@ -170,6 +173,7 @@ impl Doubt {
         "redirect",
         "too-long",
         "refused",
+        "mismatch",
         "missing",
         "not-there",
         "canary",
@@ -189,6 +193,7 @@ impl Doubt {
             Self::Redirect(_) => "redirect",
             Self::TooLong => "too-long",
             Self::Refused(_) => "refused",
+            Self::Mismatch(_) => "mismatch",
             Self::Missing(_) => "missing",
             Self::NotThere => "not-there",
             Self::Canary => "canary",
@@ -224,6 +229,7 @@ impl Doubt {
         between("not reached: ", "")
             .map(Self::Network)
             .or_else(|| between("redirected to ", "").map(Self::Redirect))
+            .or_else(|| between("not a pair: ", "").map(Self::Mismatch))
             .or_else(|| {
                 let rest = between("not asked: its ", "")?;
                 let (part, mend) = rest.split_once(NOT_BESIDE)?;
@@ -238,7 +244,10 @@ impl Doubt {
     /// Whether something in the way kept the provider from saying more, so that asking again later may help.
     #[must_use]
     pub fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Missing(_) | Self::NotThere | Self::Canary)
+        !matches!(
+            self,
+            Self::Mismatch(_) | Self::Missing(_) | Self::NotThere | Self::Canary
+        )
     }
 }
 
@@ -376,6 +385,8 @@ mod tests {
             Doubt::TooLong,
             Doubt::Refused("db.example.com: give it with --allow-host".to_owned()),
             Doubt::missing("id", "give it so; or so"),
+            Doubt::Mismatch("it is that of another id".to_owned()),
+            Doubt::Missing("id".to_owned()),
             Doubt::NotThere,
             Doubt::Canary,
             Doubt::Budget,

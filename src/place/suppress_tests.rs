@@ -39,10 +39,7 @@ fn finding(places: Vec<Place>) -> Finding {
         provider: String::new(),
         severity: Severity::High,
         score: 0.9,
-        credential: Credential {
-            secret: Secret::new(SECRET.as_bytes(), ""),
-            parts: Vec::new(),
-        },
+        credential: Credential::new(Secret::new(SECRET.as_bytes(), ""), Vec::new()),
         entropy: 3.0,
         fingerprint: Fingerprint([0xAB; 16]),
         places,

@@ -8,9 +8,9 @@ use super::named::is_part;
 use super::template::{Values, listed_by, printable};
 use super::{
     Authority, Done, Effect, Failure, Known, Object, Provider, Registry, Revocation, Revoke, Terms,
-    Together,
+    Together, of_calls,
 };
-use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Verification};
+use crate::model::{ConfirmedLeak, Credential, Doubt, Identity, Level, Parts, Verification};
 use crate::net::{Error, Net, Reply, Request, Text};
 use crate::rule::block::{self, Answer, When};
 
@@ -172,6 +172,20 @@ impl Provider for Declared<'_> {
             .iter()
             .map(Request::shown)
             .collect())
+    }
+
+    fn asks_with(&self, key: &Credential) -> Parts {
+        let Some(request) = &self.block.request else {
+            return Vec::new();
+        };
+        let names: Vec<&str> = request.variables().collect();
+        let mut names = of_calls(&names, &self.block.vars);
+        names.extend(["host", PROVEN]);
+        let parts = key.parts.iter();
+        parts
+            .filter(|(name, _)| names.contains(&name.as_str()))
+            .cloned()
+            .collect()
     }
 
     /// What was told and not found beside the key is where it works: from now on a refusal there is one.

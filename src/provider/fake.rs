@@ -118,13 +118,13 @@ pub(super) fn trouble() -> Vec<(u16, String)> {
 }
 
 pub(super) fn credential(secret: &str, parts: &[(&str, &str)]) -> Credential {
-    Credential {
-        secret: Secret::new(secret.as_bytes(), ""),
-        parts: parts
+    Credential::new(
+        Secret::new(secret.as_bytes(), ""),
+        parts
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),
-    }
+    )
 }
 
 /// A finding that was verified as active.

@@ -27,10 +27,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::named::{Knowable, Parts};
+pub use self::named::{Knowable, PartNames};
 use self::staged::Staged;
 use self::template::Values;
-use crate::model::{ConfirmedLeak, Credential, Doubt, Finding, Identity, Secret, Verification};
+use crate::model::{
+    ConfirmedLeak, Credential, Doubt, Finding, Identity, Parts, Secret, Verification,
+};
 use crate::net::{Error, Net};
 use crate::rule::block::{self, Blocks, Verify};
 
@@ -45,11 +47,22 @@ pub trait Provider: Send + Sync {
     /// Asks the provider, with the cheapest call that changes nothing.
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification;
 
+    /// The parts that the answer depends on: asked with the same ones, it is the same question.
+    fn asks_with(&self, key: &Credential) -> Parts {
+        key.parts.clone()
+    }
+
     /// Parts that an active answer adds to the credential, so that the next question is a narrower one: where it is known,
     /// `region` or `host`. Public.
     fn learned(&self, _key: &Credential, _identity: &Identity) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// Whether a part of this name only names something, so that it may stand in a plan.
+#[must_use]
+pub fn is_public(part: &str) -> bool {
+    template::PUBLIC_PARTS.contains(&part)
 }
 
 /// A revocation under way: of which key, by whose authority, over which network.
@@ -389,6 +402,27 @@ impl Registry {
             }
         }
         Some(all)
+    }
+
+    /// Whether what proves a rule's credentials asks with parts that are found beside them: whether they are its, its provider alone knows.
+    #[must_use]
+    pub fn is_paired(&self, rule: &str) -> bool {
+        let Some(uses) = self.blocks.rules.get(rule) else {
+            return false;
+        };
+        let Some(proof) = self.proof(rule) else {
+            return false;
+        };
+        let asked = proof.request.as_ref().map(|request| {
+            let names: Vec<&str> = request.variables().collect();
+            of_calls(&names, &proof.vars)
+        });
+        let is_asked = |part: &String| {
+            asked
+                .as_ref()
+                .is_none_or(|names| names.contains(&part.as_str()))
+        };
+        uses.near.iter().any(is_asked)
     }
 
     /// What the block of a rule says of proving its credentials.

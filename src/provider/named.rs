@@ -10,7 +10,7 @@ use crate::rule::block::{Request, Revoke, Verify};
 
 /// The parts of a credential of the caller's: `[authority.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parts {
+pub struct PartNames {
     /// Those that are always needed.
     pub needed: BTreeSet<String>,
     /// Those that are needed at times.
@@ -27,18 +27,18 @@ pub struct Knowable {
 impl Registry {
     /// The credentials of the caller's that end keys, by name, and the rules that they are for.
     #[must_use]
-    pub fn authorities(&self) -> BTreeMap<String, (Parts, BTreeSet<String>)> {
+    pub fn authorities(&self) -> BTreeMap<String, (PartNames, BTreeSet<String>)> {
         // A login that can be ended by another.
         let parts = [
             ("host", "db.example.org"),
             ("scheme", "redis"),
             ("user", "app"),
         ];
-        let key = Credential {
-            secret: Secret::new(b"-", ""),
-            parts: parts.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
-        };
-        let mut all: BTreeMap<String, (Parts, BTreeSet<String>)> = BTreeMap::new();
+        let key = Credential::new(
+            Secret::new(b"-", ""),
+            parts.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        );
+        let mut all: BTreeMap<String, (PartNames, BTreeSet<String>)> = BTreeMap::new();
         for rule in self.blocks.rules.keys() {
             let Some(Needed::Owner { name, parts }) =
                 self.revoker(rule).map(|revoker| revoker.terms(&key).needed)

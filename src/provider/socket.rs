@@ -359,10 +359,7 @@ mod tests {
         let parts = parts
             .iter()
             .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
-        let key = Credential {
-            secret: Secret::new(secret.as_bytes(), ""),
-            parts: parts.collect(),
-        };
+        let key = Credential::new(Secret::new(secret.as_bytes(), ""), parts.collect());
         Target::of(&key, |_| 5432)
     }
 

@@ -12,7 +12,8 @@ use crate::rule::block::{self, LISTED};
 use crate::rule::regex;
 
 /// Parts that name something and may stand in a plan.
-const PUBLIC_PARTS: &[&str] = &["account", "database", "host", "id", "key_id", "sid", "user"];
+pub(super) const PUBLIC_PARTS: &[&str] =
+    &["account", "database", "host", "id", "key_id", "sid", "user"];
 
 /// How a value is written where it stands.
 #[derive(Clone, Copy, PartialEq, Eq)]

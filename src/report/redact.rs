@@ -425,7 +425,7 @@ fn learn(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
     let in_name = finding.places.iter().any(is_in_name);
     add(known, bytes, in_name, &|| form_of(secret));
     // The one part that is a secret itself: its own finding may have been left out.
-    for (name, value) in &finding.credential.parts {
+    for (name, value) in finding.credential.choices().flatten() {
         if name == "session_token" && value.len() >= LEAST {
             add(known, value.as_bytes(), in_name, &|| bare_form(value.len()));
         }

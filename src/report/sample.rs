@@ -76,7 +76,7 @@ pub(super) fn finding(secret: &str, places: Vec<Place>) -> Finding {
         provider: "GitHub".into(),
         severity: Severity::Critical,
         score: 0.977,
-        credential: Credential { secret: Secret::new(secret.as_bytes(), public), parts: Vec::new() },
+        credential: Credential::new(Secret::new(secret.as_bytes(), public), Vec::new()),
         entropy: 4.706,
         fingerprint: Fingerprint([0xAB; 16]),
         places,

@@ -123,10 +123,7 @@ fn finding(result: &Value, rules: &BTreeMap<&str, Descriptor>) -> Option<Finding
         )
         .unwrap_or(rule.severity),
         score: score(rank, text(&properties["confidence"])),
-        credential: Credential {
-            secret,
-            parts: Vec::new(),
-        },
+        credential: Credential::new(secret, Vec::new()),
         entropy: properties["entropy"].as_f64().unwrap_or(0.0) as f32,
         fingerprint: parse_fingerprint(text(&result["partialFingerprints"]["keysweep/v1"]))?,
         places,

@@ -146,6 +146,7 @@ pub(super) struct Fake {
     terms: Terms,
     can_tell: bool,
     can_end: bool,
+    is_paired: bool,
 }
 
 impl Fake {
@@ -188,6 +189,7 @@ impl Fake {
             },
             can_tell: true,
             can_end: true,
+            is_paired: false,
         }
     }
 
@@ -216,6 +218,12 @@ impl Fake {
         self
     }
 
+    /// What names the keys is found beside them.
+    pub(super) fn paired(mut self) -> Self {
+        self.is_paired = true;
+        self
+    }
+
     pub(super) fn kinds(&self) -> Self {
         self.clone()
     }
@@ -233,6 +241,10 @@ impl Kinds for Fake {
     fn revoker(&self, _: &str) -> Option<Box<dyn Revoke + '_>> {
         self.can_end
             .then(|| Box::new(self.clone()) as Box<dyn Revoke>)
+    }
+
+    fn is_paired(&self, _: &str) -> bool {
+        self.is_paired
     }
 }
 
@@ -335,10 +347,7 @@ impl Revoke for Fake {
 
 /// A credential.
 pub(super) fn credential() -> Credential {
-    Credential {
-        secret: Secret::new(b"secret-value-0", ""),
-        parts: Vec::new(),
-    }
+    Credential::new(Secret::new(b"secret-value-0", ""), Vec::new())
 }
 
 /// A leak at the first line of a file.
@@ -379,10 +388,7 @@ pub(super) fn finding(path: &str, before: &str, value: &str) -> Finding {
         provider: "Example".to_owned(),
         severity: Severity::High,
         score: 0.9,
-        credential: Credential {
-            secret: Secret::new(value.as_bytes(), ""),
-            parts: Vec::new(),
-        },
+        credential: Credential::new(Secret::new(value.as_bytes(), ""), Vec::new()),
         entropy: 4.0,
         fingerprint: Fingerprint::of("example-token", value.as_bytes(), b"salt"),
         places: vec![place],

@@ -34,6 +34,8 @@ pub trait Kinds {
     fn verifier(&self, rule: &str) -> Option<Box<dyn Provider + '_>>;
     /// What ends credentials of a rule.
     fn revoker(&self, rule: &str) -> Option<Box<dyn Revoke + '_>>;
+    /// Whether credentials of a rule are asked for with parts that are found beside them.
+    fn is_paired(&self, rule: &str) -> bool;
 }
 
 impl Kinds for Registry {
@@ -44,7 +46,14 @@ impl Kinds for Registry {
     fn revoker(&self, rule: &str) -> Option<Box<dyn Revoke + '_>> {
         Self::revoker(self, rule)
     }
+
+    fn is_paired(&self, rule: &str) -> bool {
+        Self::is_paired(self, rule)
+    }
 }
+
+/// The fact of a step that holds its object's id.
+const OBJECT_ID: &str = "object-id";
 
 /// Gives the caller's own credential of a name: all of its parts that are configured.
 pub type Held<'h> = dyn Fn(&str, &[String]) -> Result<Authority, String> + 'h;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::run::unproven;
 use super::{Held, Kinds, Policy, Use, Uses};
 use crate::model::{ConfirmedLeak, Finding, Fingerprint, Verification};
 use crate::net::{Net, placed};
@@ -41,6 +42,9 @@ pub struct Planned {
     pub fingerprint: String,
     /// Whether the provider said that it is active; else a person named it.
     pub confirmed: bool,
+    /// What its provider said where it did not say that it is active.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub doubt: String,
     /// Which login it is of, as far as the place tells: `app@db.acme.io`; one secret may be of several.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub login: String,
@@ -173,6 +177,9 @@ pub struct LeftOut {
     /// Whether something in the way kept its provider from saying more: asking again may help.
     #[serde(skip)]
     pub is_trouble: bool,
+    /// Whether a person names it, and it is not ended all the same.
+    #[serde(skip)]
+    pub is_refused: bool,
 }
 
 /// Places of a leak that a plan names.
@@ -202,10 +209,17 @@ pub fn plan(
 ) -> Plan {
     let mut plan = Plan::default();
     for (index, finding) in findings.iter().enumerate() {
-        if let Some(leak) = confirmed(finding, named) {
-            plan.leaks.push(planned(index, &leak, kinds, held, policy));
+        let leak = confirmed(finding, named);
+        let unproven = unproven(finding, kinds);
+        if let (Some(leak), None) = (&leak, &unproven) {
+            plan.leaks.push(planned(index, leak, kinds, held, policy));
         } else {
-            let (status, why) = reason(finding, named);
+            let (status, mut why) = reason(finding, named);
+            let is_refused = leak.is_some();
+            let can_end = status != "inactive" && unproven.is_none();
+            if let (true, Some(unproven)) = (is_refused, unproven) {
+                why = unproven;
+            }
             plan.left_out.push(LeftOut {
                 rule: finding.rule.clone(),
                 name: finding.name.clone(),
@@ -216,7 +230,8 @@ pub fn plan(
                 more_places: finding.places.len().saturating_sub(PLACES),
                 status,
                 why,
-                can_end: status != "inactive",
+                can_end,
+                is_refused,
                 is_trouble: matches!(
                     finding.verification.as_ref().map(|c| &c.verification),
                     Some(Verification::Unknown(doubt)) if doubt.is_trouble()
@@ -301,6 +316,12 @@ fn planned(
         fingerprint: finding.fingerprint.to_string(),
         login: login(leak.finding()),
         confirmed: leak.identity().is_some(),
+        doubt: if leak.identity().is_some() {
+            String::new()
+        } else {
+            let (status, why) = reason(finding, &[]);
+            format!("{status}: {why}")
+        },
         identity: identity(leak),
         places: places(finding),
         more_places: finding.places.len().saturating_sub(PLACES),

@@ -103,6 +103,7 @@ fn may_pass(doubt: &Doubt) -> bool {
         | Doubt::Redirect(_)
         | Doubt::TooLong => true,
         Doubt::Refused(_)
+        | Doubt::Mismatch(_)
         | Doubt::Missing(_)
         | Doubt::NotThere
         | Doubt::Canary

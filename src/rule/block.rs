@@ -28,6 +28,9 @@ pub struct Uses {
     pub name: String,
     /// Stem of the rule file, which is the provider's name in configuration: `github`.
     pub provider: String,
+    /// Parts that are found beside its secrets, as `near` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near: Vec<String>,
     /// Key in [`Blocks::verify`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<String>,

@@ -304,6 +304,7 @@ pub fn blocks(provider: &str, file: &RuleFile) -> block::Blocks {
                 let uses = block::Uses {
                     name: r.name.clone(),
                     provider: provider.to_owned(),
+                    near: r.near.iter().map(|near| near.part.clone()).collect(),
                     verify: r.verify.as_ref().map(key),
                     revoke: r.revoke.as_ref().map(key),
                 };

@@ -3,14 +3,21 @@
 use std::collections::HashMap;
 
 use crate::filter::Reason;
-use crate::model::Secret;
-use crate::rule::RuleSet;
+use crate::model::{Parts, Rivals, Secret};
+use crate::rule::{RuleSet, RuleSpec};
 use crate::scan::Match;
 use crate::scan::settle::Placed;
 
+/// Values of one part that are kept for a secret.
+const VALUES: usize = 16;
+/// Ways to choose its parts that are kept for a secret.
+const CHOICES: usize = 32;
+/// Companions in front of a secret and behind it that are looked at.
+const LOOKED_AT: usize = 256;
+
 /// Joins the halves of multi-part credentials: the nearest companion becomes a part, and is no
-/// finding of its own where it is worth little alone.
-pub(super) fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
+/// finding of its own where it is worth little alone. `with_rivals` keeps the others within reach as well, for whoever asks which it is.
+pub(super) fn pair_up(rules: &RuleSet, joined: &mut [Placed], with_rivals: bool) {
     let mut halves: HashMap<&str, Vec<Half>> = HashMap::new();
     for index in 0..joined.len() {
         let (rule, line) = (joined[index].0.rule, joined[index].1.line);
@@ -18,6 +25,7 @@ pub(super) fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
         let Some(spec) = rules.rule(rule).map(crate::rule::Rule::spec) else {
             continue;
         };
+        let own = with_rivals.then(|| joined[index].0.parts.clone());
         for near in spec.near.iter() {
             if joined[index].0.dropped.is_some() {
                 break;
@@ -56,6 +64,106 @@ pub(super) fn pair_up(rules: &RuleSet, joined: &mut [Placed]) {
                 None => {}
             }
         }
+        if let (Some(own), false) = (own, spec.near.is_empty()) {
+            joined[index].0.rivals = rivals(spec, &halves, joined, index, &own);
+        }
+    }
+}
+
+/// What else may belong to a match in place of the parts that it was given; `own` are those that its pattern took.
+fn rivals(
+    spec: &RuleSpec,
+    halves: &HashMap<&str, Vec<Half>>,
+    joined: &[Placed],
+    index: usize,
+    own: &Parts,
+) -> Rivals {
+    let is_near = |name: &str| spec.near.iter().any(|near| *near.part == *name);
+    let value = |parts: &Parts, name: &str| {
+        let part = parts.iter().find(|(known, _)| known == name);
+        part.map(|(_, value)| value.clone())
+    };
+    let given = &joined[index].0.parts;
+    let base: Parts = own
+        .iter()
+        .filter(|(name, _)| !is_near(name))
+        .cloned()
+        .collect();
+    let mut choices = vec![(0, base)];
+    let mut is_cut = false;
+    let mut names: Vec<&str> = Vec::new();
+    for near in spec.near.iter() {
+        if names.contains(&&*near.part) {
+            continue;
+        }
+        let name = &*near.part;
+        names.push(name);
+        // That which it was given first, then by distance, then what its pattern took.
+        let mut values: Vec<Parts> = Vec::new();
+        let mut ranked = Vec::new();
+        for near in spec.near.iter().filter(|near| *near.part == *name) {
+            let halves = halves.get(&*near.rule).map_or(&[][..], Vec::as_slice);
+            let own = Half::of(index, &joined[index]);
+            let (all, cut) = within(halves, own, near.within_lines);
+            is_cut |= cut;
+            ranked.extend(all.map(|half| (half.rank(own), half.number)));
+        }
+        ranked.sort_unstable();
+        let chosen = value(given, name);
+        let mut of_halves: Vec<Parts> = ranked
+            .into_iter()
+            .map(|(_, number)| {
+                let (half, ..) = &joined[number];
+                let mut parts = vec![(name.to_owned(), clear_part(&half.secret))];
+                let facts = half.parts.iter().filter(|(known, _)| !is_near(known));
+                parts.extend(facts.cloned());
+                parts
+            })
+            .collect();
+        let is_chosen = |parts: &Parts| value(parts, name) == chosen;
+        of_halves.sort_by_key(|parts| !is_chosen(parts));
+        let of_pattern = value(own, name).map(|value| vec![(name.to_owned(), value)]);
+        let at_first = of_pattern.clone().filter(is_chosen);
+        for parts in at_first.into_iter().chain(of_halves).chain(of_pattern) {
+            if !values.iter().any(|known| known.first() == parts.first()) {
+                values.push(parts);
+            }
+        }
+        is_cut |= values.len() > VALUES;
+        values.truncate(VALUES);
+        if values.is_empty() {
+            continue;
+        }
+        let mut longer: Vec<(usize, Parts)> = Vec::new();
+        for (rank, parts) in &choices {
+            for (at, more) in values.iter().enumerate() {
+                let mut parts = parts.clone();
+                for (name, value) in more {
+                    if !parts.iter().any(|(known, _)| known == name) {
+                        parts.push((name.clone(), value.clone()));
+                    }
+                }
+                longer.push((rank + at, parts));
+            }
+        }
+        longer.sort_by_key(|(rank, _)| *rank);
+        is_cut |= longer.len() > CHOICES;
+        longer.truncate(CHOICES);
+        choices = longer;
+    }
+    let mut all = Vec::new();
+    for (_, mut parts) in choices {
+        let is_given = names
+            .iter()
+            .all(|name| value(&parts, name) == value(given, name));
+        if !is_given {
+            parts.sort();
+            all.push(parts);
+        }
+    }
+    Rivals {
+        parts: all,
+        unseen: is_cut.then(|| "more stands near it than is asked for".to_owned()),
     }
 }
 
@@ -85,6 +193,16 @@ impl Half {
             end: m.span.end,
         }
     }
+
+    /// How near it is: by lines; in one line those in front first, and of these the last.
+    fn rank(&self, own: Self) -> (u32, bool, usize) {
+        let lines = self.line.abs_diff(own.line);
+        match (lines, own.start.checked_sub(self.end)) {
+            (0, Some(gap)) => (lines, false, gap),
+            (0, None) => (lines, true, self.start.saturating_sub(own.start)),
+            _ => (lines, false, 0),
+        }
+    }
 }
 
 /// The matches of a rule that may be a companion, in the order of the text. What makes one unfit was said by the filters
@@ -105,6 +223,19 @@ fn halves_of(rules: &RuleSet, joined: &[Placed], rule: &str) -> Vec<Half> {
         })
         .map(|(number, placed)| Half::of(number, placed))
         .collect()
+}
+
+/// The companions of a match that stand on so many lines in front of it and behind it; whether there are more than are looked at.
+fn within(halves: &[Half], own: Half, lines: u32) -> (impl Iterator<Item = Half>, bool) {
+    let first = halves.partition_point(|half| half.line < own.line.saturating_sub(lines));
+    let end = halves.partition_point(|half| half.line <= own.line.saturating_add(lines));
+    let all = halves.get(first..end).unwrap_or_default();
+    let here = all.partition_point(|half| half.start <= own.start);
+    let from = here.saturating_sub(LOOKED_AT);
+    let to = (here + LOOKED_AT).min(all.len());
+    let is_cut = from > 0 || to < all.len();
+    let all = all.get(from..to).unwrap_or_default().iter().copied();
+    (all.filter(move |half| half.number != own.number), is_cut)
 }
 
 /// The nearest companion by lines. In one line the nearest in front: pairs are written id first as a rule. There may be
@@ -148,15 +279,7 @@ mod tests {
 
     /// Every companion looked at.
     fn by_hand(halves: &[Half], own: Half, within: u32) -> Option<usize> {
-        let rank = |half: &Half| {
-            let lines = half.line.abs_diff(own.line);
-            let gap = match (lines, own.start.checked_sub(half.end)) {
-                (0, Some(gap)) => (false, gap),
-                (0, None) => (true, half.start.saturating_sub(own.start)),
-                _ => (false, 0),
-            };
-            (lines, gap, half.number)
-        };
+        let rank = |half: &Half| (half.rank(own), half.number);
         halves
             .iter()
             .filter(|half| half.number != own.number && half.line.abs_diff(own.line) <= within)

@@ -19,7 +19,7 @@ use self::trial::Edge;
 use super::extent;
 use super::meter::{Clock, Counts, Meter};
 use crate::filter::{Dictionary, Filters, Merit, Reason, checksum};
-use crate::model::{Decoding, Secret};
+use crate::model::{Decoding, Rivals, Secret};
 use crate::rule::{Compiled, Escape, Hit, Literal, Rule, RuleSet};
 
 /// Rules ready to run: immutable, shared by any number of threads.
@@ -85,6 +85,8 @@ pub struct Match {
     pub secret: Secret,
     /// Named parts that the pattern took from the text.
     pub parts: Vec<(String, String)>,
+    /// What else stands near it that may be its parts, where the caller wants to know.
+    pub rivals: Rivals,
     /// How the text was encoded, outermost first.
     pub decodings: Vec<Decoding>,
     /// What the filters found out.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::filter::Reason;
 use crate::model::{
-    Cover, Covered, Decoding, Fingerprint, Origin, Place, Position, Secret, Snippet, Span,
+    Cover, Covered, Decoding, Fingerprint, Origin, Place, Position, Rivals, Secret, Snippet, Span,
 };
 use crate::place::comment::{self, Allowance};
 use crate::place::{path_kind, score};
@@ -15,6 +15,10 @@ use crate::scan::companion::pair_up;
 use crate::scan::settle::{Placed, settle};
 
 /// What the place stage is told.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that do not depend on each other"
+)]
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Whether comments can suppress.
@@ -25,6 +29,8 @@ pub struct Settings {
     pub today: Option<jiff::civil::Date>,
     /// Whether the summary lists the comments that suppress, used or not.
     pub list_marks: bool,
+    /// Whether matches tell what else stands near them that may be their parts.
+    pub with_rivals: bool,
 }
 
 impl Default for Settings {
@@ -34,6 +40,7 @@ impl Default for Settings {
             keep_dropped: false,
             today: None,
             list_marks: false,
+            with_rivals: false,
         }
     }
 }
@@ -62,6 +69,8 @@ pub struct BlobMatch {
     pub secret: Secret,
     /// Its parts.
     pub parts: Vec<(String, String)>,
+    /// What else may be its parts; none where [`Settings::with_rivals`] does not ask for it.
+    pub rivals: Rivals,
     /// Entropy in bits per character.
     pub entropy: f32,
     /// Where it stands.
@@ -103,6 +112,7 @@ pub(crate) struct Context {
     /// The secret.
     pub(crate) secret: Secret,
     parts: Vec<(String, String)>,
+    rivals: Rivals,
     entropy: f32,
     score: f32,
     dropped: Option<Reason>,
@@ -154,7 +164,7 @@ impl Context {
     #[expect(clippy::disallowed_methods, reason = "compared and hashed, not shown")]
     fn key(&self) -> impl PartialEq + std::hash::Hash + '_ {
         (
-            (self.rule, self.secret.expose(), &self.parts),
+            (self.rule, self.secret.expose(), &self.parts, &self.rivals),
             (self.entropy.to_bits(), self.score.to_bits(), self.quoted),
             self.dropped.as_ref().map(ToString::to_string),
             (&self.mark, &self.lapsed, &self.decodings),
@@ -225,7 +235,7 @@ pub(crate) fn locate(
         joined.push((m, start, end));
     }
     // A companion decides whether a match counts at all; only then do those that count compete.
-    pair_up(rules, &mut joined);
+    pair_up(rules, &mut joined, settings.with_rivals);
     let covers = settle(rules, &mut joined);
     let knows = rules.adviser();
     let judged = |m: &Match| {
@@ -293,6 +303,7 @@ pub(crate) fn locate(
             context: Context {
                 rule: m.rule,
                 parts: m.parts,
+                rivals: m.rivals,
                 entropy: m.merit.entropy,
                 score: m.merit.score,
                 dropped: m.dropped,
@@ -381,6 +392,7 @@ pub(crate) fn place(
         rule: context.rule,
         secret: context.secret.clone(),
         parts: context.parts.clone(),
+        rivals: context.rivals.clone(),
         entropy: context.entropy,
         place: Place {
             path: path.to_vec(),

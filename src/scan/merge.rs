@@ -93,7 +93,7 @@ pub fn merge_with(
             provider: spec.provider.to_string(),
             severity: spec.severity,
             score,
-            credential: Credential { secret, parts },
+            credential: Credential::new(secret, parts),
             entropy,
             fingerprint: Fingerprint(print),
             history: histories.get(&Fingerprint(print)).cloned(),

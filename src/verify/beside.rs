@@ -57,15 +57,10 @@ impl<'t> Beside<'t> {
     /// written. Empty where nothing says that it is of another host than the provider's.
     #[must_use]
     pub fn hosts(&self, secret: &Range<usize>, words: &[String], home: &[String]) -> Vec<String> {
-        if words.is_empty() {
+        let Some(secret) = self.moved(secret).filter(|_| !words.is_empty()) else {
             return Vec::new();
-        }
-        let moved = |at: usize| at - self.zeros.partition_point(|zero| *zero < at);
-        let secret = moved(secret.start)..moved(secret.end);
+        };
         let text = &*self.text;
-        if secret.end > text.len() || secret.start > secret.end {
-            return Vec::new();
-        }
         let shown = |host: &str| self.shown(host, &secret);
         if let Some(host) = self.around(&secret) {
             return (!is_home(&host, home))
@@ -98,14 +93,59 @@ impl<'t> Beside<'t> {
         if OWN.iter().any(|own| name.contains(own)) {
             return vec![shown(&name.to_ascii_uppercase())];
         }
-        let far = secret.start.saturating_sub(FAR)..secret.end.saturating_add(FAR);
-        for named in &self.all {
-            let is_there = far.contains(&named.at.start) && !overlap(&named.at, &secret);
-            if is_there && self.speaks(named, words) && !is_home(&named.host, home) {
+        for named in self.far(&secret, words) {
+            if !is_home(&named.host, home) {
                 found.add(shown(&named.host));
             }
         }
         found.hosts
+    }
+
+    /// A host of the text that a secret may be of as well, and that is none of `hosts`: further away than those that decided, so that a
+    /// refusal there proves nothing. `None` where the address in which it stands decides.
+    #[must_use]
+    pub fn elsewhere(
+        &self,
+        secret: &Range<usize>,
+        words: &[String],
+        home: &[String],
+        hosts: &[String],
+    ) -> Option<String> {
+        let secret = self.moved(secret).filter(|_| !words.is_empty())?;
+        if self.around(&secret).is_some() {
+            return None;
+        }
+        let is_other = |named: &&Named| {
+            if is_home(&named.host, home) {
+                // It was asked there where no host was found; a page that is mentioned does not count.
+                let is_named = words.iter().any(|w| named.name.contains(w.as_str()));
+                return is_named && !hosts.is_empty();
+            }
+            !hosts.contains(&self.shown(&named.host, &secret))
+        };
+        let mut far = self.far(&secret, words);
+        let named = far.find(is_other)?;
+        Some(self.shown(&named.host, &secret))
+    }
+
+    /// Where a secret stands in the text as it is looked at.
+    fn moved(&self, secret: &Range<usize>) -> Option<Range<usize>> {
+        let moved = |at: usize| at - self.zeros.partition_point(|zero| *zero < at);
+        let secret = moved(secret.start)..moved(secret.end);
+        (secret.end <= self.text.len() && secret.start <= secret.end).then_some(secret)
+    }
+
+    /// The hosts in the wider text around a secret that name the service.
+    fn far<'s>(
+        &'s self,
+        secret: &'s Range<usize>,
+        words: &'s [String],
+    ) -> impl Iterator<Item = &'s Named> {
+        let far = secret.start.saturating_sub(FAR)..secret.end.saturating_add(FAR);
+        self.all.iter().filter(move |named| {
+            let is_there = far.contains(&named.at.start) && !overlap(&named.at, secret);
+            is_there && self.speaks(named, words)
+        })
     }
 
     /// The host of the address in which a secret stands.

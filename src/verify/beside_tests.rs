@@ -189,3 +189,57 @@ fn any_bytes_are_looked_at_without_a_panic() {
     assert!(Beside::of(b"").hosts(&(0..0), &words, &[]).is_empty());
     assert!(Beside::of(b"x").hosts(&(5..9), &words, &[]).is_empty());
 }
+
+#[test]
+fn a_host_further_away_may_be_its_as_well() {
+    let far =
+        |near: &str, tail: &str| format!("{near}\nT=SECRET\n{}{tail}\n", "OTHER=1\n".repeat(20));
+    let shops = far("SHOP=a.myshopify.com", "SHOP_LIVE=b.myshopify.com");
+    let elsewhere = |text: &str, words: &[&str], home: &[&str]| {
+        let own = |list: &[&str]| {
+            list.iter()
+                .map(|w| (*w).to_owned())
+                .collect::<Vec<String>>()
+        };
+        let start = text.find("SECRET").unwrap();
+        let (at, text) = (start..start + 6, Beside::of(text.as_bytes()));
+        let (words, home) = (own(words), own(home));
+        let hosts = text.hosts(&at, &words, &home);
+        text.elsewhere(&at, &words, &home, &hosts)
+    };
+    assert_eq!(
+        elsewhere(&shops, &["shop"], &[]).as_deref(),
+        Some("b.myshopify.com")
+    );
+    let one = far("SHOP=a.myshopify.com", "SHOP_AGAIN=a.myshopify.com");
+    assert_eq!(elsewhere(&one, &["shop"], &[]), None);
+    let gitlab = |text: &str| elsewhere(text, &["gitlab"], &["gitlab.com"]);
+    let own = "GITLAB_URL=https://git.acme.io";
+    let theirs = "GITLAB_URL=https://gitlab.com";
+    assert_eq!(gitlab(&far(own, theirs)).as_deref(), Some("gitlab.com"));
+    assert_eq!(gitlab(&far(theirs, own)).as_deref(), Some("git.acme.io"));
+    assert_eq!(gitlab(&far(own, "# see https://docs.gitlab.com/x")), None);
+    assert_eq!(gitlab(&far("A=1", own)), None, "it is asked there");
+    assert_eq!(gitlab(&far("A=1", theirs)), None);
+    let inside = format!("git clone https://x:SECRET@git.acme.io/a.git\n{theirs}\n");
+    assert_eq!(gitlab(&inside), None, "its address decides");
+}
+
+#[test]
+fn a_function_of_a_module_is_no_host() {
+    let wandb = |text: &str| found(text, &["wandb"], &["wandb.ai"]);
+    for text in [
+        "import wandb\nwandb.login(key=\"SECRET\")\nwandb.init(project=\"x\")\n",
+        "os.environ[\"WANDB_API_KEY\"] = \"SECRET\"\nrun = wandb.init(\n",
+        "wandb.sdk.login(\n  key=\"SECRET\")\n",
+    ] {
+        assert_eq!(wandb(text), None, "{text}");
+    }
+    for text in [
+        "wandb.login(host=\"https://wandb.acme.io\", key=\"SECRET\")\n",
+        "WANDB_BASE_URL=https://wandb.acme.io\nwandb.login(key=\"SECRET\")\n",
+        "WANDB_HOST=wandb.acme.io(eu)\nT=SECRET\n",
+    ] {
+        assert_eq!(wandb(text).as_deref(), Some("wandb.acme.io"), "{text}");
+    }
+}

@@ -4,6 +4,7 @@
 //! of which the fewest questions are under way, so that a slow one does not hold the others. Nothing here knows of places or reports.
 
 pub mod beside;
+mod choice;
 mod queue;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Checked, Credential, Doubt, Finding, Verification};
+use crate::model::{Checked, Credential, Doubt, Finding, Parts, Rivals, Verification};
 use crate::net::Net;
 use crate::provider::Registry;
 use queue::Queue;
+
+pub use choice::ask as choose;
 
 /// Threads of a batch, unless the caller says otherwise: they wait for answers most of the time.
 pub const THREADS: usize = 32;
@@ -37,6 +40,7 @@ struct Key<'f> {
     block: &'f str,
     secret: &'f [u8],
     parts: &'f [(String, String)],
+    rivals: &'f Rivals,
 }
 
 /// What one answer is for.
@@ -48,7 +52,7 @@ struct Question<'f> {
 }
 
 impl Batch<'_> {
-    /// Sets each finding's verification. `progress` hears, on the caller's thread, how many of all questions are answered.
+    /// Sets each finding's verification, and its credential's parts where one of several choices works. `progress` hears, on the caller's thread, how many of all questions are answered.
     pub fn run(&self, findings: &mut [Finding], progress: &dyn Fn(usize, usize)) {
         let (questions, mut answers) = self.questions(findings);
         let all = questions.len();
@@ -63,25 +67,25 @@ impl Batch<'_> {
                 scope.spawn(move || {
                     while let Some(task) = queue.next() {
                         if let Some(question) = questions.get(task.number()) {
-                            let checked =
+                            let said =
                                 one(self.net, self.registry, question.rule, question.credential);
                             // Who no longer listens needs no answer.
-                            let _ = sender.send((task.number(), checked));
+                            let _ = sender.send((task.number(), said));
                         }
                     }
                 });
             }
             drop(sender);
-            for (done, (number, checked)) in receiver.iter().enumerate() {
+            for (done, (number, said)) in receiver.iter().enumerate() {
                 for finding in questions.get(number).into_iter().flat_map(|q| &q.findings) {
-                    answers.push((*finding, checked.clone()));
+                    answers.push((*finding, said.clone()));
                 }
                 progress(done + 1, all);
             }
         });
-        for (finding, checked) in answers {
+        for (finding, said) in answers {
             if let Some(finding) = findings.get_mut(finding) {
-                finding.verification = Some(checked);
+                said.tell(finding);
             }
         }
     }
@@ -91,10 +95,7 @@ impl Batch<'_> {
         clippy::disallowed_methods,
         reason = "compared, so that the same secret is asked once"
     )]
-    fn questions<'f>(
-        &'f self,
-        findings: &'f [Finding],
-    ) -> (Vec<Question<'f>>, Vec<(usize, Checked)>) {
+    fn questions<'f>(&'f self, findings: &'f [Finding]) -> (Vec<Question<'f>>, Vec<(usize, Said)>) {
         let mut questions: Vec<Question<'f>> = Vec::new();
         let mut known: BTreeMap<Key<'f>, usize> = BTreeMap::new();
         let mut answers = Vec::new();
@@ -114,6 +115,7 @@ impl Batch<'_> {
                 block,
                 secret: credential.secret.expose(),
                 parts: &credential.parts,
+                rivals: &credential.rivals,
             };
             let at = *known.entry(key).or_insert_with(|| {
                 questions.push(Question {
@@ -143,29 +145,71 @@ impl Batch<'_> {
         host.unwrap_or(block)
     }
 
-    fn unasked(&self, verification: Verification) -> Checked {
-        Checked {
+    fn unasked(&self, verification: Verification) -> Said {
+        let checked = Checked {
             verification,
             at: whole(self.net.now()),
             took: Duration::ZERO,
+        };
+        Said {
+            checked,
+            parts: None,
         }
     }
 }
 
-/// Asks for one credential of a rule.
+/// What a provider says of a credential.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Whether it works.
+    pub checked: Checked,
+    /// The parts that it works with.
+    pub parts: Option<Parts>,
+}
+
+impl Said {
+    /// Puts it into the finding that it is of.
+    pub fn tell(self, finding: &mut Finding) {
+        if let Some(parts) = self.parts {
+            let credential = finding.credential.with(&parts);
+            finding.credential = credential;
+            for (name, value) in &mut finding.opens {
+                if let Some(part) = finding.credential.part(name) {
+                    part.clone_into(value);
+                }
+            }
+        }
+        finding.verification = Some(self.checked);
+    }
+}
+
+/// Asks for one credential of a rule: with each of the parts that may be its.
 #[must_use]
-pub fn one(net: &dyn Net, registry: &Registry, rule: &str, credential: &Credential) -> Checked {
+pub fn one(net: &dyn Net, registry: &Registry, rule: &str, credential: &Credential) -> Said {
     let begun = net.now();
-    let verification = match registry.verifier(rule) {
-        Some(provider) => provider.verify(net, credential),
-        None => Verification::Unsupported,
+    let (verification, parts) = match registry.verifier(rule) {
+        Some(provider) => choice::ask(net, &*provider, credential),
+        None => (Verification::Unsupported, None),
     };
     let ended = net.now();
-    Checked {
+    let checked = Checked {
         verification,
         at: whole(ended),
         took: Duration::try_from(ended.duration_since(begun)).unwrap_or_default(),
-    }
+    };
+    Said { checked, parts }
+}
+
+/// The credentials that are asked for in place of one: the same secret with each of the parts that may be its.
+#[must_use]
+pub fn choices(registry: &Registry, rule: &str, credential: &Credential) -> Vec<Credential> {
+    let Some(provider) = registry.verifier(rule) else {
+        return vec![credential.with(&credential.parts)];
+    };
+    let (all, _) = choice::distinct(&*provider, credential);
+    all.into_iter()
+        .map(|parts| credential.with(parts))
+        .collect()
 }
 
 /// The second of a time: what reports can write.

@@ -10,7 +10,7 @@ use crate::net::{Error, Reply, Request};
 
 /// A network in memory: it answers by the secret in the `Authorization` field, and counts.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     asked: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -79,10 +79,7 @@ fn finding(rule: &str, secret: Secret) -> Finding {
         provider: String::new(),
         severity: Severity::High,
         score: 1.0,
-        credential: Credential {
-            secret,
-            parts: Vec::new(),
-        },
+        credential: Credential::new(secret, Vec::new()),
         entropy: 4.0,
         fingerprint: Fingerprint([0; 16]),
         places: Vec::new(),
@@ -180,5 +177,5 @@ fn nothing_to_ask_is_soon_done() {
         "one",
         &finding("one", known("a1")).credential,
     );
-    assert_eq!(checked.verification.word(), "active");
+    assert_eq!(checked.checked.verification.word(), "active");
 }

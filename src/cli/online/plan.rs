@@ -164,7 +164,8 @@ impl Pen<'_> {
             };
             row("active", &identity)?;
         } else {
-            row("active", "not proven; named with --unconfirmed")?;
+            let text = format!("not proven; named with --unconfirmed ({})", leak.doubt);
+            row("active", &text)?;
         }
         if leak.is_automatic() {
             // Which one it is, its provider has yet to say.

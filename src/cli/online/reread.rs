@@ -12,7 +12,7 @@ use anyhow::bail;
 
 use keysweep::history::{Removed, Repo, files_below, refs};
 use keysweep::model::{
-    Checked, Credential, Finding, Fingerprint, Oid, Origin, Place, Verification,
+    Checked, Credential, Finding, Fingerprint, Oid, Origin, Parts, Place, Verification,
 };
 use keysweep::pack::{Db, Kind};
 use keysweep::provider::Registry;
@@ -149,6 +149,8 @@ pub(crate) struct Live {
     pub(crate) findings: Vec<Finding>,
     /// For each of them the number of the finding that it is of.
     of: Vec<usize>,
+    /// For each of them whether its parts are one choice of several.
+    chosen: Vec<bool>,
 }
 
 impl Live {
@@ -161,17 +163,21 @@ impl Live {
             Verification::Unsupported => 0,
         };
         for (number, finding) in findings.iter_mut().enumerate() {
-            let own = self.of.iter().zip(&self.findings);
-            let own = own.filter(|(of, _)| **of == number);
-            let said = own.filter_map(|(_, live)| Some((live, live.verification.as_ref()?)));
+            let own = self.of.iter().zip(&self.findings).zip(&self.chosen);
+            let own = own.filter(|((of, _), _)| **of == number);
+            let said = own.filter_map(|((_, live), is_chosen)| {
+                Some((live, live.verification.as_ref()?, *is_chosen))
+            });
             // Of equal words the first stays.
-            let Some((live, checked)) = said.rev().max_by_key(|(_, c)| rank(c)) else {
+            let Some((live, checked, is_chosen)) = said.rev().max_by_key(|(_, c, _)| rank(c))
+            else {
                 finding.verification = None;
                 continue;
             };
             finding.verification = Some(checked.clone());
-            // User and host are those that it is said of.
-            if self.of.iter().filter(|of| **of == number).count() > 1 {
+            // User and host are those that it is said of, and what stands beside it that which works with it.
+            let is_active = matches!(checked.verification, Verification::Active(_));
+            if is_active && is_chosen || self.of.iter().filter(|of| **of == number).count() > 1 {
                 finding.credential.parts.clone_from(&live.credential.parts);
             }
         }
@@ -191,9 +197,12 @@ pub(super) fn with_hosts(credential: Credential, hosts: Vec<String>) -> Vec<Cred
     }
     let of = |host: String| {
         let mut credential = credential.clone();
-        credential.parts.retain(|(name, _)| name != "host");
-        credential.parts.push(("host".to_owned(), host));
-        credential.parts.sort();
+        let rivals = credential.rivals.parts.iter_mut();
+        for parts in std::iter::once(&mut credential.parts).chain(rivals) {
+            parts.retain(|(name, _)| name != "host");
+            parts.push(("host".to_owned(), host.clone()));
+            parts.sort();
+        }
         credential
     };
     hosts.into_iter().map(of).collect()
@@ -201,6 +210,8 @@ pub(super) fn with_hosts(credential: Credential, hosts: Vec<String>) -> Vec<Cred
 
 /// Sources of one finding that are looked at where its parts count.
 const SOURCES: usize = 200;
+/// Choices of a finding's parts that are kept.
+const CHOICES: usize = 256;
 
 /// Reads secrets again.
 pub(crate) struct Reread<'e> {
@@ -237,6 +248,7 @@ impl<'e> Reread<'e> {
                 settings: Settings {
                     inline_allow: false,
                     keep_dropped: true,
+                    with_rivals: true,
                     ..Settings::default()
                 },
                 ..Options::default()
@@ -261,6 +273,7 @@ impl<'e> Reread<'e> {
             }
         }
         let mut found: Vec<Vec<Credential>> = findings.iter().map(|_| Vec::new()).collect();
+        let mut left_out = vec![false; findings.len()];
         let mut looked_at = BTreeSet::new();
         for (number, (finding, with_parts)) in findings.iter().zip(&with_parts).enumerate() {
             if !with_parts && finding.credential.secret.is_known() {
@@ -270,7 +283,11 @@ impl<'e> Reread<'e> {
                 let sources = self.sources(place).into_iter();
                 sources.map(|source| (source, &place.path))
             });
-            let sources: Vec<_> = sources.take(SOURCES).collect();
+            let mut sources: Vec<_> = sources.take(SOURCES + 1).collect();
+            if let Some(left_out) = left_out.get_mut(number) {
+                *left_out = sources.len() > SOURCES;
+            }
+            sources.truncate(SOURCES);
             for (source, path) in sources {
                 let is_there = found.get(number).is_some_and(|all| !all.is_empty());
                 if stopped() || !with_parts && is_there {
@@ -286,9 +303,58 @@ impl<'e> Reread<'e> {
         }
         let mut live = Live::default();
         for (number, (finding, found)) in findings.iter().zip(found).enumerate() {
+            let is_cut = left_out.get(number) == Some(&true);
+            let found = self.grouped(finding, found, is_cut);
             self.add(number, finding, &found, &mut live);
         }
         live
+    }
+
+    /// The same credentials; those of a kind whose parts stand beside it are one for each host, with all that may be its parts.
+    fn grouped(&self, finding: &Finding, found: Vec<Credential>, is_cut: bool) -> Vec<Credential> {
+        if !self.registry.is_paired(&finding.rule) {
+            return found;
+        }
+        let mut all: Vec<Credential> = Vec::new();
+        // What is nearest at each of its places comes first.
+        let nearest = found.iter().map(|credential| &credential.parts);
+        let others = found.iter().flat_map(|c| &c.rivals.parts);
+        let mut known: BTreeSet<&Parts> = BTreeSet::new();
+        let sets: Vec<&Parts> = nearest
+            .chain(others)
+            .filter(|set| known.insert(set))
+            .collect();
+        let is_more = |set: &Parts, other: &Parts| {
+            other.len() > set.len() && set.iter().all(|part| other.contains(part))
+        };
+        let host = |parts: &Parts| {
+            let mut parts = parts.iter();
+            parts
+                .find(|(name, _)| name == "host")
+                .map(|(_, host)| host.clone())
+        };
+        let Some(first) = found.first() else {
+            return Vec::new();
+        };
+        for set in sets.iter().take(CHOICES) {
+            // What stands with more elsewhere is the same without it.
+            if sets.iter().any(|other| is_more(set, other)) {
+                continue;
+            }
+            let mut groups = all.iter_mut();
+            match groups.find(|group| host(&group.parts) == host(set)) {
+                Some(group) => group.rivals.parts.push((*set).clone()),
+                None => all.push(first.with(set)),
+            }
+        }
+        let mut unseen = found.iter().find_map(|c| c.rivals.unseen.clone());
+        if is_cut || sets.len() > CHOICES {
+            unseen = Some("it stands at more places than are looked at".to_owned());
+        }
+        for credential in &mut all {
+            credential.rivals.unseen.clone_from(&unseen);
+        }
+        all
     }
 
     /// Adds a finding once for each credential that it stands for.
@@ -304,13 +370,21 @@ impl<'e> Reread<'e> {
                 let mut parts = credential.parts.iter();
                 other.parts.len() > credential.parts.len() && parts.all(|p| other.parts.contains(p))
             };
-            let is_new = all.iter().all(|other| other.parts != credential.parts);
-            if is_new && !found.iter().any(has) {
-                all.push(credential.clone());
+            match all.iter_mut().find(|other| other.parts == credential.parts) {
+                Some(same) => {
+                    let unseen = &credential.rivals.unseen;
+                    same.rivals.unseen = same.rivals.unseen.take().or_else(|| unseen.clone());
+                }
+                None if found.iter().any(has) => {}
+                None => all.push(credential.clone()),
             }
         }
         if all.is_empty() {
-            let credential = finding.credential.clone();
+            let mut credential = finding.credential.clone();
+            if self.registry.is_paired(&finding.rule) {
+                let why = "what stands beside it cannot be read again";
+                credential.rivals.unseen = Some(why.to_owned());
+            }
             let hosts = if credential.part("host").is_none() {
                 self.hosts_in_snippet(finding)
             } else {
@@ -333,6 +407,7 @@ impl<'e> Reread<'e> {
                 }
                 one.fingerprint = fingerprint(&one.rule, &print, salt);
             }
+            live.chosen.push(!credential.rivals.parts.is_empty());
             one.credential = credential;
             live.findings.push(one);
             live.of.push(number);
@@ -385,13 +460,16 @@ impl<'e> Reread<'e> {
         let proof = rule.and_then(|rule| self.registry.proof(&rule.spec().id));
         let at = |offset: u64| usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
         let span = at(m.place.span.start)..at(m.place.span.end);
-        let credential = Credential {
-            secret: m.secret,
-            parts: m.parts,
-        };
+        let mut credential = Credential::new(m.secret, m.parts);
+        credential.rivals = m.rivals;
         let is_told = credential.part("host").is_some_and(|host| !host.is_empty());
         let hosts = proof.filter(|_| !is_told);
         let hosts = hosts.map_or_else(Vec::new, |p| text.hosts(&span, &p.beside, &p.home));
+        let other = proof.filter(|_| !is_told);
+        let other = other.and_then(|p| text.elsewhere(&span, &p.beside, &p.home, &hosts));
+        if let Some(other) = other {
+            credential.rivals.unseen = Some(format!("`{other}` stands further away"));
+        }
         let all = with_hosts(credential, hosts).into_iter();
         let rule = m.rule;
         all.map(|credential| Seen { rule, credential }).collect()

@@ -8,11 +8,12 @@ use anyhow::{Context, bail};
 use serde_json::json;
 
 use keysweep::ledger::{Incident, IncidentState, quoted, write_json};
-use keysweep::model::{Credential, Finding, Fingerprint};
+use keysweep::model::{Credential, Finding, Fingerprint, Severity};
 use keysweep::net::{Net, placed};
 use keysweep::provider::Registry;
 use keysweep::report::{Redactor, Stored, printable, write_record};
 use keysweep::respond::{Detected, Limits, Plan, Planned, plan as make_plan, search};
+use keysweep::scan::Engine;
 
 use super::act::{ActArgs, Desk, Person, Results};
 use super::reread::Roots;
@@ -107,7 +108,7 @@ fn of_report(
     let held = |name: &str, parts: &[String]| own.held(name, parts);
     let policy = keep::policy(&args.act.keep, &own);
     if args.dry_run {
-        let redactor = verify::redactor(&engine, &stored, &live, false);
+        let redactor = redactor(&engine, &stored, &live);
         let client = own.client(&args.act.caller.network)?;
         let sources = Sources {
             net: &client,
@@ -120,7 +121,7 @@ fn of_report(
     }
     let client = own.client(&args.act.caller.network)?;
     verify::ask(&client, &registry, &mut live, shared);
-    let redactor = verify::redactor(&engine, &stored, &live, false);
+    let redactor = redactor(&engine, &stored, &live);
     let mut made = make_plan(&live, &registry, &held, &policy, &args.unconfirmed);
     let top = Roots::of(&args.root, &stored.root).ok();
     if let Some(top) = top.as_ref().and_then(Roots::top) {
@@ -140,6 +141,14 @@ fn of_report(
     if shared.format == "text" {
         plan::write_plan(&mut *out, &made, &redactor, console::terminal_width(shared))?;
     }
+    let refused = made.left_out.iter().filter(|left| left.is_refused);
+    let refused: Vec<String> = refused
+        .map(|left| {
+            let why = redactor.printable(left.why.as_bytes());
+            format!("--unconfirmed {}: {why}", left.fingerprint)
+        })
+        .collect();
+    let in_vain = in_vain || !refused.is_empty();
     if !args.apply {
         if shared.format == "text" {
             if made.leaks.iter().any(Planned::is_automatic) {
@@ -168,6 +177,9 @@ fn of_report(
     out.flush()?;
     if stopped() {
         return Ok(Exit::Interrupted);
+    }
+    if !refused.is_empty() {
+        bail!("nothing was done: {}", refused.join("\n"));
     }
     let mut results = Results::default();
     if !made.leaks.is_empty() {
@@ -238,6 +250,13 @@ impl Unknown {
     }
 }
 
+/// A redactor of plans and records. What is worth little alone is shown there: an id says which key dies.
+fn redactor(engine: &Engine, stored: &Stored, live: &[Finding]) -> Redactor {
+    let all = stored.findings.iter().chain(&stored.dropped).chain(live);
+    let all = all.filter(|finding| finding.severity > Severity::Low);
+    Redactor::of_run(engine, all, &stored.summary, &stored.root, false)
+}
+
 /// The command as it is put on record.
 fn command(path: &Path, args: &RespondArgs) -> String {
     let mut text = format!(
@@ -299,17 +318,8 @@ pub(crate) type Requests = Vec<(String, String)>;
 pub(crate) fn requests(sources: &Sources<'_>, finding: &Finding) -> Requests {
     let key = &finding.credential;
     let mut all = Vec::new();
-    if let Some(provider) = sources.registry.verifier(&finding.rule) {
-        let what = || "ask whether it works".to_owned();
-        let refusal = sources.registry.refusal(&finding.rule, key, sources.net);
-        match refusal.map_or_else(|| provider.preview(key), Err) {
-            Ok(requests) => {
-                let requests = requests.iter();
-                all.extend(requests.map(|request| (what(), placed(sources.net, request))));
-            }
-            Err(doubt) => all.push((what(), doubt.to_string())),
-        }
-    }
+    let asks = verify::previews(sources.registry, &finding.rule, key, sources.net);
+    all.extend(verify::shown(asks, sources.net));
     if let Some(revoker) = sources.registry.revoker(&finding.rule) {
         let terms = revoker.terms(key);
         let authority = match &terms.needed {

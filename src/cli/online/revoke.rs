@@ -74,11 +74,12 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     heed_signals();
     let policy = keep::policy(&args.act.keep, &own);
     let client = own.client(&args.act.caller.network)?;
-    let checked = one(&client, &registry, &args.rule, &finding.credential);
+    let said = one(&client, &registry, &args.rule, &finding.credential);
     if stopped() {
         return Ok(Exit::Interrupted);
     }
-    finding.verification = Some(checked.clone());
+    let checked = said.checked.clone();
+    said.tell(&mut finding);
     let desk = Desk::open(&args.act, true, &own, &client, &registry, &person, shared)?;
     let unfinished = desk.ledger.incidents()?.into_iter().rev().find(|incident| {
         incident.leak.fingerprint == print && incident.state != IncidentState::Closed
@@ -114,6 +115,12 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
             let findings = [finding.clone()];
             let mut made = make_plan(&findings, &registry, &held, &policy, &[print]);
             plan::place(&mut made, &findings, &registry, &client);
+            if let Some(refused) = made.left_out.iter().find(|left| left.is_refused) {
+                bail!(
+                    "nothing was done: {}",
+                    redactor.printable(refused.why.as_bytes())
+                );
+            }
             if shared.format == "text" {
                 plan::write_plan(&mut *out, &made, &redactor, console::terminal_width(shared))?;
                 out.flush()?;

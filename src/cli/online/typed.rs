@@ -95,9 +95,15 @@ fn credential(
 }
 
 fn put(credential: &mut Credential, name: &str, value: &str) {
-    credential.parts.retain(|(known, _)| known != name);
-    credential.parts.push((name.to_owned(), value.to_owned()));
-    credential.parts.sort();
+    let rivals = credential.rivals.parts.iter_mut();
+    for parts in std::iter::once(&mut credential.parts).chain(rivals) {
+        parts.retain(|(known, _)| known != name);
+        parts.push((name.to_owned(), value.to_owned()));
+        parts.sort();
+    }
+    let own = &credential.parts;
+    credential.rivals.parts.retain(|parts| parts != own);
+    credential.rivals.parts.dedup();
 }
 
 /// Whether a text is a secret of the rule: it finds the whole of it where one of its examples holds another.
@@ -147,6 +153,7 @@ fn kept() -> Options {
         settings: Settings {
             inline_allow: false,
             keep_dropped: true,
+            with_rivals: true,
             ..Settings::default()
         },
         ..Options::default()
@@ -172,7 +179,15 @@ fn given(
     let id = engine.rules().rule(rule).map_or("", |r| &r.spec().id);
     let hosts = hosts(registry, id, bytes, &matches);
     matches.sort_by_key(|m| std::cmp::Reverse(m.parts.len()));
-    matches.dedup_by(|b, a| a.secret.expose() == b.secret.expose());
+    matches.dedup_by(|b, a| {
+        let is_same = a.secret.expose() == b.secret.expose();
+        if is_same {
+            let others = std::iter::once(&b.parts).chain(&b.rivals.parts);
+            let others = others.filter(|parts| **parts != a.parts).cloned();
+            a.rivals.parts.extend(others);
+        }
+        is_same
+    });
     let text = String::from_utf8_lossy(bytes);
     let first = text.lines().position(|line| !line.trim().is_empty());
     let first = first.unwrap_or_default();
@@ -189,13 +204,11 @@ fn given(
             }
             let secret = Secret::new(first_line.as_bytes(), "");
             let parts = Vec::new();
-            (Credential { secret, parts }, first + 1)
+            (Credential::new(secret, parts), first + 1)
         }
         [one] => {
-            let credential = Credential {
-                secret: one.secret.clone(),
-                parts: one.parts.clone(),
-            };
+            let mut credential = Credential::new(one.secret.clone(), one.parts.clone());
+            credential.rivals = one.rivals.clone();
             (credential, one.place.end.line as usize)
         }
         several => bail!("{} secrets of the rule were given; give one", several.len()),

@@ -16,7 +16,7 @@ use keysweep::report::{
 };
 use keysweep::rule::block::Blocks;
 use keysweep::scan::Engine;
-use keysweep::verify::{Batch, THREADS, one};
+use keysweep::verify::{Batch, THREADS, choices, one};
 
 use super::reread::{Live, Reread, Roots};
 use super::settings::{self, CallerArgs, OnlineArgs, Own};
@@ -332,19 +332,17 @@ fn preview(
         if !seen.insert((&finding.rule, finding.fingerprint)) {
             continue;
         }
-        let Some(provider) = registry.verifier(&finding.rule) else {
+        if registry.verifier(&finding.rule).is_none() {
             unsupported += 1;
             continue;
-        };
+        }
         let credential = &finding.credential;
-        let requests = if !credential.secret.is_known() {
-            Err(Doubt::NotThere)
-        } else if let Some(doubt) = registry.refusal(&finding.rule, credential, client) {
-            Err(doubt)
+        let requests = if credential.secret.is_known() {
+            previews(registry, &finding.rule, credential, client)
         } else {
-            provider.preview(credential)
+            vec![Err(Doubt::NotThere)]
         };
-        asked += u64::from(requests.is_ok());
+        asked += u64::from(requests.iter().any(Result::is_ok));
         all.push((finding, shown(requests, client)));
     }
     if ["json", "jsonl"].contains(&&*shared.format) {
@@ -368,17 +366,38 @@ fn preview(
     Ok(Exit::Clean)
 }
 
+/// The requests that ask for a credential, or why it is not asked for: for each of the parts that may be its.
+pub(crate) fn previews(
+    registry: &Registry,
+    rule: &str,
+    credential: &Credential,
+    client: &dyn Net,
+) -> Vec<Result<Vec<String>, Doubt>> {
+    let Some(provider) = registry.verifier(rule) else {
+        return Vec::new();
+    };
+    let each = choices(registry, rule, credential);
+    let each = each.iter().map(|key| {
+        let refusal = registry.refusal(rule, key, client);
+        refusal.map_or_else(|| provider.preview(key), Err)
+    });
+    each.collect()
+}
+
 /// The requests with the addresses that they go to, or why there are none.
-fn shown(requests: Result<Vec<String>, Doubt>, client: &dyn Net) -> respond::Requests {
-    let requests = match requests {
+pub(crate) fn shown(
+    requests: Vec<Result<Vec<String>, Doubt>>,
+    client: &dyn Net,
+) -> respond::Requests {
+    let requests = requests.into_iter().flat_map(|requests| match requests {
         Ok(requests) if requests.is_empty() => {
             vec!["nothing is sent: it is judged by itself".to_owned()]
         }
         Ok(requests) => requests.iter().map(|r| placed(client, r)).collect(),
         Err(doubt) => vec![doubt.to_string()],
-    };
+    });
     let what = || "ask whether it works".to_owned();
-    requests.into_iter().map(|text| (what(), text)).collect()
+    requests.map(|text| (what(), text)).collect()
 }
 
 fn write_requests(
@@ -417,18 +436,16 @@ fn of_rule(
     let engine = scan::engine(&common)?;
     let registry = registry(&common)?;
     let index = typed::index_of(&engine, rule)?;
-    let Some(provider) = registry.verifier(rule) else {
+    if registry.verifier(rule).is_none() {
         bail!("no call is known that proves a credential of `{rule}`");
-    };
+    }
     let finding = typed::finding(&engine, &registry, index, common.project.salt())?;
     let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
     let credential = &finding.credential;
     let mut out = console::report_writer(&shared)?;
     let client = Own::read(&common.config)?.client(&args.caller.network)?;
     if args.dry_run {
-        let refusal = registry.refusal(rule, credential, &client);
-        let requests = refusal.map_or_else(|| provider.preview(credential), Err);
-        let requests = shown(requests, &client);
+        let requests = shown(previews(&registry, rule, credential, &client), &client);
         if shared.format == "text" {
             write_requests(&mut *out, &redactor, &finding, &requests)?;
             writeln!(out, "dry run: nothing was sent")?;
@@ -439,7 +456,7 @@ fn of_rule(
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let checked = one(&client, &registry, rule, credential);
+    let checked = one(&client, &registry, rule, credential).checked;
     write_one(&mut *out, &redactor, rule, credential, &checked, &shared)?;
     out.flush()?;
     let mut tally = Tally::default();

@@ -81,10 +81,10 @@ fn revoke() -> NewStep {
 }
 
 fn credential() -> Credential {
-    Credential {
-        secret: Secret::new(b"a-secret-that-nobody-may-read", ""),
-        parts: vec![("user".to_owned(), "a-part-of-it".to_owned())],
-    }
+    Credential::new(
+        Secret::new(b"a-secret-that-nobody-may-read", ""),
+        vec![("user".to_owned(), "a-part-of-it".to_owned())],
+    )
 }
 
 /// A ledger with a row of everything.

@@ -22,7 +22,7 @@ pub use self::revoke::AwsRevoke;
 use self::sts::{Caller, Said, ask, caller_identity};
 use super::Provider;
 use super::sigv4::Signer;
-use crate::model::{Credential, Doubt, Identity, Level, Secret, Verification};
+use crate::model::{Credential, Doubt, Identity, Level, Parts, Secret, Verification};
 use crate::net::Net;
 
 /// Between two questions about a secret that seems not to fit: AWS confuses pairs that are tried at once.
@@ -110,6 +110,18 @@ impl Provider for Aws {
             .collect()
     }
 
+    /// A key that is no session's is asked for without a token, whatever stands near.
+    fn asks_with(&self, key: &Credential) -> Parts {
+        let is_session = key.part("id").is_some_and(id::is_session);
+        let wanted = |name: &str| match name {
+            "id" | "region" => true,
+            "session_token" => is_session,
+            _ => false,
+        };
+        let parts = key.parts.iter();
+        parts.filter(|(name, _)| wanted(name)).cloned().collect()
+    }
+
     fn verify(&self, net: &dyn Net, key: &Credential) -> Verification {
         let pair = match Pair::found(key) {
             Ok(pair) => pair,
@@ -130,7 +142,7 @@ impl Provider for Aws {
                     return Verification::Inactive("the session has expired".to_owned());
                 }
                 Said::Mismatch => {
-                    return Verification::Unknown(Doubt::Answer(format!(
+                    return Verification::Unknown(Doubt::Mismatch(format!(
                         "AWS knows the key id {}, but this is not its secret: it may be that of another id",
                         pair.id
                     )));

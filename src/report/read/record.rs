@@ -279,10 +279,7 @@ impl FindingRecord {
             provider: self.provider,
             severity: self.severity,
             score: score(self.score, &self.confidence),
-            credential: Credential {
-                secret,
-                parts: self.parts.into_iter().collect(),
-            },
+            credential: Credential::new(secret, self.parts.into_iter().collect()),
             entropy: self.entropy,
             fingerprint: self.fingerprint,
             places,

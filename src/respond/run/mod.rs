@@ -2,6 +2,7 @@
 //! incident and goes on with an interrupted one.
 
 mod outcome;
+mod pair;
 mod question;
 mod recheck;
 mod resume;
@@ -22,6 +23,7 @@ use crate::net::Net;
 use crate::provider::Provider as _;
 
 pub use outcome::{Ended, Outcome};
+pub(super) use pair::unproven;
 pub use question::{Answer, Question, Why};
 pub use together::Progress;
 use together::Turn;
@@ -153,6 +155,10 @@ impl Run<'_> {
         if !self.policy.recheck {
             return Ok(id);
         }
+        let is_paired = self.kinds.is_paired(&incident.rule);
+        if is_paired && leak.identity().is_none() && self.ledger.is_sealed(id)? {
+            return Ok(id);
+        }
         match self.ledger.seal(id, leak.credential(), now) {
             // Its own turn tells of it.
             Ok(()) | Err(ledger::Error::Busy { .. }) => Ok(id),
@@ -165,6 +171,12 @@ impl Run<'_> {
     /// # Errors
     /// [`Error`] where the ledger fails.
     pub fn end(&self, id: IncidentId, leak: &ConfirmedLeak<'_>) -> Result<Ended, Error> {
+        let incident = self.ledger.incident(id)?;
+        let is_paired = self.kinds.is_paired(&incident.leak.rule);
+        if is_paired && leak.identity().is_none() && self.is_confirmed(id, &incident.leak)? {
+            // It was begun before, with what its provider said is its.
+            return self.resume(&incident, Some(leak.credential().clone()));
+        }
         self.claimed(id, || {
             let incident = self.ledger.incident(id)?;
             // One that was begun elsewhere is not ended here.

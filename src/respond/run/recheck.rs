@@ -38,6 +38,11 @@ impl Run<'_> {
         let id = incident.id;
         let net = bound(self.net, &incident.leak);
         match self.said(&net, leak) {
+            Verification::Inactive(answer) if !self.is_confirmed(id, &incident.leak)? => {
+                let why = Self::proves_nothing(&self.clean(leak, &answer));
+                self.checked(id, CheckState::Unknown, &why)?;
+                Ok(Outcome::Unclear(why))
+            }
             Verification::Inactive(answer) => {
                 let answer = self.clean(leak, &answer);
                 self.checked(id, CheckState::Refused, &answer)?;

@@ -31,6 +31,13 @@ impl Run<'_> {
         credential: Option<Credential>,
     ) -> Result<Ended, Error> {
         self.claimed(incident.id, || {
+            let credential = match credential.map(|given| self.same_pair(incident, given)) {
+                Some(same) => match same? {
+                    Ok(same) => Some(same),
+                    Err(outcome) => return Ok(outcome),
+                },
+                None => None,
+            };
             let Some(finding) = self.again(incident, credential)? else {
                 let command = incident.leak.given_again(incident.id);
                 let why = "its secret was not kept, so that it is needed again";

@@ -90,7 +90,8 @@ impl Stage {
     fn apply(&self) -> Ended {
         self.with(|run, _| {
             let leaks = [self.leak.clone()];
-            let plan = plan(&leaks, &self.fake, run.held, &self.policy, &[]);
+            let named = [self.leak.fingerprint];
+            let plan = plan(&leaks, &self.fake, run.held, &self.policy, &named);
             let detected = Detected {
                 at: self.net.now(),
                 by: "keysweep".to_owned(),
@@ -99,7 +100,9 @@ impl Stage {
                 flags: String::new(),
             };
             let incident = opened(&self.leak, &plan.leaks[0], &detected, &str::to_owned);
-            let leak = ConfirmedLeak::new(&self.leak).unwrap();
+            let leak = ConfirmedLeak::new(&self.leak)
+                .or_else(|| ConfirmedLeak::named(&self.leak, named[0]))
+                .unwrap();
             let leaks = [(leak, incident)];
             let id = run.open(&leaks).unwrap()[0];
             run.end(id, &leaks[0].0).unwrap()
@@ -441,4 +444,26 @@ fn cut_off_in_a_step_that_has_become_due_it_goes_on_to_the_same_end() {
         );
     }
     assert!(at > 8, "only {at} moments");
+}
+
+#[test]
+fn a_key_that_never_worked_with_what_stands_beside_it_is_not_ended_and_its_refusal_is_no_proof() {
+    let mut stage = Stage::new(Fake::new().paired());
+    stage.leak.verification = None;
+    stage.fake.state().is_down = true;
+    let outcome = stage.apply().outcome;
+    let Outcome::Stopped { why, .. } = &outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(why.contains("has never said"), "{why}");
+    stage.fake.state().is_down = false;
+    stage.fake.state().active = false;
+    assert!(matches!(stage.resume().outcome, Outcome::Stopped { .. }));
+    assert!(matches!(stage.recheck().outcome, Outcome::Unclear(_)));
+    assert!(stage.calls().is_empty());
+    // Once it has worked, it is ended as any other.
+    stage.fake.state().active = true;
+    is_dead(&stage.resume());
+    assert_eq!(stage.calls(), ["deactivate"]);
+    is_dead(&stage.recheck());
 }

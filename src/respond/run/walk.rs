@@ -19,7 +19,7 @@ use crate::provider::{
 use crate::respond::answered::Answered;
 use crate::respond::origin::bound;
 use crate::respond::plan::{Authorised, authorised, by_hand};
-use crate::respond::{Proof, prove, span};
+use crate::respond::{OBJECT_ID, Proof, prove, span};
 
 /// An incident while it is worked on.
 pub(super) struct Work<'w, 'f> {
@@ -61,9 +61,6 @@ enum After {
     /// No further.
     End(Outcome),
 }
-
-/// The fact that holds an object's id.
-const ID: &str = "object-id";
 
 impl Run<'_> {
     /// Goes over the steps of an incident; `anew` ends a key again whose steps are through.
@@ -136,6 +133,12 @@ impl Run<'_> {
         });
         if let (true, Authorised::Missing { mend, .. }) = (needs, whose) {
             return Ok(self.stopped(work, &mend));
+        }
+        if needs && !terms.stages.is_empty() {
+            let incident = self.ledger.incident(id)?.leak;
+            if let Some(outcome) = self.unconfirmed(id, &incident, work.leak)? {
+                return Ok(outcome);
+            }
         }
         for step in &steps {
             // What came before may have said more of it.
@@ -237,7 +240,7 @@ impl Run<'_> {
                         plan.object.clone_from(&title);
                     }
                     plan.facts.clone_from(&object.facts);
-                    plan.facts.insert(ID.to_owned(), object.id.clone());
+                    plan.facts.insert(OBJECT_ID.to_owned(), object.id.clone());
                     self.write(|now| self.ledger.refine(step.id, &plan, now))?;
                 }
                 let answer = if title.is_empty() {
@@ -511,13 +514,26 @@ impl Run<'_> {
             let _ = self.ledger.touch(work.id, self.net.now());
         };
         let key = work.leak.credential();
-        prove(work.net, work.provider, key, deadline, &waits)
+        let proof = prove(work.net, work.provider, key, deadline, &waits);
+        match proof {
+            Proof::Refused { answer, after } if !self.is_proof(work.id) => Proof::Unknown {
+                why: Self::proves_nothing(&answer),
+                after,
+            },
+            proof => proof,
+        }
+    }
+
+    /// Whether a refusal of the key is its death.
+    fn is_proof(&self, id: IncidentId) -> bool {
+        let incident = self.ledger.incident(id);
+        incident.is_ok_and(|it| self.is_confirmed(id, &it.leak).unwrap_or(false))
     }
 
     /// Looks whether a person has ended the key.
     fn wait_for_a_person(&self, work: &Work<'_, '_>) -> Result<After, Error> {
         match self.said(work.net, work.leak) {
-            Verification::Inactive(answer) => {
+            Verification::Inactive(answer) if self.is_proof(work.id) => {
                 let answer = self.clean(work.leak, &answer);
                 self.checked(work.id, CheckState::Refused, &answer)?;
                 self.settle(work.id, work.leak, &answer)?;
@@ -552,7 +568,7 @@ fn is_through(step: &Step) -> bool {
 fn object(plan: &NewStep) -> Object {
     let mut facts = plan.facts.clone();
     Object {
-        id: facts.remove(ID).unwrap_or_default(),
+        id: facts.remove(OBJECT_ID).unwrap_or_default(),
         title: plan.object.clone(),
         facts,
     }

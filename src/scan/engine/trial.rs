@@ -11,7 +11,7 @@ use super::layers::{Layer, Text};
 use super::{Engine, Match, Scratch, Slot};
 use crate::decode::{escape_before, has_entity, markup};
 use crate::filter::{Filters, Merit, checksum};
-use crate::model::{Decoding, Secret};
+use crate::model::{Decoding, Rivals, Secret};
 use crate::rule::{Compiled, Literal, MACROS, Rule, RuleSpec, Words, is_token_byte};
 use crate::scan::extent::{self, value_end};
 use crate::scan::meter::Meter;
@@ -288,6 +288,7 @@ impl Engine {
             span,
             secret,
             parts,
+            rivals: Rivals::default(),
             decodings,
             merit,
             dropped,

@@ -197,6 +197,11 @@ fn bare_at(text: &[u8], at: usize) -> Option<Named> {
             end += 1 + digits;
         }
     }
+    let assigned = name_of(text, at);
+    // A function of a module, `wandb.login(`, is no host unless a name says so.
+    if text.get(end) == Some(&b'(') && !NOUNS.iter().any(|noun| assigned.contains(noun)) {
+        return None;
+    }
     // What stands in front of an @ is a user.
     if text.get(end) == Some(&b'@') || text.get(end..)?.starts_with(b"://") {
         return None;
@@ -207,7 +212,6 @@ fn bare_at(text: &[u8], at: usize) -> Option<Named> {
             .unwrap_or_default()
             .trim_start_matches(|c: char| !c.is_ascii())
     });
-    let assigned = name_of(text, at);
     let host = if assigned.is_empty() && ascii.contains('.') {
         ascii.to_ascii_lowercase()
     } else {

@@ -2,11 +2,11 @@
 
 use keysweep::model::{ConfirmedLeak, Finding, Secret};
 use keysweep::provider::{Authority, Effect, Failure, Revocation};
-use keysweep::scan::Options;
+use keysweep::scan::{Options, Scratch, Settings, scan_bytes};
 
 use super::database::{active, proven, registry, verify};
 use super::server::Server;
-use crate::support::{fake, found};
+use crate::support::{engine, fake, found};
 
 /// What AWS's partitions are reached by.
 pub(super) const HOSTS: &[&str] = &[
@@ -69,6 +69,53 @@ fn of_two_ids_that_in_front_of_the_secret_is_its() {
             .unwrap();
         assert_eq!(secret.credential.part("id"), Some(mine.as_str()));
     }
+}
+
+#[test]
+fn what_else_may_be_its_is_told_where_it_is_asked_for() {
+    let id = fake::aws_key_id;
+    let text = format!(
+        "{}\n{}\n{}\n\n\n\n\n\n\n{}\nAWS_SECRET_ACCESS_KEY={}\nx={}\n",
+        id(14),
+        id(15),
+        id(15),
+        id(11),
+        fake::aws_secret(3),
+        id(12),
+    );
+    let rivals = |with_rivals: bool| {
+        let options = Options {
+            settings: Settings {
+                with_rivals,
+                ..Settings::default()
+            },
+            ..Options::default()
+        };
+        let scratch = &mut Scratch::default();
+        let all = scan_bytes(engine(), text.as_bytes(), b"a.env", &options, scratch);
+        let mut all = all.matches.into_iter().filter(|m| {
+            let rule = engine().rules().rule(m.rule);
+            rule.is_some_and(|r| r.spec().id == "aws-secret-access-key")
+        });
+        all.next().unwrap()
+    };
+    let found = rivals(true);
+    let part = |parts: &[(String, String)], name: &str| {
+        let mut parts = parts.iter();
+        parts.find(|(known, _)| known == name).unwrap().1.clone()
+    };
+    assert_eq!(part(&found.parts, "id"), id(11));
+    let others: Vec<String> = found
+        .rivals
+        .parts
+        .iter()
+        .map(|parts| part(parts, "id"))
+        .collect();
+    // The first line is too far away.
+    assert_eq!(others, [id(12), id(15)]);
+    assert_eq!(part(&found.rivals.parts[0], "account"), "123456789012");
+    assert_eq!(found.rivals.unseen, None);
+    assert!(rivals(false).rivals.are_none());
 }
 
 #[test]

@@ -98,10 +98,7 @@ impl Home {
             }],
             ..NewIncident::default()
         };
-        let credential = Credential {
-            secret: Secret::new(secret.as_bytes(), "ghp_"),
-            parts: Vec::new(),
-        };
+        let credential = Credential::new(Secret::new(secret.as_bytes(), "ghp_"), Vec::new());
         for byte in [1, 2] {
             let id = ledger.begin(&leak(byte), at(1)).unwrap().incident;
             ledger.claim(id, "run 1", at(2)).unwrap();

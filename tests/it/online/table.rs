@@ -344,10 +344,10 @@ fn what_code_does_is_said_by_its_block() {
         ("user", "app"),
         ("host", "db.example.org"),
     ];
-    let key = Credential {
-        secret: Secret::new(b"a secret", ""),
-        parts: parts.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
-    };
+    let key = Credential::new(
+        Secret::new(b"a secret", ""),
+        parts.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+    );
     let mut codes = 0;
     for (rule, uses) in &blocks.rules {
         if uses.verify.is_some() {

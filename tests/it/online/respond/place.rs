@@ -316,10 +316,7 @@ fn an_incident_that_does_not_say_where_is_asked_for_at_the_provider_alone() {
     };
     let old = ledger.begin(&leak, at).unwrap().incident;
     ledger.claim(old, "then", at).unwrap();
-    let credential = Credential {
-        secret: Secret::new(scene.leak.as_bytes(), "exk_"),
-        parts: Vec::new(),
-    };
+    let credential = Credential::new(Secret::new(scene.leak.as_bytes(), "exk_"), Vec::new());
     ledger.seal(old, &credential, at).unwrap();
     let step = NewStep::of(StepKind::Revoke, "revoke the token itself");
     ledger.plan(old, &[step], at).unwrap();

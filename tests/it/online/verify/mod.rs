@@ -2,6 +2,7 @@
 
 mod beside;
 mod reread;
+mod rivals;
 mod told;
 mod unloaded;
 
