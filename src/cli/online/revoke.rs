@@ -88,8 +88,16 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     match (&checked.verification, unfinished) {
         // What was begun is brought to its end.
         (_, Some(incident)) if !is_active => {
-            let credential = Some(finding.credential.clone());
-            results.take(desk.run(|run| run.resume(&incident, credential)), shared);
+            let credential = || Some(finding.credential.clone());
+            desk.run(|run| {
+                results.take_all(
+                    run,
+                    [incident],
+                    |incident| incident.id,
+                    |incident, first| run.resume(incident, credential(), first),
+                    shared,
+                );
+            });
         }
         (Verification::Inactive(why), None) if !args.unconfirmed => {
             let why = redactor.printable(why.as_bytes());

@@ -10,13 +10,15 @@ mod walk;
 use jiff::Timestamp;
 
 use super::incident::found_again;
-use super::{Held, Kinds, Policy, origin};
+use super::plan::by_hand;
+use super::{Held, Kinds, Policy, Refusal, origin};
 use crate::ledger::{
     self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step,
     StepKind, StepState,
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
 use crate::net::Net;
+use crate::provider::Terms;
 
 pub use outcome::{Ended, Outcome};
 pub use question::{Answer, Question, Why};
@@ -153,11 +155,17 @@ impl Run<'_> {
         }
     }
 
-    /// Ends a leak that is on record.
+    /// Ends a leak that is on record, as far as its key's first refusal ([`Outcome::Once`]); then, with that, proves it dead. What is
+    /// between the two is the caller's: other keys.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
-    pub fn end(&self, id: IncidentId, leak: &ConfirmedLeak<'_>) -> Result<Ended, Error> {
+    pub fn end(
+        &self,
+        id: IncidentId,
+        leak: &ConfirmedLeak<'_>,
+        first: Option<&Refusal>,
+    ) -> Result<Ended, Error> {
         self.claimed(id, || {
             let incident = self.ledger.incident(id)?;
             // One that was begun elsewhere is not ended here.
@@ -166,12 +174,12 @@ impl Run<'_> {
             }
             if incident.state == IncidentState::Closed {
                 // Another run, or the same key before, was quicker.
-                return self.judge(&incident, leak);
+                return self.judge(&incident, leak, first);
             }
             if self.policy.recheck && !self.ledger.is_sealed(id)? {
                 self.write(|now| self.ledger.seal(id, leak.credential(), now))?;
             }
-            self.work(id, leak, true)
+            self.work(id, leak, true, first)
         })
     }
 
@@ -276,6 +284,45 @@ impl Run<'_> {
         provider.map_or(Verification::Unsupported, |provider| {
             provider.verify(net, leak.credential())
         })
+    }
+
+    /// What ending a key means, within the time that the caller gives it.
+    fn terms(&self, leak: &ConfirmedLeak<'_>) -> Terms {
+        let revoker = self.kinds.revoker(&leak.finding().rule);
+        let mut terms = revoker.map_or_else(
+            || by_hand(leak.finding()),
+            |revoker| revoker.terms(leak.credential()),
+        );
+        terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
+        terms
+    }
+
+    /// A refusal of a key that is used again without a call of ours before: whether it is the second one that proves it dead, and then
+    /// in words.
+    fn refused(
+        &self,
+        leak: &ConfirmedLeak<'_>,
+        answer: String,
+        first: Option<&Refusal>,
+    ) -> Result<String, Outcome> {
+        let now = self.net.now();
+        match first {
+            Some(first) => Ok(format!("{}: {answer}", first.and_again(now))),
+            None => {
+                let deadline = self.terms(leak).deadline;
+                Err(Outcome::Once(Refusal::first(answer, deadline, now)))
+            }
+        }
+    }
+
+    /// Waits until the second refusal of a key counts; says whether the run may go on.
+    fn wait_after(&self, id: IncidentId, first: Option<&Refusal>) -> bool {
+        first.is_none_or(|first| first.wait(self.net, &|| self.touch(id)))
+    }
+
+    /// Whose run is silent for long loses the incident to another. What cannot be written now is told of by the next write.
+    fn touch(&self, id: IncidentId) {
+        let _ = self.ledger.touch(id, self.net.now());
     }
 
     /// The steps since the key was ended the last time.
