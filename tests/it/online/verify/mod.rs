@@ -1,8 +1,11 @@
 //! `verify` and `--verify`: whether a credential works, what reports say of it, and that nothing is sent to anybody else.
 
 mod beside;
+mod echoed;
 mod reread;
 mod told;
+#[cfg(unix)]
+mod trusted;
 mod unloaded;
 
 use std::fs;
