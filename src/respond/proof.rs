@@ -4,17 +4,22 @@
 //! the old key counts; an outage, a limit or an unclear answer does not. One refusal may be an accident, where one of many servers
 //! knows of the end already and the next does not: two in a row prove it, with a time between them.
 
+use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::span;
-use crate::model::{Credential, Doubt, Verification};
-use crate::net::Net;
+use crate::model::{Credential, Doubt, HostPattern, Verification, WebAddress};
+use crate::net::{Error, Net, Origin, Reply, Request};
 use crate::provider::Provider;
 
 /// The longest pause between two tries.
 const LONGEST: Duration = Duration::from_secs(15);
+
+/// What a host may always ask to wait for.
+const LEAST: Duration = Duration::from_secs(2);
 
 /// The shortest time between the two refusals that prove a key dead.
 const APART: Duration = Duration::from_secs(2);
@@ -169,6 +174,11 @@ impl Round {
         }
     }
 
+    /// How much of the time is over. A clock that was set back does not make it longer than the pauses were.
+    fn taken(&self, now: Timestamp) -> Duration {
+        since(self.begun, now).max(self.waited)
+    }
+
     /// Uses a key until it is refused, or the time is over.
     fn refused(
         &mut self,
@@ -187,10 +197,14 @@ impl Round {
         let mut wait = Duration::from_secs(1);
         let mut was_accepted = false;
         loop {
-            let said = provider.verify(net, key);
+            let left = self.deadline.saturating_sub(self.taken(net.now()));
+            let hurried = Hurried {
+                net,
+                patience: left.max(LEAST),
+            };
+            let said = provider.verify(&hurried, key);
             let at = net.now();
-            // A clock that was set back does not make it longer than the pauses were.
-            let after = since(self.begun, at).max(self.waited);
+            let after = self.taken(at);
             let is_over = after >= self.deadline;
             match said {
                 Verification::Inactive(answer) => {
@@ -218,6 +232,52 @@ impl Round {
             self.waited = self.waited.saturating_add(pause);
             wait = (wait * 2).min(LONGEST);
         }
+    }
+}
+
+/// A network on which nothing waits longer than there is time for the proof, however long a host asks to be left alone.
+struct Hurried<'n> {
+    net: &'n dyn Net,
+    patience: Duration,
+}
+
+impl Net for Hurried<'_> {
+    fn send(&self, request: &Request) -> Result<Reply, Error> {
+        let mut request = request.clone();
+        request.patience = Some(self.patience);
+        self.net.send(&request)
+    }
+
+    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
+        self.net.dial(host, port)
+    }
+
+    fn tls(&self) -> Arc<rustls::ClientConfig> {
+        self.net.tls()
+    }
+
+    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
+        self.net.endpoints()
+    }
+
+    fn origin(&self, url: &str) -> Result<Origin, Error> {
+        self.net.origin(url)
+    }
+
+    fn is_listed(&self, host: &str) -> bool {
+        self.net.is_listed(host)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.net.now()
+    }
+
+    fn pause(&self, time: Duration) -> bool {
+        self.net.pause(time)
+    }
+
+    fn grant(&self, time: Duration) {
+        self.net.grant(time);
     }
 }
 

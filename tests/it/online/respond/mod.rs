@@ -62,6 +62,8 @@ struct Bank {
     flaps: Vec<bool>,
     /// Whether it answers 503 to everything.
     is_down: bool,
+    /// Whether it answers 429 once a token has ended, and wants to be left alone for an hour.
+    is_busy: bool,
 }
 
 fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
@@ -77,6 +79,9 @@ fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
                 return Answer::json(
                     &json!({ "account": "acme\u{1b}[31m", "scopes": "read,write" }),
                 );
+            }
+            if bank.is_busy && bank.effective > 0 {
+                return Answer::status(429).with_header("Retry-After", "3600");
             }
             let flaps = (!bank.flaps.is_empty()).then(|| bank.flaps.remove(0));
             if flaps == Some(true) {

@@ -145,6 +145,26 @@ fn what_a_person_ended_is_refused_twice_before_it_is_closed() {
     assert_eq!(scene.server.seen().len(), before + 3);
 }
 
+#[test]
+fn the_deadline_counts_for_more_than_how_long_a_provider_asks_to_wait() {
+    let scene = Scene::new("own");
+    scene.bank().is_busy = true;
+    let begun = std::time::Instant::now();
+    let run = scene
+        .respond(&["--apply", "--yes", "--deadline", "4"])
+        .ends_with(2);
+    let took = begun.elapsed();
+    assert!(
+        run.out.contains("NOT PROVEN dead: not known after 4 s: "),
+        "{}",
+        run.out
+    );
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    scene.bank().is_busy = false;
+    scene.run(&["respond", "--resume"]).ends_with(0);
+    assert_eq!((scene.deletes(), &*scene.incidents()[0].1), (1, "closed"));
+}
+
 /// Stops the run from the keyboard between the two refusals, and goes on.
 #[cfg(target_os = "linux")]
 #[test]
