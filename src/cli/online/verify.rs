@@ -420,11 +420,13 @@ fn of_rule(
     let Some(provider) = registry.verifier(rule) else {
         bail!("no call is known that proves a credential of `{rule}`");
     };
-    let finding = typed::finding(&engine, &registry, index, common.project.salt())?;
-    let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
-    let credential = &finding.credential;
+    let mut finding = typed::finding(&engine, &registry, index, common.project.salt())?;
+    let redacting =
+        |finding: &Finding| Redactor::of_run(&engine, [finding], &Summary::default(), "", false);
+    let redactor = redacting(&finding);
     let mut out = console::report_writer(&shared)?;
     let client = Own::read(&common.config)?.client(&args.caller.network)?;
+    let credential = &finding.credential;
     if args.dry_run {
         let refusal = registry.refusal(rule, credential, &client);
         let requests = refusal.map_or_else(|| provider.preview(credential), Err);
@@ -440,7 +442,17 @@ fn of_rule(
     }
     heed_signals();
     let checked = one(&client, &registry, rule, credential);
-    write_one(&mut *out, &redactor, rule, credential, &checked, &shared)?;
+    // An answer may repeat the key in other letters.
+    finding.verification = Some(checked.clone());
+    let redactor = redacting(&finding);
+    write_one(
+        &mut *out,
+        &redactor,
+        rule,
+        &finding.credential,
+        &checked,
+        &shared,
+    )?;
     out.flush()?;
     let mut tally = Tally::default();
     tally.add(&checked.verification);
