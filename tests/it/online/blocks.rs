@@ -730,15 +730,12 @@ fn pages(find: &Find, rows: Vec<Value>, goes: Goes) -> Server {
         }
         let at = asked.fetch_add(1, Ordering::SeqCst);
         let (list, more) = (find.list.as_ref().unwrap(), find.more.as_ref().unwrap());
-        let mark = if goes == Goes::Round {
-            "]mark 0"
-        } else {
-            ["]mark 1", "]mark 2"][at.min(1)]
-        };
+        let number = if goes == Goes::Round { 0 } else { at + 1 };
+        let mark = &*format!("]mark {number}");
         if at > 0 && goes == Goes::On && more.from.is_some() {
             let asks = match more.to.strip_prefix("header:") {
-                Some(name) => seen.header(name) == Some("]mark 1"),
-                None => seen.holds(&format!("{}=%5Dmark%201", more.to)),
+                Some(name) => seen.header(name) == Some(&*format!("]mark {at}")),
+                None => seen.holds(&format!("{}=%5Dmark%20{at}", more.to)),
             };
             assert!(asks, "{}", seen.target);
         }
