@@ -27,16 +27,22 @@ pub(super) fn forms(secret: &[u8]) -> Vec<(Vec<u8>, bool)> {
     }
     let is_plain = |b: &u8| b.is_ascii_alphanumeric() || b"-._~".contains(b);
     for upper in [true, false] {
-        let escaped = |byte: &u8| match upper {
-            true => format!("%{byte:02X}"),
-            false => format!("%{byte:02x}"),
+        let escaped = |byte: &u8| {
+            if upper {
+                format!("%{byte:02X}")
+            } else {
+                format!("%{byte:02x}")
+            }
         };
-        let every: String = secret.iter().map(escaped).collect();
-        let needed = secret.iter().map(|byte| match is_plain(byte) {
-            true => char::from(*byte).to_string(),
-            false => escaped(byte),
+        let every: Vec<String> = secret.iter().map(escaped).collect();
+        let needed = secret.iter().map(|byte| {
+            if is_plain(byte) {
+                char::from(*byte).to_string()
+            } else {
+                escaped(byte)
+            }
         });
-        for text in [every, needed.collect()] {
+        for text in [every.concat(), needed.collect()] {
             forms.push((text.into_bytes(), false));
         }
     }

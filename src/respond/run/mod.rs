@@ -306,13 +306,11 @@ impl Run<'_> {
         first: Option<&Refusal>,
     ) -> Result<String, Outcome> {
         let now = self.net.now();
-        match first {
-            Some(first) => Ok(format!("{}: {answer}", first.and_again(now))),
-            None => {
-                let deadline = self.terms(leak).deadline;
-                Err(Outcome::Once(Refusal::first(answer, deadline, now)))
-            }
+        if let Some(first) = first {
+            return Ok(format!("{}: {answer}", first.and_again(now)));
         }
+        let deadline = self.terms(leak).deadline;
+        Err(Outcome::Once(Refusal::first(answer, deadline, now)))
     }
 
     /// Waits until the second refusal of a key counts; says whether the run may go on.

@@ -11,9 +11,9 @@ use crate::support::{Run, Tree, program};
 /// Forms of a key that an answer may hold, each with what must not be seen of it.
 fn forms(key: &str) -> Vec<(String, String)> {
     let every = |upper: bool| -> String {
-        let hex = |b: u8| match upper {
-            true => format!("%{b:02X}"),
-            false => format!("%{b:02x}"),
+        let hex = |b: u8| {
+            let hex = format!("%{b:02x}");
+            if upper { hex.to_uppercase() } else { hex }
         };
         key.bytes().map(hex).collect()
     };
