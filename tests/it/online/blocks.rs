@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
 use keysweep::provider::{Authority, Effect, Failure, Needed, Object, Registry, Revocation};
-use keysweep::rule::block::{Answer as Documented, Blocks, Find, More, Revoke, Var, Verify};
+use keysweep::rule::block::{
+    Answer as Documented, Blocks, Find, More, Request, Revoke, Var, Verify,
+};
 use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
@@ -87,7 +89,7 @@ fn known(stem: &str) -> BTreeMap<String, BTreeMap<String, String>> {
 /// The parts of a key without which a refusal proves nothing: those of its call that the caller's configuration tells, and what its
 /// block says.
 fn differing(file: &File, block: &Verify) -> Vec<String> {
-    let names = block.request.iter().flat_map(|r| r.variables());
+    let names = block.request.iter().flat_map(Request::variables);
     let known = known(&file.stem);
     let told = names.filter(|name| known[&file.stem].contains_key(*name));
     let mut parts: Vec<String> = told.map(str::to_owned).collect();
