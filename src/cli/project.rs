@@ -2,6 +2,7 @@
 
 mod find;
 mod settle;
+mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(crate) use find::{
     above, is_gitleaks, joined, of_gitleaks, own_file, root_of, shown, user_file,
 };
 pub(crate) use settle::{check_format, rules_of};
+#[cfg(feature = "online")]
+pub(crate) use trust::distrust;
 
 /// Which flags with a default were given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,6 +81,8 @@ pub(crate) struct Layer {
     pub(crate) scope: Arc<Scope>,
     /// What is different where the file is another scanner's.
     remarks: Vec<Note>,
+    /// Why the file is not to be trusted.
+    distrust: Option<String>,
     /// Whether it stands at the project's root.
     at_root: bool,
 }

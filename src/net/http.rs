@@ -225,6 +225,7 @@ impl Client {
         let host = host.to_owned();
         match stop {
             Stop::Budget => Error::Budget { host },
+            Stop::Held => Error::Held { host },
             Stop::Interrupted => Error::Interrupted { host },
         }
     }
@@ -236,8 +237,10 @@ impl Net for Client {
         let fields = Fields::of(request, &route.host)?;
         let host = route.host.as_str();
         let mut tries = 0;
+        let last = request.patience.map(|time| self.clock.elapsed() + time);
+        let waiting = Patient { client: self, last };
         loop {
-            let place = self.limits.enter(host, request.per_second, self);
+            let place = self.limits.enter(host, request.per_second, &waiting);
             let place = place.map_err(|stop| Self::stopped(host, stop))?;
             let outcome = self.once(&route, request, &fields);
             drop(place);
@@ -260,9 +263,9 @@ impl Net for Client {
             if wait > LONGEST_WAIT || now + wait >= self.end() {
                 return outcome;
             }
-            if let Err(stop) = self.sleep_until(now + wait) {
+            if let Err(stop) = waiting.sleep_until(now + wait) {
                 return match stop {
-                    Stop::Budget => outcome,
+                    Stop::Budget | Stop::Held => outcome,
                     Stop::Interrupted => Err(Self::stopped(host, stop)),
                 };
             }
@@ -371,6 +374,27 @@ impl Waiting for Client {
             Err(Stop::Budget)
         } else {
             Ok(())
+        }
+    }
+}
+
+/// The client for a request that may not wait for ever.
+struct Patient<'c> {
+    client: &'c Client,
+    /// The moment after which it waits no more.
+    last: Option<Duration>,
+}
+
+impl Waiting for Patient<'_> {
+    fn elapsed(&self) -> Duration {
+        self.client.elapsed()
+    }
+
+    fn may_wait(&self, until: Duration) -> Result<(), Stop> {
+        self.client.may_wait(until)?;
+        match self.last {
+            Some(last) if until > last => Err(Stop::Held),
+            _ => Ok(()),
         }
     }
 }

@@ -31,6 +31,8 @@ struct Host {
 pub(super) enum Stop {
     /// The time is over.
     Budget,
+    /// It may not wait so long.
+    Held,
     /// The run is interrupted.
     Interrupted,
 }

@@ -250,6 +250,12 @@ pub enum Error {
         /// The host.
         host: String,
     },
+    /// It would have had to wait longer than it may.
+    #[error("{host}: not asked, it wants to be left alone for longer than there is time")]
+    Held {
+        /// The host.
+        host: String,
+    },
     /// The run was interrupted before the request was sent.
     #[error("{host}: interrupted")]
     Interrupted {

@@ -1,6 +1,7 @@
 //! Requests that can be shown without their secrets, and answers that are dropped once read.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use zeroize::Zeroize;
@@ -97,6 +98,8 @@ pub struct Request {
     pub is_read: bool,
     /// Requests a second that the provider allows, where it says so.
     pub per_second: Option<f64>,
+    /// Longest that it may wait for its turn, and for another try, whatever the host asks for; without it, as long as the run may take.
+    pub patience: Option<Duration>,
 }
 
 impl Request {
@@ -110,6 +113,7 @@ impl Request {
             body: None,
             is_read: matches!(method, "GET" | "HEAD"),
             per_second: None,
+            patience: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::named::is_part;
-use super::template::{Values, listed_by, printable};
+use super::template::{Values, in_query, listed_by, printable};
 use super::{
     Authority, Done, Effect, Failure, Known, Object, Provider, Registry, Revocation, Revoke, Terms,
     Together, of_calls,
@@ -70,6 +70,18 @@ impl<'b> Declared<'b> {
         Ok(values)
     }
 
+    /// The parts that keys of the kind differ in: those that its call names, and what the block says besides. One that nothing beside
+    /// the key tells, and the caller's `[known]` does, says where to ask, not that the key is of there.
+    fn parts(&self) -> Vec<String> {
+        let mut parts = self.block.elsewhere.clone();
+        if let Some(request) = &self.block.request {
+            let names: Vec<&str> = request.variables().collect();
+            let names = of_calls(&names, &self.block.vars);
+            parts.extend(names.into_iter().map(str::to_owned));
+        }
+        parts
+    }
+
     /// Whether a refusal counts only where the key was active, and it was not.
     fn needs_proof(&self, key: &Credential) -> bool {
         self.block.elsewhere.iter().any(|part| part == PROVEN) && key.part(PROVEN).is_none()
@@ -107,7 +119,7 @@ impl<'b> Declared<'b> {
             request.is_read = true;
             request.per_second = self.block.per_second;
         }
-        let told = values.told(&self.block.elsewhere);
+        let told = values.told(&self.parts());
         Ok((requests, told))
     }
 
@@ -191,7 +203,7 @@ impl Provider for Declared<'_> {
     /// What was told and not found beside the key is where it works: from now on a refusal there is one.
     fn learned(&self, key: &Credential, _identity: &Identity) -> Vec<(String, String)> {
         let values = self.values(key, &|_| true);
-        let mut all = values.map_or_else(|_| Vec::new(), |v| v.told_values(&self.block.elsewhere));
+        let mut all = values.map_or_else(|_| Vec::new(), |v| v.told_values(&self.parts()));
         if self.needs_proof(key) {
             all.push((PROVEN.to_owned(), "yes".to_owned()));
         }
@@ -465,16 +477,18 @@ impl Revoke for DeclaredRevoke<'_> {
     }
 }
 
-/// The ids of all rows that fit.
+/// The ids of all rows that fit, of all pages.
 fn rows(net: &dyn Net, find: &block::Find, values: &Values<'_>) -> Result<Vec<String>, Failure> {
-    let mut request = values
+    let mut first = values
         .requests(&find.request)
         .map_err(not_written)?
         .remove(0);
-    request.is_read = true;
+    first.is_read = true;
+    let mut request = first.clone();
+    let mut mark = String::new();
     let host = host_of(&request.url.wire()).map(str::to_owned);
     let mut ids = Vec::new();
-    for _ in 0..PAGES {
+    for page in 1..=PAGES {
         let reply = net
             .send(&request)
             .map_err(|e| Failure::NotSent(format!("looking it up: {e}")))?;
@@ -517,6 +531,19 @@ fn rows(net: &dyn Net, find: &block::Find, values: &Values<'_>) -> Result<Vec<St
                 ids.push(id);
             }
         }
+        if let Some(more) = &find.more {
+            let Some(next) = next_page(more, page, &reply, &json)? else {
+                return Ok(ids);
+            };
+            if next == mark {
+                return Err(half_read(
+                    "the list does not go on where it says that it does",
+                ));
+            }
+            mark = next;
+            request = turned(&first, &more.to, &mark);
+            continue;
+        }
         let next = find
             .next
             .as_ref()
@@ -537,9 +564,57 @@ fn rows(net: &dyn Net, find: &block::Find, values: &Values<'_>) -> Result<Vec<St
         }
         request.url = Text::public(next);
     }
-    Err(Failure::Object(format!(
-        "the list has more than {PAGES} pages"
-    )))
+    Err(half_read(&format!("the list has more than {PAGES} pages")))
+}
+
+/// The mark of the page behind this one; `None` where the list ends here.
+fn next_page(
+    more: &block::More,
+    page: usize,
+    reply: &Reply,
+    json: &Value,
+) -> Result<Option<String>, Failure> {
+    let at = |place: &str| value_at(place, reply, Some(json));
+    let said = at(&more.when);
+    let goes_on = match said.as_deref() {
+        said if more.when.starts_with("header:") => said.is_some(),
+        Some("true") => true,
+        Some("false") => false,
+        said => {
+            let pages = said.and_then(|said| said.parse::<usize>().ok());
+            page < pages.ok_or_else(|| half_read("the list does not say whether it goes on"))?
+        }
+    };
+    if !goes_on {
+        return Ok(None);
+    }
+    let Some(from) = &more.from else {
+        return Ok(Some((page + 1).to_string()));
+    };
+    let mark = at(from).filter(|mark| !mark.is_empty());
+    let mark = mark.ok_or_else(|| half_read("the list does not say where it goes on"))?;
+    Ok(Some(mark))
+}
+
+/// The request of a list, for another page.
+fn turned(first: &Request, to: &str, mark: &str) -> Request {
+    let mut request = first.clone();
+    if let Some(name) = to.strip_prefix("header:") {
+        request = request.with_header(name, Text::public(mark));
+    } else {
+        let has_query = request.url.shown().contains('?');
+        let sign = if has_query { '&' } else { '?' };
+        let more = format!("{sign}{to}={}", in_query(mark));
+        request.url.append(Text::public(more));
+    }
+    request
+}
+
+/// A list that was not read to its end: whatever was found in it, there may be more that fits.
+fn half_read(why: &str) -> Failure {
+    Failure::Object(format!(
+        "{why}: not all of it was read, so that it is not known which entry is the key's, if any"
+    ))
 }
 
 fn not_written(doubt: Doubt) -> Failure {

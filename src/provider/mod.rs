@@ -500,6 +500,7 @@ impl From<Error> for Doubt {
             Error::Refused { host, why } => Self::Refused(format!("{host}: {why}")),
             Error::TooLong { .. } => Self::TooLong,
             Error::Budget { .. } => Self::Budget,
+            Error::Held { .. } => Self::RateLimited,
             Error::Interrupted { .. } => Self::Interrupted,
         }
     }

@@ -150,10 +150,9 @@ impl<'a> Values<'a> {
                 host.clone()
             }
             _ => {
-                self.told.insert("host".to_owned());
-                if !known.contains_key("host") {
-                    self.told.insert("default".to_owned());
-                }
+                let is_known = known.contains_key("host");
+                self.told
+                    .insert(if is_known { "host" } else { "default" }.to_owned());
                 own.to_owned()
             }
         };
@@ -378,6 +377,11 @@ fn escaped(value: &str, place: Place, name: &str) -> Result<String, Doubt> {
         Place::Plain if value.chars().any(char::is_control) => refuse("holds control characters"),
         Place::Plain => Ok(value.to_owned()),
     }
+}
+
+/// A value as it stands in the query of an address.
+pub(super) fn in_query(value: &str) -> String {
+    percent(value, Place::Form)
 }
 
 /// RFC 3986 percent-encoding; a colon may stay in a path.

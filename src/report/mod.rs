@@ -5,6 +5,7 @@
 
 mod csv;
 mod diff;
+mod echo;
 mod escaped;
 mod github;
 mod gitlab;

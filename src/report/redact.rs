@@ -10,6 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::echo;
 use super::search::Search;
 use crate::model::{Finding, Origin, Place, Secret, Summary};
 use crate::rule::{Prefilter, Rule};
@@ -30,14 +31,25 @@ struct Known {
     form: String,
     /// Whether it was found in the name of a file or a ref.
     in_name: bool,
+    /// Whether the whole word goes in which it stands.
+    is_word: bool,
+}
+
+/// What stands for a text.
+struct Form {
+    text: String,
+    /// Whether a path may be changed for it.
+    is_strong: bool,
+    /// [`Known::is_word`].
+    is_word: bool,
 }
 
 /// Redacts known secrets in texts.
 pub struct Redactor {
     show: bool,
     search: Search,
-    /// What stands for each text of `search`, and whether a path may be changed for it.
-    forms: Vec<(String, bool)>,
+    /// What stands for each text of `search`.
+    forms: Vec<Form>,
     /// The texts reversed, and sorted: for secrets that a snippet cuts, once there is such a snippet.
     ends: OnceLock<Vec<Vec<u8>>>,
 }
@@ -77,6 +89,7 @@ impl Redactor {
         if !show_secrets {
             for finding in findings {
                 learn(&mut known, finding);
+                learn_echoes(&mut known, finding);
             }
         }
         Self::knowing(known, show_secrets)
@@ -111,6 +124,9 @@ impl Redactor {
             let mut names = BTreeSet::from([root.as_bytes()]);
             for finding in findings.clone() {
                 learn(&mut known, finding);
+                if finding.verification.is_some() {
+                    learn_echoes(&mut known, finding);
+                }
                 names.extend(finding.places.iter().map(|place| place.path.as_slice()));
                 if let Some(history) = &finding.history {
                     let refs = history.refs.iter().chain(&history.tips);
@@ -150,7 +166,11 @@ impl Redactor {
         let mut forms = Vec::with_capacity(known.len());
         let mut texts = Vec::with_capacity(known.len());
         for (bytes, known) in known {
-            forms.push((known.form, known.in_name || is_strong(&bytes)));
+            forms.push(Form {
+                text: known.form,
+                is_strong: known.in_name || is_strong(&bytes),
+                is_word: known.is_word,
+            });
             texts.push(bytes);
         }
         Self {
@@ -311,10 +331,13 @@ impl Redactor {
     /// Where known secrets stand: apart, in order, each with the index of its form.
     fn spans(&self, text: &[u8], strong: bool) -> Vec<(Range<usize>, Option<usize>)> {
         let counts =
-            |index: usize| !strong || self.forms.get(index).is_some_and(|(_, strong)| *strong);
+            |index: usize| !strong || self.forms.get(index).is_some_and(|form| form.is_strong);
         let mut found = Vec::new();
-        self.search.each(text, |span, index| {
+        self.search.each(text, |mut span, index| {
             if counts(index) {
+                if self.forms.get(index).is_some_and(|form| form.is_word) {
+                    span = word_around(text, span);
+                }
                 found.push((span, Some(index)));
             }
         });
@@ -327,7 +350,7 @@ impl Redactor {
         for (span, form) in spans {
             out.push_str(&lossy(text.get(at..span.start).unwrap_or_default()));
             match form.and_then(|i| self.forms.get(i)) {
-                Some((form, _)) => out.push_str(form),
+                Some(form) => out.push_str(&form.text),
                 None => out.push('…'),
             }
             at = span.end;
@@ -440,6 +463,35 @@ fn learn(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
     }
 }
 
+/// Learns what of a finding an answer may repeat in other letters.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the redactor must know what it hides"
+)]
+fn learn_echoes(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
+    let credential = &finding.credential;
+    let parts = credential.parts.iter();
+    let parts = parts.filter(|(name, _)| name == "session_token");
+    let parts = parts.map(|(_, value)| value.as_bytes());
+    for secret in std::iter::once(credential.secret.expose()).chain(parts) {
+        for (text, is_word) in echo::forms(secret) {
+            known.entry(text).or_insert_with_key(|text| Known {
+                form: bare_form(text.len()),
+                in_name: false,
+                is_word,
+            });
+        }
+    }
+}
+
+/// The word in which a span stands.
+fn word_around(text: &[u8], span: Range<usize>) -> Range<usize> {
+    let inside = |byte: &&u8| echo::is_inside(**byte);
+    let before = text.get(..span.start).unwrap_or_default().iter().rev();
+    let after = text.get(span.end..).unwrap_or_default().iter();
+    span.start - before.take_while(inside).count()..span.end + after.take_while(inside).count()
+}
+
 /// Learns what the rules find in names. Those that rest on the words around a value or on a companion
 /// do not count: nobody would find a folder `token=…` of partitioned data by its redacted name.
 #[expect(
@@ -537,6 +589,7 @@ fn add(
         let new = || Known {
             form: form(),
             in_name: false,
+            is_word: false,
         };
         if !known.contains_key(bytes) {
             known.insert(bytes.to_vec(), new());

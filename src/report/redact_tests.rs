@@ -24,6 +24,31 @@ fn known_secrets_are_replaced_wherever_they_stand() {
 }
 
 #[test]
+fn a_secret_in_base64_goes_with_the_word_around_it() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let token = sample::token();
+    let found = sample::finding(&token, vec![sample::place(b"a", 1, &token, &token)]);
+    let redactor = Redactor::new([&found], false);
+    for front in ["", "a", "ab", "abc"] {
+        let word = STANDARD.encode(format!("{front}{token}:x"));
+        let text = redactor.redact(format!("by {word}, ok").as_bytes());
+        assert!(
+            text.starts_with("by … (") && text.ends_with("), ok"),
+            "{text}"
+        );
+    }
+    let escaped: Vec<String> = token.bytes().map(|b| format!("%{b:02x}")).collect();
+    let escaped = escaped.concat();
+    assert_eq!(redactor.redact(escaped.as_bytes()), "… (120 bytes)");
+    // Of what nobody was asked for, a report need not know them.
+    let engine = Engine::new(RuleSet::builtin().expect("built in")).expect("an engine");
+    let quiet = Redactor::of_run(&engine, [&found], &Summary::default(), "", false);
+    assert_eq!(quiet.redact(escaped.as_bytes()), escaped);
+}
+
+#[test]
 fn overlapping_secrets_leave_nothing_behind() {
     let of = |s: &str| sample::finding(s, vec![sample::place(b"a", 1, s, s)]);
     let (a, b) = (of("abcdefgh12"), of("efgh12345678"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Credential, Doubt, HostPattern, Identity, Verification, WebAddress};
+use crate::model::{Credential, Doubt, HostPattern, Identity, Parts, Verification, WebAddress};
 use crate::net::{Error, Net, Origin, Reply, Request};
 use crate::provider::Provider;
 
@@ -35,6 +35,10 @@ impl Provider for Answered<'_> {
             }
             other => other,
         }
+    }
+
+    fn asks_with(&self, key: &Credential) -> Parts {
+        self.0.asks_with(key)
     }
 
     fn learned(&self, key: &Credential, identity: &Identity) -> Vec<(String, String)> {

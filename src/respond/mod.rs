@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use incident::{Detected, found_again, opened};
 pub use plan::{Authorised, LeftOut, Plan, Planned, PlannedStage, plan};
-pub use proof::{Proof, prove};
+pub use proof::{Proof, Refusal, prove, prove_again};
 pub use run::{Answer, Ended, Error, Flags, Outcome, Point, Progress, Question, Run, Why};
 pub use uses::{Limits, Use, Uses, search};
 

@@ -189,9 +189,9 @@ pub struct Verify {
     /// caller's own configuration names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_hosted: Option<String>,
-    /// Parts that keys of the kind differ in: `account`, `host`, or `default` for the host of `self_hosted` alone. Where such a part
-    /// was not found beside the key, a refusal means nothing: another account may know the key. With `proven` it means nothing where the
-    /// key was never active: others than the service refuse in the same words.
+    /// Where a refusal means nothing. `default`: at the host of `self_hosted`, where none stands beside the key; another host may know
+    /// it. `proven`: where the key was never active; others than the service refuse in the same words. Of each part that the request
+    /// names (`account`, `host`) it is so without being said: where the caller's `[known]` alone tells it, another one may know the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub elsewhere: Vec<String>,
     /// Words in lower case that name the service in an address or in front of it (`gitlab`, `/api/v4`): a host that they stand with beside
@@ -234,11 +234,28 @@ pub struct Find {
     /// JSON pointer to the address of the next page; it must be on the same host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// How a list goes on that is not at its end, where that is no address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<More>,
     /// What the row must say; exactly one row must fit, else nothing is done.
     #[serde(default, rename = "row", skip_serializing_if = "Vec::is_empty")]
     pub row: Vec<Row>,
     /// JSON pointer in the row to the id: `{found}`.
     pub id: String,
+}
+
+/// How a list goes on that has several pages. One that cannot be read to its end proves nothing of what is in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct More {
+    /// Where the answer says whether there is more: a JSON pointer to `true` or `false`, or to the number of pages; `header:NAME`,
+    /// which is there only then.
+    pub when: String,
+    /// Where the mark of the next page stands: a JSON pointer or `header:NAME`; without it, pages are numbered from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// What takes the mark: a parameter of the address, or `header:NAME`.
+    pub to: String,
 }
 
 /// A test of a row.
@@ -477,6 +494,9 @@ impl Revoke {
                     "a list needs a `row` test: the first of a list may be an innocent key"
                         .to_owned(),
                 );
+            }
+            if find.more.is_some() && (find.list.is_none() || find.next.is_some()) {
+                return Err("`more` goes with a `list`, and not with `next`".to_owned());
             }
             for row in &find.row {
                 if row.equals.is_some() == row.masked.is_some() {

@@ -15,7 +15,7 @@ use keysweep::provider::Registry;
 use keysweep::report::{Redactor, printable};
 use keysweep::respond::{
     Answer, Detected, Ended, Error, Flags, Outcome, Planned, Point, Policy, Progress, Question,
-    Run, Why, opened,
+    Refusal, Run, Why, opened,
 };
 
 use super::keep::{self, KeepArgs};
@@ -223,7 +223,7 @@ impl<'d> Desk<'d> {
                     run,
                     all,
                     |(id, _)| *id,
-                    |(id, (leak, _))| run.end(id, leak),
+                    |(id, (leak, _)), first| run.end(*id, leak, first),
                     self.shared,
                 );
             }
@@ -347,21 +347,43 @@ impl Results {
         }
     }
 
-    /// Works on incidents in order. Those that the run does not come to are told of, too.
+    /// Works on incidents in order, and then a second time on those whose keys were refused once: so they share the time that must be
+    /// between two refusals. Those that the run does not come to are told of, too.
     pub(crate) fn take_all<T>(
         &mut self,
         run: &Run<'_>,
         all: impl IntoIterator<Item = T>,
         id: impl Fn(&T) -> IncidentId,
-        work: impl Fn(T) -> Result<Ended, Error>,
+        work: impl Fn(&T, Option<&Refusal>) -> Result<Ended, Error>,
         shared: &Shared,
     ) {
         let mut goes_on = !self.is_over && !stopped();
+        let mut once = Vec::new();
         for one in all {
             if goes_on {
-                goes_on = self.take(work(one), shared);
+                let ended = work(&one, None);
+                if let Ok(Ended {
+                    outcome: Outcome::Once(refusal),
+                    ..
+                }) = &ended
+                {
+                    once.push((self.ended.len(), one, refusal.clone()));
+                }
+                goes_on = self.take(ended, shared);
             } else if let Ok(left) = run.left(id(&one)) {
                 self.ended.push(left);
+            }
+        }
+        for (at, one, refusal) in once {
+            if !goes_on {
+                break;
+            }
+            let ended = work(&one, Some(&refusal));
+            let is_told = ended.is_ok();
+            goes_on = self.take(ended, shared);
+            // It takes the place of what was known of it.
+            if is_told && at < self.ended.len() {
+                self.ended.swap_remove(at);
             }
         }
     }
@@ -462,6 +484,7 @@ impl Results {
                 o,
                 Outcome::Unclear(_)
                     | Outcome::NotProven { .. }
+                    | Outcome::Once(_)
                     | Outcome::Left
                     | Outcome::Stopped { .. }
                     | Outcome::Unasked { .. }

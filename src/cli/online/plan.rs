@@ -210,7 +210,7 @@ impl Pen<'_> {
             let deadline = keysweep::respond::span(deadline);
             row(
                 "proof",
-                &format!("the key is used again until it is refused, at most {deadline}"),
+                &format!("the key is used again until it is refused twice, at most {deadline}"),
             )?;
         }
         if !leak.effect.is_empty() {
@@ -300,6 +300,7 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Dead(_) => "dead",
         Outcome::NotProven { .. } => "not-proven",
+        Outcome::Once(_) => "refused-once",
         Outcome::Lives => "lives",
         Outcome::Unclear(_) => "unknown",
         Outcome::ByHand(_) => "by-hand",
@@ -318,6 +319,13 @@ fn told(ended: &Ended) -> (String, Option<String>) {
     match &ended.outcome {
         Outcome::Dead(answer) => (format!("proven dead: {answer}"), None),
         Outcome::NotProven { why, .. } => (format!("NOT PROVEN dead: {why}"), resume()),
+        Outcome::Once(first) => {
+            let text = format!(
+                "refused once ({}), which proves nothing yet: the run ended before the second time",
+                first.answer
+            );
+            (text, resume())
+        }
         Outcome::Lives if ended.state == "reopened" => (
             "the key WORKS AGAIN: the incident is open again".to_owned(),
             resume(),

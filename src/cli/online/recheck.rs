@@ -67,7 +67,7 @@ pub(crate) fn run(args: &RecheckArgs, shared: &Shared) -> anyhow::Result<Exit> {
             run,
             &incidents,
             |incident| incident.id,
-            |incident| run.recheck(incident),
+            |incident, first| run.recheck(incident, first),
             shared,
         );
     });

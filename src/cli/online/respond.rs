@@ -461,7 +461,7 @@ fn resume(
             run,
             &incidents,
             |incident| incident.id,
-            |incident| run.resume(incident, credential(incident)),
+            |incident, first| run.resume(incident, credential(incident), first),
             shared,
         );
     });

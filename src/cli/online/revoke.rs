@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::bail;
 
 use keysweep::ledger::{IncidentState, quoted};
-use keysweep::model::{Summary, Verification};
+use keysweep::model::{Finding, Summary, Verification};
 use keysweep::report::Redactor;
 use keysweep::respond::{Detected, plan as make_plan};
 use keysweep::verify::one;
@@ -55,7 +55,9 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     }
     let mut finding = typed::finding(&engine, &registry, index, common.project.salt())?;
     let print = finding.fingerprint;
-    let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
+    let redacting =
+        |finding: &Finding| Redactor::of_run(&engine, [finding], &Summary::default(), "", false);
+    let redactor = redacting(&finding);
     let own = Own::read(&common.config)?;
     let held = |name: &str, parts: &[String]| own.held(name, parts);
     let mut out = console::report_writer(shared)?;
@@ -80,6 +82,8 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     }
     let checked = said.checked.clone();
     said.tell(&mut finding);
+    // An answer may repeat the key in other letters.
+    let redactor = redacting(&finding);
     let desk = Desk::open(&args.act, true, &own, &client, &registry, &person, shared)?;
     let unfinished = desk.ledger.incidents()?.into_iter().rev().find(|incident| {
         incident.leak.fingerprint == print && incident.state != IncidentState::Closed
@@ -89,8 +93,16 @@ pub(crate) fn run(args: &RevokeArgs, shared: &Shared) -> anyhow::Result<Exit> {
     match (&checked.verification, unfinished) {
         // What was begun is brought to its end.
         (_, Some(incident)) if !is_active => {
-            let credential = Some(finding.credential.clone());
-            results.take(desk.run(|run| run.resume(&incident, credential)), shared);
+            let credential = || Some(finding.credential.clone());
+            desk.run(|run| {
+                results.take_all(
+                    run,
+                    [incident],
+                    |incident| incident.id,
+                    |incident, first| run.resume(incident, credential(), first),
+                    shared,
+                );
+            });
         }
         (Verification::Inactive(why), None) if !args.unconfirmed => {
             let why = redactor.printable(why.as_bytes());

@@ -18,7 +18,7 @@ use keysweep::provider::Authority;
 use super::keep::flag;
 use crate::cli::args::{CommonArgs, ConfigArgs, SelectionArgs, Shared, defaults};
 use crate::cli::progress;
-use crate::cli::project::{self, is_gitleaks, joined, shown, user_file};
+use crate::cli::project::{self, distrust, is_gitleaks, joined, shown, user_file};
 
 /// What every command takes that reaches the network.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -106,6 +106,9 @@ impl Own {
         };
         let name = shown(&path);
         let text = config::read(&path, true).map_err(|why| anyhow!("{name} {why}"))?;
+        if let Some(why) = distrust(&path) {
+            bail!("{name} {why}");
+        }
         let text = match text {
             Some(text) => text,
             None if is_named => bail!("{name}: no such file"),

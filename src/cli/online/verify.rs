@@ -439,11 +439,13 @@ fn of_rule(
     if registry.verifier(rule).is_none() {
         bail!("no call is known that proves a credential of `{rule}`");
     }
-    let finding = typed::finding(&engine, &registry, index, common.project.salt())?;
-    let redactor = Redactor::of_run(&engine, [&finding], &Summary::default(), "", false);
-    let credential = &finding.credential;
+    let mut finding = typed::finding(&engine, &registry, index, common.project.salt())?;
+    let redacting =
+        |finding: &Finding| Redactor::of_run(&engine, [finding], &Summary::default(), "", false);
+    let redactor = redacting(&finding);
     let mut out = console::report_writer(&shared)?;
     let client = Own::read(&common.config)?.client(&args.caller.network)?;
+    let credential = &finding.credential;
     if args.dry_run {
         let requests = shown(previews(&registry, rule, credential, &client), &client);
         if shared.format == "text" {
@@ -456,8 +458,19 @@ fn of_rule(
         return Ok(Exit::Clean);
     }
     heed_signals();
-    let checked = one(&client, &registry, rule, credential).checked;
-    write_one(&mut *out, &redactor, rule, credential, &checked, &shared)?;
+    let said = one(&client, &registry, rule, credential);
+    let checked = said.checked.clone();
+    // An answer may repeat the key in other letters.
+    said.tell(&mut finding);
+    let redactor = redacting(&finding);
+    write_one(
+        &mut *out,
+        &redactor,
+        rule,
+        &finding.credential,
+        &checked,
+        &shared,
+    )?;
     out.flush()?;
     let mut tally = Tally::default();
     tally.add(&checked.verification);

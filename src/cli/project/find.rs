@@ -13,6 +13,7 @@ use keysweep::rule::RuleSet;
 use keysweep::{config, import};
 
 use super::settle::{environment, switch};
+use super::trust::distrust;
 use super::{Inner, Layer, Whose};
 use crate::cli::args::ConfigArgs;
 #[cfg(unix)]
@@ -102,6 +103,7 @@ pub(super) fn discover(tops: &[PathBuf], args: &ConfigArgs) -> anyhow::Result<In
                 base: folder.clone(),
                 scope,
                 remarks: Vec::new(),
+                distrust: None,
                 at_root: folder == root,
             });
         }
@@ -148,6 +150,7 @@ fn own(path: &Path, root: &Path, whose: Whose) -> anyhow::Result<Option<Layer>> 
         base,
         scope: Arc::new(Scope::new(root, file)),
         remarks,
+        distrust: distrust(path),
         at_root: true,
     }))
 }
@@ -222,10 +225,19 @@ fn ignored_by_gitleaks(
             base: folder,
             scope: Arc::new(Scope::new(&layer.scope.folder, file)),
             remarks: imported.notes,
+            distrust: None,
             at_root: true,
         });
     }
     Ok(layers)
+}
+
+/// The user's own files that others can change.
+pub(super) fn distrusted(layers: &[Layer]) -> impl Iterator<Item = String> {
+    layers.iter().filter_map(|layer| {
+        let why = layer.distrust.as_ref()?;
+        Some(format!("{} {why}", layer.shown))
+    })
 }
 
 /// What another scanner's file means here: a line for each file, or each remark.

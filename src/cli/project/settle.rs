@@ -13,7 +13,7 @@ use keysweep::place::baseline::NAME as BASELINE;
 use keysweep::report::FORMATS;
 use keysweep::rule::{RuleFile, nearest};
 
-use super::find::{remarked, shown};
+use super::find::{distrusted, remarked, shown};
 use super::{InForce, Inner, Layer, Whose};
 use crate::cli::args::{CommonArgs, FailOn, Level, Shared};
 
@@ -291,6 +291,7 @@ pub(super) fn settle(
     settle_rules(inner, common, &mut choice, &layers)?;
     inner.notes = of_environment(&values);
     inner.notes.extend(narrowed(&layers, &values));
+    inner.notes.extend(distrusted(&layers));
     inner.notes.extend(remarked(&layers, shared.verbose > 0));
     inner.values = values;
     inner.layers = layers;

@@ -13,14 +13,15 @@ use jiff::Timestamp;
 
 use super::answered::Answered;
 use super::incident::found_again;
-use super::{Held, Kinds, Policy, origin};
+use super::plan::by_hand;
+use super::{Held, Kinds, Policy, Refusal, origin};
 use crate::ledger::{
     self, BY_HAND, CheckState, Incident, IncidentId, IncidentState, Ledger, NewIncident, Step,
     StepKind, StepState,
 };
 use crate::model::{ConfirmedLeak, Credential, Finding, Verification};
 use crate::net::Net;
-use crate::provider::Provider as _;
+use crate::provider::{Provider as _, Terms};
 
 pub use outcome::{Ended, Outcome};
 pub(super) use pair::unproven;
@@ -166,16 +167,22 @@ impl Run<'_> {
         }
     }
 
-    /// Ends a leak that is on record.
+    /// Ends a leak that is on record, as far as its key's first refusal ([`Outcome::Once`]); then, with that, proves it dead. What is
+    /// between the two is the caller's: other keys.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
-    pub fn end(&self, id: IncidentId, leak: &ConfirmedLeak<'_>) -> Result<Ended, Error> {
+    pub fn end(
+        &self,
+        id: IncidentId,
+        leak: &ConfirmedLeak<'_>,
+        first: Option<&Refusal>,
+    ) -> Result<Ended, Error> {
         let incident = self.ledger.incident(id)?;
         let is_paired = self.kinds.is_paired(&incident.leak.rule);
         if is_paired && leak.identity().is_none() && self.is_confirmed(id, &incident.leak)? {
             // It was begun before, with what its provider said is its.
-            return self.resume(&incident, Some(leak.credential().clone()));
+            return self.resume(&incident, Some(leak.credential().clone()), first);
         }
         self.claimed(id, || {
             let incident = self.ledger.incident(id)?;
@@ -185,12 +192,12 @@ impl Run<'_> {
             }
             if incident.state == IncidentState::Closed {
                 // Another run, or the same key before, was quicker.
-                return self.judge(&incident, leak);
+                return self.judge(&incident, leak, first);
             }
             if self.policy.recheck && !self.ledger.is_sealed(id)? {
                 self.write(|now| self.ledger.seal(id, leak.credential(), now))?;
             }
-            self.work(id, leak, true)
+            self.work(id, leak, true, first)
         })
     }
 
@@ -307,6 +314,43 @@ impl Run<'_> {
         provider.map_or(Verification::Unsupported, |provider| {
             provider.verify(net, leak.credential())
         })
+    }
+
+    /// What ending a key means, within the time that the caller gives it.
+    fn terms(&self, leak: &ConfirmedLeak<'_>) -> Terms {
+        let revoker = self.kinds.revoker(&leak.finding().rule);
+        let mut terms = revoker.map_or_else(
+            || by_hand(leak.finding()),
+            |revoker| revoker.terms(leak.credential()),
+        );
+        terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
+        terms
+    }
+
+    /// A refusal of a key that is used again without a call of ours before: whether it is the second one that proves it dead, and then
+    /// in words.
+    fn refused(
+        &self,
+        leak: &ConfirmedLeak<'_>,
+        answer: String,
+        first: Option<&Refusal>,
+    ) -> Result<String, Outcome> {
+        let now = self.net.now();
+        if let Some(first) = first {
+            return Ok(format!("{}: {answer}", first.and_again(now)));
+        }
+        let deadline = self.terms(leak).deadline;
+        Err(Outcome::Once(Refusal::first(answer, deadline, now)))
+    }
+
+    /// Waits until the second refusal of a key counts; says whether the run may go on.
+    fn wait_after(&self, id: IncidentId, first: Option<&Refusal>) -> bool {
+        first.is_none_or(|first| first.wait(self.net, &|| self.touch(id)))
+    }
+
+    /// Whose run is silent for long loses the incident to another. What cannot be written now is told of by the next write.
+    fn touch(&self, id: IncidentId) {
+        let _ = self.ledger.touch(id, self.net.now());
     }
 
     /// The steps since the key was ended the last time.

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::respond::Refusal;
+
 /// How it stands with an incident after a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -34,6 +36,8 @@ pub struct Ended {
 pub enum Outcome {
     /// The provider refuses the key; in its words.
     Dead(String),
+    /// The key was refused once, which proves nothing yet: the same call with this refusal uses it a second time.
+    Once(Refusal),
     /// The key was ended and is not proven dead.
     NotProven {
         /// Why.

@@ -3,14 +3,17 @@
 use super::{Ended, Error, Outcome, Run};
 use crate::ledger::{CheckState, Incident, IncidentId, IncidentState, StepKind, StepState};
 use crate::model::{ConfirmedLeak, Doubt, Verification};
+use crate::respond::Refusal;
 use crate::respond::origin::bound;
 
 impl Run<'_> {
-    /// Uses the key of an incident again, and does what has become due if the key is refused.
+    /// Uses the key of an incident again, and does what has become due if the key is refused. Where that would close the incident, two
+    /// refusals are needed, as for [`Run::end`]. Of a closed one it is asked whether its key works again: two refusals proved it dead
+    /// before, and one that is an accident of the moment takes nothing from that; the next recheck asks again.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
-    pub fn recheck(&self, incident: &Incident) -> Result<Ended, Error> {
+    pub fn recheck(&self, incident: &Incident, first: Option<&Refusal>) -> Result<Ended, Error> {
         self.claimed(incident.id, || {
             let Some(finding) = self.again(incident, None)? else {
                 return Ok(Outcome::NotKept);
@@ -21,9 +24,9 @@ impl Run<'_> {
             if let Some(outcome) = self.astray("recheck", incident, &leak)? {
                 return Ok(outcome);
             }
-            let outcome = self.judge(incident, &leak)?;
+            let outcome = self.judge(incident, &leak, first)?;
             if matches!(outcome, Outcome::Dead(_)) && self.is_due(incident.id)? {
-                return self.work(incident.id, &leak, false);
+                return self.work(incident.id, &leak, false, None);
             }
             Ok(outcome)
         })
@@ -34,8 +37,12 @@ impl Run<'_> {
         &self,
         incident: &Incident,
         leak: &ConfirmedLeak<'_>,
+        first: Option<&Refusal>,
     ) -> Result<Outcome, Error> {
         let id = incident.id;
+        if !self.wait_after(id, first) {
+            return Ok(Outcome::Interrupted);
+        }
         let net = bound(self.net, &incident.leak);
         match self.said(&net, leak) {
             Verification::Inactive(answer) if !self.is_confirmed(id, &incident.leak)? => {
@@ -46,11 +53,17 @@ impl Run<'_> {
             Verification::Inactive(answer) => {
                 let answer = self.clean(leak, &answer);
                 self.checked(id, CheckState::Refused, &answer)?;
-                self.settle(id, leak, &answer)?;
-                if incident.state != IncidentState::Closed {
-                    let why = format!("the key is refused: {answer}");
-                    self.state(id, IncidentState::Closed, &why)?;
+                if incident.state == IncidentState::Closed {
+                    self.settle(id, leak, &answer)?;
+                    return Ok(Outcome::Dead(answer));
                 }
+                let answer = match self.refused(leak, answer, first) {
+                    Ok(answer) => answer,
+                    Err(once) => return Ok(once),
+                };
+                self.settle(id, leak, &answer)?;
+                let why = format!("the key is refused: {answer}");
+                self.state(id, IncidentState::Closed, &why)?;
                 Ok(Outcome::Dead(answer))
             }
             Verification::Active(_) => {

@@ -7,8 +7,8 @@ use super::{Answer, Ended, Error, Outcome, Question, Run, Why};
 use crate::ledger::{Incident, IncidentState, Step, StepState};
 use crate::model::{ConfirmedLeak, Credential, Verification};
 use crate::provider::{Effect, StageTerms};
-use crate::respond::Proof;
 use crate::respond::origin::bound;
+use crate::respond::{Proof, Refusal};
 
 /// What became of a call whose answer was lost.
 pub(super) enum Lost {
@@ -21,7 +21,8 @@ pub(super) enum Lost {
 }
 
 impl Run<'_> {
-    /// Goes on with an incident that was begun. `credential` is its secret where the caller has it; else the ledger's is taken.
+    /// Goes on with an incident that was begun, as [`Run::end`]. `credential` is its secret where the caller has it; else the ledger's
+    /// is taken.
     ///
     /// # Errors
     /// [`Error`] where the ledger fails.
@@ -29,6 +30,7 @@ impl Run<'_> {
         &self,
         incident: &Incident,
         credential: Option<Credential>,
+        first: Option<&Refusal>,
     ) -> Result<Ended, Error> {
         self.claimed(incident.id, || {
             let credential = match credential.map(|given| self.same_pair(incident, given)) {
@@ -57,12 +59,15 @@ impl Run<'_> {
             if let Some(outcome) = self.astray("respond --resume", incident, &leak)? {
                 return Ok(outcome);
             }
+            if first.is_some() {
+                return self.work(incident.id, &leak, false, first);
+            }
             // It is ended anew only where its provider says that it works: again, or still although the call was answered.
             let anew = self.is_wanted(incident) && {
                 let net = bound(self.net, &incident.leak);
                 matches!(self.said(&net, &leak), Verification::Active(_))
             };
-            self.work(incident.id, &leak, anew)
+            self.work(incident.id, &leak, anew, None)
         })
     }
 
@@ -96,22 +101,22 @@ impl Run<'_> {
         };
         let key = self.prove(work, deadline);
         let known = match (&key, effect) {
-            (Proof::Refused { answer, .. }, _) if terms.kills => {
-                let answer = self.clean(work.leak, answer);
+            (Proof::Refused(refusal), _) if terms.kills => {
+                let answer = self.clean(work.leak, &refusal.answer);
                 let answer = format!("its answer was lost; the key is refused: {answer}");
                 self.write(|now| self.ledger.finish(step.id, StepState::Done, &answer, now))?;
                 return Ok(Lost::There);
             }
             (Proof::Interrupted, _) => return Ok(Lost::End(Outcome::Interrupted)),
-            (Proof::Alive { .. }, _) | (Proof::Refused { .. }, Effect::NotThere)
+            (Proof::Alive { .. }, _) | (Proof::Refused(_), Effect::NotThere)
                 if terms.repeatable =>
             {
                 return Ok(Lost::Again);
             }
             (Proof::Alive { .. }, _) => "the key still works".to_owned(),
             (Proof::Unknown { why, .. }, _) => format!("whether the key works is not known: {why}"),
-            (Proof::Refused { .. }, Effect::Unknown(why)) => why.clone(),
-            (Proof::Refused { .. }, _) => "its effect is not there".to_owned(),
+            (Proof::Refused(_), Effect::Unknown(why)) => why.clone(),
+            (Proof::Refused(_), _) => "its effect is not there".to_owned(),
         };
         let known = self.clean(work.leak, &known);
         let question = Question {

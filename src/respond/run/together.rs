@@ -158,7 +158,7 @@ impl Run<'_> {
         let mut ready = Vec::new();
         for (id, leak, anew) in leaks {
             self.progress.set(id, Turn::Approach);
-            match self.outcome(id, || self.work(id, leak, anew)) {
+            match self.outcome(id, || self.work(id, leak, anew, None)) {
                 // Another run has it.
                 Err(Error::Ledger(ledger::Error::Busy { .. })) => self.progress.clear(id),
                 Err(error) => return Err(error),
@@ -168,7 +168,9 @@ impl Run<'_> {
                         leak,
                         step: *step,
                     }),
-                    _ if outcome == Outcome::Left => self.progress.clear(id),
+                    _ if matches!(outcome, Outcome::Left | Outcome::Once(_)) => {
+                        self.progress.clear(id);
+                    }
                     _ => {
                         let is_stopped = outcome == Outcome::Interrupted;
                         self.progress.set(id, Turn::Over(outcome));

@@ -18,8 +18,8 @@ use crate::provider::{
 };
 use crate::respond::answered::Answered;
 use crate::respond::origin::bound;
-use crate::respond::plan::{Authorised, authorised, by_hand};
-use crate::respond::{OBJECT_ID, Proof, prove, span};
+use crate::respond::plan::{Authorised, authorised};
+use crate::respond::{OBJECT_ID, Proof, Refusal, prove, prove_again, span};
 
 /// An incident while it is worked on.
 pub(super) struct Work<'w, 'f> {
@@ -63,16 +63,18 @@ enum After {
 }
 
 impl Run<'_> {
-    /// Goes over the steps of an incident; `anew` ends a key again whose steps are through.
+    /// Goes over the steps of an incident; `anew` ends a key again whose steps are through. With the first refusal of its key nothing
+    /// is looked at before the proof.
     pub(super) fn work(
         &self,
         id: IncidentId,
         leak: &ConfirmedLeak<'_>,
         anew: bool,
+        first: Option<&Refusal>,
     ) -> Result<Outcome, Error> {
         let incident = self.ledger.incident(id)?.leak;
         self.at_work(id, leak, &incident, |work, whose| {
-            self.walk(work, whose, anew)
+            self.walk(work, whose, anew && first.is_none(), first)
         })
     }
 
@@ -87,11 +89,7 @@ impl Run<'_> {
         let rule = &leak.finding().rule;
         let revoker = self.kinds.revoker(rule);
         let provider = self.kinds.verifier(rule).map(Answered);
-        let mut terms = revoker.as_ref().map_or_else(
-            || by_hand(leak.finding()),
-            |revoker| revoker.terms(leak.credential()),
-        );
-        terms.deadline = self.policy.deadline.unwrap_or(terms.deadline);
+        let terms = self.terms(leak);
         let (whose, authority) = authorised(&terms, self.held);
         let net = bound(self.net, incident);
         let work = Work {
@@ -109,7 +107,13 @@ impl Run<'_> {
         then(&work, whose)
     }
 
-    fn walk(&self, work: &Work<'_, '_>, whose: Authorised, anew: bool) -> Result<Outcome, Error> {
+    fn walk(
+        &self,
+        work: &Work<'_, '_>,
+        whose: Authorised,
+        anew: bool,
+        mut first: Option<&Refusal>,
+    ) -> Result<Outcome, Error> {
         let (id, terms) = (work.id, work.terms);
         let mut steps = self.round(id)?;
         let by_call = steps.iter().any(|step| step.plan.kind == StepKind::Find);
@@ -147,10 +151,13 @@ impl Run<'_> {
                 _ if step.state.is_final() => After::On,
                 // Each is proven dead after the call for all.
                 StepKind::Prove if self.progress.is_approached(id) => After::End(Outcome::Left),
+                StepKind::Revoke if terms.stages.is_empty() => {
+                    self.wait_for_a_person(work, first)?
+                }
+                StepKind::Find | StepKind::Revoke if first.is_some() => After::On,
                 StepKind::Find => self.find(work, &step)?,
-                StepKind::Revoke if terms.stages.is_empty() => self.wait_for_a_person(work)?,
                 StepKind::Revoke => self.stage(work, &step)?,
-                StepKind::Prove => self.proof(work, &step)?,
+                StepKind::Prove => self.proof(work, &step, first.take())?,
                 StepKind::Rotate | StepKind::Notify | StepKind::Usage | StepKind::Record => {
                     After::On
                 }
@@ -167,7 +174,10 @@ impl Run<'_> {
         let finding = work.leak.finding();
         let prove = NewStep {
             object: self.clean(work.leak, &work.terms.object),
-            ..NewStep::of(StepKind::Prove, "use the key again until it is refused")
+            ..NewStep::of(
+                StepKind::Prove,
+                "use the key again until it is refused twice",
+            )
         };
         if work.terms.stages.is_empty() {
             let by_hand = NewStep {
@@ -447,30 +457,43 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Proves that the key is refused, and puts what was seen on record.
-    fn proof(&self, work: &Work<'_, '_>, step: &Step) -> Result<After, Error> {
+    /// Uses the key until it is refused, or a second time where it was, and puts what was seen on record.
+    fn proof(
+        &self,
+        work: &Work<'_, '_>,
+        step: &Step,
+        first: Option<&Refusal>,
+    ) -> Result<After, Error> {
         let deadline = work.terms.deadline;
-        let text = format!("{}, at most {}", step.plan.what, span(deadline));
-        self.tell(work, &text);
-        self.write(|now| self.ledger.start(step.id, now))?;
-        let proof = self.prove(work, deadline);
+        let proof = if let Some(first) = first {
+            self.prove_again(work, first)
+        } else {
+            let text = format!("{}, at most {}", step.plan.what, span(deadline));
+            self.tell(work, &text);
+            self.write(|now| self.ledger.start(step.id, now))?;
+            self.prove(work, deadline)
+        };
+        let once = first.map_or("", |_| "refused once, which was an accident; ");
         let (check, state, answer) = match proof {
             Proof::Interrupted => return Ok(After::End(Outcome::Interrupted)),
-            Proof::Refused { answer, after } => {
-                let when = if after.as_secs() == 0 {
-                    "at once".to_owned()
-                } else {
-                    format!("after {}", span(after))
-                };
-                let text = format!("refused {when}: {answer}");
+            Proof::Refused(mut refusal) if first.is_none() => {
+                refusal.answer = self.clean(work.leak, &refusal.answer);
+                let text = format!("{}: {}", refusal.once(), refusal.answer);
+                self.checked(work.id, CheckState::Refused, &text)?;
+                return Ok(After::End(Outcome::Once(refusal)));
+            }
+            Proof::Refused(refusal) => {
+                let twice = refusal.and_again(work.net.now());
+                let text = format!("{twice}: {}", refusal.answer);
                 (CheckState::Refused, StepState::Done, text)
             }
             Proof::Alive { after } => {
-                let text = format!("the key still works after {}", span(after));
+                let text = format!("{once}the key still works after {}", span(after));
                 (CheckState::Alive, StepState::Failed, text)
             }
             Proof::Unknown { why, after } => {
-                let text = format!("not known after {}: {why}", span(after));
+                let once = first.map_or("", |_| "refused once, and then ");
+                let text = format!("{once}not known after {}: {why}", span(after));
                 (CheckState::Unknown, StepState::Unknown, text)
             }
         };
@@ -509,16 +532,17 @@ impl Run<'_> {
 
     /// Uses the key until it is refused, or the deadline has passed.
     pub(super) fn prove(&self, work: &Work<'_, '_>, deadline: Duration) -> Proof {
-        let waits = || {
-            // Whose run is silent for long loses the incident to another. What cannot be written now is told of by the next write.
-            let _ = self.ledger.touch(work.id, self.net.now());
-        };
-        let key = work.leak.credential();
+        let (key, waits) = (work.leak.credential(), || self.touch(work.id));
         let proof = prove(work.net, work.provider, key, deadline, &waits);
+        self.of_its_own(work.id, proof)
+    }
+
+    /// A refusal of what its provider never said works with what stands beside it proves nothing.
+    fn of_its_own(&self, id: IncidentId, proof: Proof) -> Proof {
         match proof {
-            Proof::Refused { answer, after } if !self.is_proof(work.id) => Proof::Unknown {
-                why: Self::proves_nothing(&answer),
-                after,
+            Proof::Refused(refusal) if !self.is_proof(id) => Proof::Unknown {
+                why: Self::proves_nothing(&refusal.answer),
+                after: refusal.after,
             },
             proof => proof,
         }
@@ -530,12 +554,31 @@ impl Run<'_> {
         incident.is_ok_and(|it| self.is_confirmed(id, &it.leak).unwrap_or(false))
     }
 
+    /// Uses a key that was refused a second time.
+    fn prove_again(&self, work: &Work<'_, '_>, first: &Refusal) -> Proof {
+        let (key, waits) = (work.leak.credential(), || self.touch(work.id));
+        let deadline = work.terms.deadline;
+        let proof = prove_again(work.net, work.provider, key, deadline, first, &waits);
+        self.of_its_own(work.id, proof)
+    }
+
     /// Looks whether a person has ended the key.
-    fn wait_for_a_person(&self, work: &Work<'_, '_>) -> Result<After, Error> {
+    fn wait_for_a_person(
+        &self,
+        work: &Work<'_, '_>,
+        first: Option<&Refusal>,
+    ) -> Result<After, Error> {
+        if !self.wait_after(work.id, first) {
+            return Ok(After::End(Outcome::Interrupted));
+        }
         match self.said(work.net, work.leak) {
             Verification::Inactive(answer) if self.is_proof(work.id) => {
                 let answer = self.clean(work.leak, &answer);
                 self.checked(work.id, CheckState::Refused, &answer)?;
+                let answer = match self.refused(work.leak, answer, first) {
+                    Ok(answer) => answer,
+                    Err(once) => return Ok(After::End(once)),
+                };
                 self.settle(work.id, work.leak, &answer)?;
                 Ok(After::End(self.close(work)?))
             }

@@ -1,7 +1,7 @@
 //! Every block of `patterns/` against a provider on loopback that plays the documented answers, and everything that goes wrong between
 //! a client and a provider: nothing of that is ever taken for a dead key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use keysweep::model::{ConfirmedLeak, Credential, Finding, Identity, Secret, Verification};
 use keysweep::provider::{Authority, Effect, Failure, Needed, Object, Registry, Revocation};
-use keysweep::rule::block::{Answer as Documented, Blocks, Find, Revoke, Var, Verify};
+use keysweep::rule::block::{
+    Answer as Documented, Blocks, Find, More, Request, Revoke, Var, Verify,
+};
 use keysweep::rule::{self, RuleFile};
 use keysweep::scan::Options;
 use serde_json::{Value, json};
@@ -84,9 +86,22 @@ fn known(stem: &str) -> BTreeMap<String, BTreeMap<String, String>> {
     BTreeMap::from([(stem.to_owned(), parts)])
 }
 
+/// The parts of a key without which a refusal proves nothing: those of its call that the caller's configuration tells, and what its
+/// block says.
+fn differing(file: &File, block: &Verify) -> Vec<String> {
+    let names = block.request.iter().flat_map(Request::variables);
+    let known = known(&file.stem);
+    let told = names.filter(|name| known[&file.stem].contains_key(*name));
+    let mut parts: Vec<String> = told.map(str::to_owned).collect();
+    parts.extend(block.elsewhere.clone());
+    parts.sort();
+    parts.dedup();
+    parts
+}
+
 /// With the parts beside it without which a refusal proves nothing.
 fn beside(file: &File, mut finding: Finding, block: &Verify) -> Finding {
-    for part in &block.elsewhere {
+    for part in &differing(file, block) {
         let parts = &mut finding.credential.parts;
         if part != "default" && !parts.iter().any(|(name, _)| name == part) {
             // Where a token was active once, the part says no more than that.
@@ -179,7 +194,7 @@ impl<'a> Asked<'a> {
 fn verified() -> Vec<(&'static File, String, Verify)> {
     let mut all = Vec::new();
     for file in files() {
-        let mut done = std::collections::BTreeSet::new();
+        let mut done = BTreeSet::new();
         let rules: Vec<(String, String)> = file
             .blocks
             .rules
@@ -264,14 +279,15 @@ fn refusals() -> Vec<(&'static File, Finding, Answer, Registry)> {
     let mut all = Vec::new();
     for (file, rule, block) in verified() {
         let mut finding = example_of(file, &rule);
+        let parts = differing(file, &block);
         finding
             .credential
             .parts
-            .retain(|(name, _)| !block.elsewhere.contains(name));
+            .retain(|(name, _)| !parts.contains(name));
         let Some(refusal) = block.answers.iter().find(|a| a.means == "inactive") else {
             continue;
         };
-        if block.elsewhere.is_empty() {
+        if parts.is_empty() {
             continue;
         }
         let mut known = known(&file.stem);
@@ -288,7 +304,22 @@ fn refusals() -> Vec<(&'static File, Finding, Answer, Registry)> {
 #[test]
 fn a_refusal_where_the_key_was_only_told_to_be_from_proves_nothing_but_ends_a_revocation() {
     let all = refusals();
-    assert!(all.len() >= 5, "{}", all.len());
+    let kinds: BTreeSet<&str> = all.iter().map(|(file, ..)| &*file.stem).collect();
+    for kind in [
+        "algolia",
+        "cloudflare",
+        "databricks",
+        "dockerhub",
+        "elastic",
+        "gitlab",
+        "grafana",
+        "okta",
+        "shopify",
+        "sonarqube",
+        "vault",
+    ] {
+        assert!(kinds.contains(kind), "{kind}: {kinds:?}");
+    }
     let mut ended = 0;
     for (_, finding, refusal, registry) in all {
         let rule = finding.rule.clone();
@@ -366,7 +397,10 @@ fn a_block_that_is_unsure_of_a_part_that_it_does_not_use_is_refused() {
         ("[\"account\"]", "which the request does not use"),
         ("[\"default\"]", "goes with a host in `self_hosted`"),
     ] {
-        let text = text.replace("elsewhere = [\"id\"]", &format!("elsewhere = {elsewhere}"));
+        let text = text.replace(
+            "[verify.key]\n",
+            &format!("[verify.key]\nelsewhere = {elsewhere}\n"),
+        );
         let error = rule::parse("x.toml", &text).unwrap_err().to_string();
         assert!(error.contains(complaint), "{error}");
     }
@@ -572,7 +606,7 @@ fn an_answer_without_end_or_that_never_comes_is_no_dead_key() {
 fn ended() -> Vec<(&'static File, String, Revoke)> {
     let mut all = Vec::new();
     for file in files() {
-        let mut done = std::collections::BTreeSet::new();
+        let mut done = BTreeSet::new();
         for (rule, uses) in &file.blocks.rules {
             let Some(key) = &uses.revoke else { continue };
             let block = &file.blocks.revoke[key];
@@ -666,6 +700,130 @@ fn row(block: &Revoke, find: &Find, id: &str, secret: &str) -> Value {
     row
 }
 
+/// What an answer says of whether a list goes on.
+fn said(more: &More, goes_on: bool) -> Value {
+    match (&more.from, goes_on) {
+        (Some(_), goes_on) => json!(goes_on),
+        (None, true) => json!(2),
+        (None, false) => json!(1),
+    }
+}
+
+/// How the pages of a list go on.
+#[derive(Clone, Copy, PartialEq)]
+enum Goes {
+    On,
+    /// It says that it does, and not where.
+    Nowhere,
+    /// Each page is the first.
+    Round,
+    /// It does not say whether it does.
+    Silent,
+}
+
+/// A provider whose list has a page for each of these rows.
+fn pages(find: &Find, rows: Vec<Value>, goes: Goes) -> Server {
+    let find = find.clone();
+    let asked = AtomicUsize::new(0);
+    Server::start(move |seen| {
+        if seen.method != find.request.method {
+            let done = json!({ "id": "x", "status": "inactive", "deleted": true });
+            return Answer::json(&done);
+        }
+        let at = asked.fetch_add(1, Ordering::SeqCst);
+        let (list, more) = (find.list.as_ref().unwrap(), find.more.as_ref().unwrap());
+        let number = if goes == Goes::Round { 0 } else { at + 1 };
+        let mark = &*format!("]mark {number}");
+        if at > 0 && goes == Goes::On && more.from.is_some() {
+            let asks = match more.to.strip_prefix("header:") {
+                Some(name) => seen.header(name) == Some(&*format!("]mark {at}")),
+                None => seen.holds(&format!("{}=%5Dmark%20{at}", more.to)),
+            };
+            assert!(asks, "{}", seen.target);
+        }
+        let goes_on = goes == Goes::Round || at + 1 < rows.len();
+        let row = rows[at.min(rows.len() - 1)].clone();
+        let mut body = json!({});
+        set(&mut body, list, json!([row]));
+        let pointer = |at: &str| at.starts_with('/').then(|| at.to_owned());
+        if let Some(when) = pointer(&more.when).filter(|_| goes != Goes::Silent) {
+            let value = if more.from.is_none() {
+                json!(rows.len())
+            } else {
+                said(more, goes_on)
+            };
+            set(&mut body, &when, value);
+        }
+        let from = more
+            .from
+            .as_ref()
+            .filter(|_| goes_on && goes != Goes::Nowhere);
+        if let Some(at) = from.and_then(|at| pointer(at)) {
+            set(&mut body, &at, json!(mark));
+        }
+        let answer = Answer::json(&body);
+        match more.when.strip_prefix("header:") {
+            Some(name) if goes_on => {
+                answer.with_header(name, if goes == Goes::Nowhere { "" } else { mark })
+            }
+            _ => answer,
+        }
+    })
+}
+
+#[test]
+fn a_list_of_several_pages_is_read_to_its_end_or_nothing_is_done() {
+    let mut kinds = BTreeSet::new();
+    for case in cases() {
+        let Some(find) = case.block.find.clone().filter(|f| f.more.is_some()) else {
+            continue;
+        };
+        let rule = &case.finding.rule;
+        kinds.insert(case.file.stem.as_str());
+        let authority = authority(&case.block);
+        let secret = clear(&case.finding.credential);
+        let mine = row(&case.block, &find, "id-1", &secret);
+        let twin = row(&case.block, &find, "id-2", &secret);
+        let stranger = row(&case.block, &find, "id-3", &neighbour(&secret));
+        let more = find.more.as_ref().unwrap();
+        let look = |rows: &[&Value], goes: Goes| {
+            let server = pages(&find, rows.iter().map(|r| (*r).clone()).collect(), goes);
+            let result = case.ended_at(&server, &authority);
+            let named: Vec<bool> = changes(&server).iter().map(|c| c.holds("id-1")).collect();
+            let reads = server.seen().len() - named.len();
+            (result, named, reads)
+        };
+        // Found on the second page, and nothing before all pages were read.
+        let (_, named, reads) = look(&[&stranger, &mine, &stranger], Goes::On);
+        assert_eq!((named.as_slice(), reads), (&[true][..], 3), "{rule}");
+        let (_, named, reads) = look(&[&mine, &stranger], Goes::On);
+        assert_eq!((named.as_slice(), reads), (&[true][..], 2), "{rule}");
+        // One that looks the same on another page.
+        let (result, named, _) = look(&[&mine, &twin], Goes::On);
+        let why = result.unwrap_err().to_string();
+        assert!(why.contains("2 entries"), "{rule}: {why}");
+        assert!(named.is_empty(), "{rule}");
+        let mut halves = vec![Goes::Round];
+        if more.when.starts_with('/') {
+            halves.push(Goes::Silent);
+        }
+        if more.from.is_some() {
+            halves.push(Goes::Nowhere);
+        } else {
+            halves.retain(|goes| *goes != Goes::Round);
+        }
+        for goes in halves {
+            let (result, named, _) = look(&[&mine, &stranger], goes);
+            let why = result.unwrap_err().to_string();
+            assert!(why.contains("not all of it was read"), "{rule}: {why}");
+            assert!(!why.contains("gone already"), "{rule}: {why}");
+            assert!(named.is_empty(), "{rule}");
+        }
+    }
+    let all = BTreeSet::from(["anthropic", "heroku", "linode", "openai"]);
+    assert_eq!(kinds, all);
+}
+
 struct Case {
     file: &'static File,
     finding: Finding,
@@ -680,11 +838,6 @@ impl Case {
         answer: Answer,
         authority: &Authority,
     ) -> (Result<(), Failure>, Server) {
-        let registry = registry(self.file);
-        let revoke = registry.revoker(&self.finding.rule).unwrap();
-        let shown = revoke
-            .preview(&self.finding.credential, authority, 0)
-            .unwrap();
         let find = self.block.find.clone();
         let server = Server::start(move |seen| {
             let is_find = find
@@ -700,21 +853,32 @@ impl Case {
                 Some(at) => {
                     let mut body = json!({});
                     set(&mut body, at, Value::Array(rows.clone()));
+                    if let Some(more) = find.more.as_ref().filter(|m| m.when.starts_with('/')) {
+                        set(&mut body, &more.when, said(more, false));
+                    }
                     Answer::json(&body)
                 }
             }
         });
-        let net = Playground::new(&server, &hosts(&shown), Duration::from_secs(10));
+        let result = self.ended_at(&server, authority);
+        (result, server)
+    }
+
+    /// Runs look-up and call against a server.
+    fn ended_at(&self, server: &Server, authority: &Authority) -> Result<(), Failure> {
+        let registry = registry(self.file);
+        let revoke = registry.revoker(&self.finding.rule).unwrap();
+        let shown = revoke.preview(&self.finding.credential, authority, 0);
+        let hosts = hosts(&shown.unwrap());
+        let net = Playground::new(server, &hosts, Duration::from_secs(10));
         let leak: ConfirmedLeak<'_> = confirmed(&self.finding);
         let of = Revocation {
             net: &net.client,
             leak: &leak,
             authority,
         };
-        let result = revoke
-            .find(&of)
-            .and_then(|object| revoke.run(&of, &object, 0).map(drop));
-        (result, server)
+        let object = revoke.find(&of)?;
+        revoke.run(&of, &object, 0).map(drop)
     }
 
     fn rows(&self) -> (Vec<Value>, String) {

@@ -194,9 +194,9 @@ fn keys(moto: &Server) -> Vec<String> {
 fn an_aws_key_is_deleted_after_the_time_of_grace() {
     let moto = Server::start("moto", &[]);
     let neighbour = format!("{} Active", moto.fact("NEIGHBOUR_ID"));
-    let (scene, incident) = deactivated(&moto, "1s");
+    let (scene, incident) = deactivated(&moto, "4s");
     assert!(keys(&moto).contains(&format!("{} Inactive", moto.fact("LEAK_ID"))));
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(3));
     // It was agreed to beforehand.
     let run = scene.run(&["respond", "--resume", &incident]).ends_with(0);
     assert!(run.out.contains("proven dead"), "{}{}", run.out, run.err);
@@ -229,9 +229,9 @@ fn an_aws_key_is_deleted_after_the_time_of_grace() {
 fn an_aws_key_that_is_active_again_is_not_deleted() {
     let moto = Server::start("moto", &[]);
     let id = &*moto.fact("LEAK_ID");
-    let (scene, incident) = deactivated(&moto, "1s");
+    let (scene, incident) = deactivated(&moto, "4s");
     moto.script("status", &[id, "Active"]);
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(3));
     // Somebody needs it, whatever was agreed to before.
     let resume = ["respond", "--resume", &incident, "--yes"];
     let run = scene.run(&resume).ends_with(2);
@@ -245,7 +245,7 @@ fn an_aws_key_that_is_active_again_is_not_deleted() {
     assert!(is_listed("Active"), "{:?}", keys(&moto));
     scene.run(&resume).ends_with(0);
     assert!(is_listed("Inactive"), "{:?}", keys(&moto));
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(3));
     scene.run(&resume).ends_with(0);
     assert_eq!(
         keys(&moto),

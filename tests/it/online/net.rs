@@ -384,6 +384,23 @@ fn a_host_that_asks_to_wait_is_waited_for_within_bounds() {
     let error = client.send(&request("GET", "/")).unwrap_err();
     assert!(matches!(error, Error::Budget { .. }), "{error:?}");
     assert_eq!(server.seen().len(), 1);
+    // Longer than the request may wait: for another try, and for its turn.
+    let server = Server::of([busy("30"), Answer::status(200)]);
+    let mut settings = to(&server);
+    settings.budget = Duration::from_secs(600);
+    let client = self::client(settings);
+    let mut hurried = request("GET", "/");
+    hurried.patience = Some(Duration::from_secs(2));
+    let begun = Instant::now();
+    assert_eq!(status(client.send(&hurried)), 429);
+    let error = client.send(&hurried).unwrap_err();
+    assert!(matches!(error, Error::Held { .. }), "{error:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(server.seen().len(), 1);
 }
 
 #[test]

@@ -323,7 +323,7 @@ const GRACE: Duration = Duration::from_secs(3);
 
 #[test]
 fn who_agrees_beforehand_agrees_to_what_is_done_later() {
-    let scene = Scene::new("2s");
+    let scene = Scene::new("4s");
     let run = scene.respond(&["--apply", "--yes"]).ends_with(0);
     assert!(run.out.contains("later: delete"), "{}", run.out);
     assert_eq!(scene.leak(), Some(false));
@@ -346,7 +346,7 @@ fn who_agrees_beforehand_agrees_to_what_is_done_later() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_nobody_agreed_to_waits_and_names_the_command() {
-    let scene = Scene::new("2s");
+    let scene = Scene::new("4s");
     // At a terminal, without --yes: what can be undone is done, and nobody is asked about what comes later.
     let arguments = format!(
         "respond '{}' --apply --config '{}'",
@@ -378,7 +378,7 @@ fn what_nobody_agreed_to_waits_and_names_the_command() {
     assert_eq!(scene.leak(), None);
 
     // Who says so while it waits has agreed, too.
-    let scene = Scene::new("4s");
+    let scene = Scene::new("6s");
     let arguments = arguments.replace(home.to_str().unwrap(), scene.home.path().to_str().unwrap());
     let (tree, home) = (scene.tree.path(), scene.home.path());
     let (code, screen) = in_terminal(&arguments, tree, home, Duration::ZERO, "");

@@ -22,7 +22,7 @@ fn three() -> Scene {
 }
 
 /// `respond --apply --yes`, until its first call is sent.
-fn sent(scene: &Scene) -> Child {
+pub(super) fn sent(scene: &Scene) -> Child {
     let child = Command::new(assert_cmd::cargo::cargo_bin!("keysweep"))
         .args(["respond".as_ref(), scene.file("report.json").as_os_str()])
         .args(["--apply", "--yes"])

@@ -6,6 +6,7 @@ mod aws;
 mod ending;
 mod lost;
 mod place;
+mod refused;
 mod stopped;
 mod tally;
 mod together;
@@ -60,6 +61,8 @@ struct Bank {
     effective: usize,
     /// How often an ended token still works.
     lag: usize,
+    /// What an edge of it says of an ended token next: whether it works.
+    flaps: Vec<bool>,
     /// Whether it answers 503 to everything.
     is_down: bool,
     /// Tokens of which it answers 503.
@@ -68,6 +71,8 @@ struct Bank {
     limit: Option<Answer>,
     /// What such a list must not hold.
     malformed: BTreeSet<String>,
+    /// Whether it answers 429 once a token has ended, and wants to be left alone for an hour.
+    is_busy: bool,
 }
 
 fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
@@ -85,7 +90,14 @@ fn answer(bank: &Mutex<Bank>, seen: &Seen) -> Answer {
                     &json!({ "account": "acme\u{1b}[31m", "scopes": "read,write" }),
                 );
             }
-            if bank.lag > 0 {
+            if bank.is_busy && bank.effective > 0 {
+                return Answer::status(429).with_header("Retry-After", "3600");
+            }
+            let flaps = (!bank.flaps.is_empty()).then(|| bank.flaps.remove(0));
+            if flaps == Some(true) {
+                return Answer::json(&json!({ "account": "acme" }));
+            }
+            if bank.lag > 0 && flaps.is_none() {
                 bank.lag -= 1;
                 return Answer::json(&json!({ "account": "acme" }));
             }
@@ -185,7 +197,7 @@ authority = "self"
 object = "the token itself"
 effect = "jobs that use it stop"
 repeatable = false
-deadline = 3
+deadline = 1
 request = { method = "DELETE", url = "https://api.example.com/tokens/current", headers = { Authorization = "Bearer {secret}" } }
 answer = [{ status = [204], means = "done" }]
 
@@ -193,7 +205,7 @@ answer = [{ status = [204], means = "done" }]
 source = "https://example.com/docs/end"
 authority = "self"
 object = "the token itself"
-deadline = 3
+deadline = 1
 request = { method = "DELETE", url = "https://api.example.com/tokens/current", headers = { Authorization = "Bearer {secret}" } }
 answer = [{ status = [204], means = "done" }, { status = [404], means = "gone" }]
 
@@ -202,7 +214,7 @@ source = "https://example.com/docs/end"
 authority = "owner"
 needs = ["token"]
 object = "the token {found}"
-deadline = 3
+deadline = 1
 request = { method = "DELETE", url = "https://api.example.com/tokens/{found}", headers = { Authorization = "Bearer {authority.token}" } }
 answer = [{ status = [204], means = "done" }]
 

@@ -1,9 +1,12 @@
 //! `verify` and `--verify`: whether a credential works, what reports say of it, and that nothing is sent to anybody else.
 
 mod beside;
+mod echoed;
 mod reread;
 mod rivals;
 mod told;
+#[cfg(unix)]
+mod trusted;
 mod unloaded;
 
 use std::fs;
