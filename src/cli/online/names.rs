@@ -96,11 +96,10 @@ fn hint<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     form: impl Fn(&str) -> String,
 ) -> String {
-    match nearest(word, names.clone()) {
-        Some(name) => format!("did you mean {}?", form(name)),
-        None => {
-            let all: Vec<String> = names.map(form).collect();
-            format!("there are {}", all.join(", "))
-        }
+    if let Some(name) = nearest(word, names.clone()) {
+        format!("did you mean {}?", form(name))
+    } else {
+        let all: Vec<String> = names.map(form).collect();
+        format!("there are {}", all.join(", "))
     }
 }
