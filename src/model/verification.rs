@@ -397,7 +397,7 @@ mod tests {
         }
         let bare = Doubt::Missing("id".to_owned());
         assert_eq!(Doubt::read(&bare.to_string()), bare);
-        assert_eq!(all[8].part(), Some("id"));
+        assert_eq!(all[9].part(), Some("id"));
         assert_eq!(Doubt::read("hm"), Doubt::Answer("hm".to_owned()));
     }
 }
