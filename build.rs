@@ -178,7 +178,7 @@ fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
          literals: {}, ignore_case: {}, everywhere: false, keywords: Borrowed(&[]), pattern: {}, entropy: {entropy}, checksum: {checksum}, require: {}, \
          near: Borrowed(&[{}]), only: {}, never: {}, remedy: {}, console: {}, link: {}, publishable: {}, \
          generic: {}, entry: {}, words: {words}, placeholder: {}, decode: {}, block: {block}, shape: {}, shape_context: {}, \
-         examples: {}, counterexamples: {}, prefixed: {}, gate: {}, run: {}, next: {}, back: {}, forward: {} }},",
+         examples: {}, counterexamples: {}, prefixed: {}, open: {}, gate: {}, run: {}, next: {}, back: {}, forward: {} }},",
         text(rule.id.get_ref()),
         text(&parsed.provider),
         text(&rule.name),
@@ -204,6 +204,7 @@ fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
         list(&rule.examples),
         list(&rule.counterexamples),
         rule.prefixed,
+        rule.open,
         rule.gate,
         rule.run,
         rule.next,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::block;
@@ -133,6 +133,9 @@ pub struct RawRule {
     /// Whether the secret begins with a literal; computed.
     #[serde(skip)]
     pub prefixed: bool,
+    /// Whether the secret may hold signs, so that its pattern may stop before its end; computed.
+    #[serde(skip)]
+    pub open: bool,
     /// A byte outside the literals that stands in every match, 0 for none; computed.
     #[serde(skip)]
     pub gate: u8,
@@ -569,6 +572,7 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
             return Err("block.end must be at least 3 bytes".to_owned());
         }
     }
+    rule.open = secret_group(&hir).is_some_and(holds_signs);
     if rule.everywhere {
         let shortest = hir.properties().minimum_len().unwrap_or(0);
         if shortest < MIN_EVERYWHERE {
@@ -649,6 +653,22 @@ fn group_names(hir: &Hir, names: &mut Vec<String>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a text may hold a sign of which no key is made: people's passwords do.
+fn holds_signs(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Class(Class::Bytes(class)) => class
+            .iter()
+            .any(|range| (range.start()..=range.end()).contains(&b'!')),
+        HirKind::Class(Class::Unicode(class)) => class
+            .iter()
+            .any(|range| (range.start()..=range.end()).contains(&'!')),
+        HirKind::Capture(c) => holds_signs(&c.sub),
+        HirKind::Repetition(r) => holds_signs(&r.sub),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => subs.iter().any(holds_signs),
+        _ => false,
     }
 }
 

@@ -74,6 +74,8 @@ pub struct RuleSpec {
     pub counterexamples: List,
     /// Whether the secret itself begins with a literal.
     pub prefixed: bool,
+    /// Whether the secret may hold signs, so that its pattern may stop before its end.
+    pub open: bool,
     /// A byte outside the literals that stands in every match, 0 for none.
     pub gate: u8,
     /// Least length of an unbroken run of token bytes in every match.
@@ -183,6 +185,7 @@ impl RuleSpec {
             examples: list(&raw.examples),
             counterexamples: list(&raw.counterexamples),
             prefixed: raw.prefixed,
+            open: raw.open,
             gate: raw.gate,
             run: raw.run,
             next: raw.next,

@@ -41,6 +41,7 @@ mod rule_files;
 mod rules;
 #[cfg(unix)]
 mod scan;
+mod shown;
 #[cfg_attr(
     not(unix),
     allow(dead_code, reason = "what makes trees for the tests above")
