@@ -1,6 +1,6 @@
 //! What of a scanned line is shown: nothing of a secret, of what is glued to it, or of another one beside it, in any format.
 
-use crate::support::fake::{Rng, aws_key_id, aws_secret};
+use crate::support::fake::{Rng, aws_key_id, aws_secret, fix_checksum, github_pat};
 use crate::support::{Run, Tree};
 
 const FORMATS: [&str; 9] = [
@@ -165,18 +165,16 @@ fn reports_hide_the_neighbours_that_explain_hides() {
 }
 
 #[test]
-fn a_dropped_match_beside_a_finding_is_not_shown() {
+fn what_is_not_reported_is_not_shown_beside_a_finding() {
     let token = Rng::new(66).text(HEX, 64);
-    let text = format!(
-        "{{\"password\": \"{}\", \"api_token\": \"{token}\"}}\n",
-        "SummerGarden"
-    );
+    let value = "MarmaladeSandwich";
+    let text = format!("{{\"api_key\": \"{value}\", \"api_token\": \"{token}\"}}\n");
     let tree = Tree::new().with("notes.json", &text);
-    assert_eq!(tree.scan(&["--min-confidence", "low"]).findings().len(), 1);
+    tree.scan(&["--min-confidence", "low"]).only_finding();
     let told = tree.run(&["scan", "--explain", "notes.json:1"]);
     assert!(told.out.contains("dropped"), "{}", told.out);
-    told.hides("SummerGarden");
-    hides_all(&tree, &["SummerGarden".to_owned(), token]);
+    told.hides(value);
+    hides_all(&tree, &[value.to_owned(), token]);
 }
 
 #[test]
@@ -197,4 +195,21 @@ fn rows_of_a_consoles_credentials_show_no_password() {
         shown.contains("bob,") && shown.contains("signin.aws"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_word_in_a_token_whose_check_digits_fit_is_chance() {
+    for word in ["fake", "xxxx", "test", "example"] {
+        let mut token = github_pat(68).into_bytes();
+        token[12..12 + word.len()].copy_from_slice(word.as_bytes());
+        let broken = String::from_utf8(token.clone()).unwrap();
+        fix_checksum("github-crc32", &mut token);
+        let token = String::from_utf8(token).unwrap();
+        let found = |text: &str| {
+            let tree = Tree::new().with("a.env", format!("TOKEN={text}\n"));
+            tree.scan(&[]).rules()
+        };
+        assert_eq!(found(&token), ["github-pat-classic"], "{word}");
+        assert_ne!(found(&broken), ["github-pat-classic"], "{word}");
+    }
 }
