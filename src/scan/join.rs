@@ -1,5 +1,6 @@
 //! The place stage for one blob: matches → places with line, column, score and suppression.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,6 +27,9 @@ pub struct Settings {
     pub today: Option<jiff::civil::Date>,
     /// Whether the summary lists the comments that suppress, used or not.
     pub list_marks: bool,
+    /// How paths of reports begin, each with what that is from the project's root. A file is a test or an example by its path from
+    /// there, from wherever it is scanned.
+    pub below: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Default for Settings {
@@ -35,6 +39,7 @@ impl Default for Settings {
             keep_dropped: false,
             today: None,
             list_marks: false,
+            below: Vec::new(),
         }
     }
 }
@@ -359,7 +364,8 @@ pub(crate) fn place(
         if !rule.applies_to(shown) {
             reason = Some(Reason::Path);
         } else if let Some((text, span)) = &context.around {
-            let kind = path_kind(shown);
+            let below = from_root(path, &settings.below);
+            let kind = path_kind(Path::new(&*String::from_utf8_lossy(&below)));
             match score::context(kind, text.expose(), span, context.quoted, shown) {
                 Some(factor) => certainty *= factor,
                 None => reason = Some(Reason::Expression),
@@ -406,6 +412,18 @@ pub(crate) fn place(
         },
         time: None,
     })
+}
+
+/// A report's path from the project's root.
+fn from_root<'p>(path: &'p [u8], below: &[(Vec<u8>, Vec<u8>)]) -> Cow<'p, [u8]> {
+    let found = below.iter().find_map(|(shown, root)| {
+        let rest = path.strip_prefix(&**shown)?;
+        let is_whole = shown.is_empty() || matches!(rest.first(), None | Some(b'/'));
+        let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+        let names = [&**root, rest].into_iter().filter(|part| !part.is_empty());
+        is_whole.then(|| names.collect::<Vec<_>>().join(&b'/'))
+    });
+    found.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 /// Counts lines forward from match to match.
