@@ -1004,7 +1004,7 @@ fn paths_narrow_what_is_reported() {
     for (paths, found) in [
         ("", vec!["a/x.env", "b c/y.env"]),
         ("a", vec!["a/x.env"]),
-        ("docs\nb c\n", vec!["b c/y.env"]),
+        ("README\nb c\n", vec!["b c/y.env"]),
         ("*.md", vec![]),
     ] {
         job = job.with("paths", paths);

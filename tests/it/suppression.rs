@@ -66,7 +66,7 @@ fn a_mark_of_the_byte_order_at_the_beginning_of_a_list_is_skipped() {
         (".keysweepignore", "a/one.env\n"),
         (
             "keysweep.toml",
-            "[[allow]]\npaths = [\"a/one.env\"]\nreason = \"a sample\"\n",
+            "[[allow]]\npath = [\"a/one.env\"]\nreason = \"a sample\"\n",
         ),
     ] {
         let tree = Tree::new().with("a/one.env", line(1)).with(path, text);
