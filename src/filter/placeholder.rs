@@ -303,7 +303,14 @@ pub(super) fn is_hash(secret: &[u8]) -> bool {
         .get(..secret.len().min(16))
         .unwrap_or_default()
         .to_ascii_lowercase();
-    secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
+    let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    // What a database server stores: MySQL's `*` and SHA-1, PostgreSQL's MD5 and SCRAM.
+    let is_stored = match secret {
+        [b'*', digits @ ..] => digits.len() == 40 && hexadecimal(digits),
+        [b'm', b'd', b'5', digits @ ..] => digits.len() == 32 && hexadecimal(digits),
+        _ => secret.starts_with(b"SCRAM-SHA-"),
+    };
+    is_stored || secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
 }
 
 /// What a value is by its form, where that is no secret: a version, a date, an address.

@@ -353,7 +353,8 @@ pub(crate) fn place(
             reason = Some(Reason::Path);
         } else if let Some((text, span)) = &context.around {
             let kind = path_kind(shown);
-            match score::context(kind, text.expose(), span, context.quoted, shown) {
+            let is_call = rule.is_call();
+            match score::context(kind, text.expose(), span, context.quoted, is_call, shown) {
                 Some(factor) => certainty *= factor,
                 None => reason = Some(Reason::Expression),
             }
