@@ -45,7 +45,7 @@ impl<'t> Word<'t> {
     }
 }
 
-fn in_name(byte: &u8) -> bool {
+fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
@@ -63,7 +63,7 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
         return true;
     }
     let rest = bytes.get(at + length..).unwrap_or_default();
-    let name = rest.iter().take(48).take_while(|b| in_name(b)).count();
+    let name = rest.iter().take(48).take_while(|b| in_name(**b)).count();
     let behind = rest.get(name..).unwrap_or_default();
     let gap = behind
         .iter()
@@ -92,7 +92,7 @@ fn is_assigned(bytes: &[u8], at: usize, length: usize) -> bool {
                 .iter()
                 .rev()
                 .take(24)
-                .take_while(|b| in_name(b))
+                .take_while(|b| in_name(**b))
                 .count();
             before
                 .get(before.len() - start..)
@@ -125,7 +125,7 @@ fn is_typed(text: &[u8]) -> bool {
 fn is_spaced(bytes: &[u8], at: usize, length: usize) -> bool {
     const SETS: [&[u8]; 6] = [b"setenv", b"_param", b"header", b"set", b"-gx", b"-x"];
     let rest = bytes.get(at + length..).unwrap_or_default();
-    let name = rest.iter().take(48).take_while(|b| in_name(b)).count();
+    let name = rest.iter().take(48).take_while(|b| in_name(**b)).count();
     let behind = rest.get(name..).unwrap_or_default();
     let quote = |b: &u8| matches!(b, b'"' | b'\'');
     let behind = match behind.split_first() {
@@ -133,7 +133,7 @@ fn is_spaced(bytes: &[u8], at: usize, length: usize) -> bool {
         _ => behind,
     };
     let before = &bytes[at.saturating_sub(ENTRY).min(at)..at];
-    let start = before.len() - before.iter().rev().take_while(|b| in_name(b)).count();
+    let start = before.len() - before.iter().rev().take_while(|b| in_name(**b)).count();
     let is_option = before.ends_with(b"insecure-")
         || before.get(start) == Some(&b'-')
         || start == before.len() && bytes.get(at) == Some(&b'-');
