@@ -163,7 +163,9 @@ impl Filters {
                 return Err(Reason::Placeholder("a login that stands for one"));
             }
         }
-        let is_hexadecimal = spec.generic && words::is_hexadecimal_key(secret, entropy);
+        let is_hexadecimal = spec.generic
+            && (words::is_hexadecimal_key(secret, entropy)
+                || words::is_short_hexadecimal(secret, entropy));
         let is_random = rule.lacks_digits_alone(secret)
             && words::is_random_letters(secret, entropy, spec.generic, dictionary);
         if !rule.has_required(secret) && !is_random {
@@ -186,7 +188,10 @@ impl Filters {
         }
         match spec.words {
             Some(Words::Strict)
-                if !is_random && !is_hexadecimal && words::is_wordy(secret, dictionary) =>
+                if !is_random
+                    && !is_hexadecimal
+                    && (words::is_wordy(secret, dictionary)
+                        || spec.generic && words::is_numbered(secret)) =>
             {
                 return Err(Reason::Words);
             }

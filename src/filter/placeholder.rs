@@ -303,7 +303,14 @@ pub(super) fn is_hash(secret: &[u8]) -> bool {
         .get(..secret.len().min(16))
         .unwrap_or_default()
         .to_ascii_lowercase();
-    secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
+    let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    // What a database server stores: MySQL's `*` and SHA-1, PostgreSQL's MD5 and SCRAM.
+    let is_stored = match secret {
+        [b'*', digits @ ..] => digits.len() == 40 && hexadecimal(digits),
+        [b'm', b'd', b'5', digits @ ..] => digits.len() == 32 && hexadecimal(digits),
+        _ => secret.starts_with(b"SCRAM-SHA-"),
+    };
+    is_stored || secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
 }
 
 /// What a value is by its form, where that is no secret: a version, a date, an address.
@@ -315,6 +322,8 @@ pub(super) fn other_sort(secret: &[u8]) -> Option<&'static str> {
         Some("a date")
     } else if is_address(secret) {
         Some("an address")
+    } else if is_package(secret) {
+        Some("a path of a package")
     } else {
         None
     }
@@ -356,6 +365,23 @@ fn is_version(secret: &[u8]) -> bool {
         _ => false,
     };
     numbers >= 3 && build || is_protocol(secret)
+}
+
+/// `github.com/acme/shop/password`: a host's name in small letters, and a path of words.
+fn is_package(secret: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'/', secret) else {
+        return false;
+    };
+    let (host, path) = (&secret[..at], &secret[at + 1..]);
+    let label = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let in_path = |b: &u8| label(b) || matches!(b, b'/' | b'_');
+    let last = host.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    host.contains(&b'.')
+        && host.iter().all(label)
+        && (2..=6).contains(&last.len())
+        && last.iter().all(u8::is_ascii_lowercase)
+        && path.len() >= 3
+        && path.iter().all(in_path)
 }
 
 /// `SNMPv3`, `TLSv1.2`: capitals, `v`, and a small number.
@@ -667,6 +693,29 @@ mod tests {
         ] {
             assert!(!is_trivial(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_path_of_a_package_is_no_secret() {
+        for text in ["github.com/acme/shop/v3/util/password", "k8s.io/api/v1"] {
+            assert_eq!(
+                other_sort(text.as_bytes()),
+                Some("a path of a package"),
+                "{text}"
+            );
+        }
+        for text in ["q7.rv/9vB3nLd8", "q7rv/9vb3nld8", "a.b/c9d8e7f6"] {
+            assert_eq!(other_sort(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_database_stores_is_a_hash() {
+        assert!(is_hash(b"*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29"));
+        assert!(is_hash(b"md5a3f1c29b7de045862f4e1a90b7c35d68"));
+        assert!(is_hash(b"SCRAM-SHA-256$4096:c2FsdA==$a:b"));
+        assert!(!is_hash(b"*94BDCEBE19083CE2"));
+        assert!(!is_hash(b"md5a3f1c29b7"));
     }
 
     #[test]

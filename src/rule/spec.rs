@@ -56,6 +56,8 @@ pub struct RuleSpec {
     pub generic: bool,
     /// Whether the word of a generic rule is the name of an entry.
     pub entry: bool,
+    /// Whether in a generic rule a blank joins name and value.
+    pub spaced: bool,
     /// Which word filter runs.
     pub words: Option<Words>,
     /// Whether placeholder shapes are dropped.
@@ -169,6 +171,7 @@ impl RuleSpec {
             publishable: raw.publishable,
             generic: raw.generic,
             entry: raw.entry,
+            spaced: raw.spaced,
             words: match raw.words.as_deref() {
                 Some("strict") => Some(Words::Strict),
                 Some(_) => Some(Words::Password),

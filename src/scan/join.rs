@@ -366,7 +366,8 @@ pub(crate) fn place(
         } else if let Some((text, span)) = &context.around {
             let below = from_root(path, &settings.below);
             let kind = path_kind(Path::new(&*String::from_utf8_lossy(&below)));
-            match score::context(kind, text.expose(), span, context.quoted, shown) {
+            let is_call = rule.is_call();
+            match score::context(kind, text.expose(), span, context.quoted, is_call, shown) {
                 Some(factor) => certainty *= factor,
                 None => reason = Some(Reason::Expression),
             }

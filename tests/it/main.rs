@@ -19,6 +19,7 @@ mod cache;
 mod ci;
 mod config;
 mod everywhere;
+mod forms;
 #[cfg(unix)]
 mod history;
 #[cfg(unix)]
