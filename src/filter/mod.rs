@@ -261,9 +261,10 @@ fn stands_for_login(secret: &[u8], dictionary: &Dictionary) -> bool {
         return false;
     };
     let (user, password) = (&text[..colon], &text[colon + 1..]);
+    // A name without a password opens nothing.
     (user.len() < 20 || placeholder::shape(user).is_some())
-        && !password.is_empty()
-        && (user == password
+        && (password.is_empty()
+            || user == password
             || placeholder::shape(password).is_some()
             || placeholder::is_trivial(password)
             || words::is_plain(password, dictionary))

@@ -100,6 +100,18 @@ const TELLING: [&str; 29] = [
 
 /// `${X}`, `$X`, `{{ x }}`, `<x>`, `%(x)s`, `%s`, `#{x}`, `$(x)`, `@x@`, `[x]`.
 fn is_reference(secret: &[u8]) -> bool {
+    /// Where others keep it: Vault by bank-vaults, 1Password, environment, parameter stores.
+    const ELSEWHERE: [&[u8]; 9] = [
+        b"vault:",
+        b"op://",
+        b"env:",
+        b"@env:",
+        b"env(",
+        b"ssm:",
+        b"sops:",
+        b"file:",
+        b"secretsmanager:",
+    ];
     let identifier = |bytes: &[u8]| {
         !bytes.is_empty()
             && bytes
@@ -108,7 +120,11 @@ fn is_reference(secret: &[u8]) -> bool {
     };
     let inside = |open: &[u8], close: &[u8]| secret.starts_with(open) && secret.ends_with(close);
     let holds = |mark: &[u8]| memchr::memmem::find(secret, mark).is_some();
-    holds(b"${")
+    ELSEWHERE.iter().any(|prefix| secret.starts_with(prefix))
+        || [b".yml#/".as_slice(), b".yaml#/", b".json#/"]
+            .iter()
+            .any(|pointer| holds(pointer))
+        || holds(b"${")
         || holds(b"{{")
         || holds(b"#{")
         || holds(b"$(")

@@ -24,7 +24,8 @@ pub fn context(
     path: &Path,
 ) -> Option<f32> {
     let secret = bytes.get(span.clone())?;
-    if !is_call && is_neighbour(kind, bytes, span.start, path) {
+    let between = quoted && is_between(secret);
+    if !is_call && is_neighbour(kind, bytes, span, path) || between {
         return None;
     }
     if !quoted && !is_parameter(bytes, span) {
@@ -35,7 +36,8 @@ pub fn context(
             return Some(0.5);
         }
     }
-    if !is_call && is_other_name(name_before(bytes, span.start)) || is_uuid(secret) {
+    let name = name_before(bytes, span.start);
+    if !is_call && (is_other_name(name) || is_sum(bytes, span.start, name)) || is_uuid(secret) {
         return Some(0.5);
     }
     let mut factor = 1.0;
@@ -51,7 +53,8 @@ pub fn context(
 
 /// Whether name and value are elements of a list that stand side by side: where a comma joins them, the name is a whole
 /// word of program text, or, where there is no program, an option of a command line.
-fn is_neighbour(kind: PathKind, bytes: &[u8], at: usize, path: &Path) -> bool {
+fn is_neighbour(kind: PathKind, bytes: &[u8], span: &Range<usize>, path: &Path) -> bool {
+    let at = span.start;
     let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
     let filler = |b: &&u8| {
         matches!(
@@ -83,7 +86,34 @@ fn is_neighbour(kind: PathKind, bytes: &[u8], at: usize, path: &Path) -> bool {
             ending.as_deref(),
             Some("json" | "json5" | "yaml" | "yml" | "toml")
         );
-    !word || is_data && !name.starts_with(b"-")
+    // `"md5", "password", "scram-sha-256"`: names in small letters, one more of them in front.
+    let listed = front(&left[..left.len() - length]);
+    let is_listed = left[..listed].ends_with(b",")
+        && bytes
+            .get(span.clone())
+            .is_some_and(|value| is_lower_name(value) && is_lower_name(name));
+    !word || is_listed || is_data && !name.starts_with(b"-")
+}
+
+/// Whether it is a name of small letters, of several parts or without a digit: `scram-sha-256`, `mysql_query`.
+fn is_lower_name(text: &[u8]) -> bool {
+    let in_name = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let sign = |b: &u8| matches!(b, b'-' | b'_');
+    text.first().is_some_and(u8::is_ascii_lowercase)
+        && text.iter().all(|b| in_name(b) || sign(b))
+        && (text.iter().any(sign) || !text.iter().any(u8::is_ascii_digit))
+}
+
+/// Whether it is what stands between two quoted texts of a program: `"Password:"),x("` holds `),x(`.
+fn is_between(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [
+            b')' | b']' | b'}',
+            b')' | b']' | b'}' | b',' | b';' | b'.' | b'+' | b':' | b'?',
+            ..
+        ] | [b',' | b'+', b' ', ..]
+    )
 }
 
 /// Whether it is a whole parameter of a URL: `?api_key=…&q=1` is a value in program text, too.
@@ -169,7 +199,7 @@ fn name_end(before: &[u8]) -> usize {
 
 /// Whether a name says that its value is something about a secret, and not the secret.
 fn is_other_name(name: &[u8]) -> bool {
-    const INSIDE: [&str; 15] = [
+    const INSIDE: [&str; 20] = [
         "public",
         "hash",
         "digest",
@@ -178,6 +208,11 @@ fn is_other_name(name: &[u8]) -> bool {
         "tokenizer",
         "pagetoken",
         "page_token",
+        "nexttoken",
+        "next_token",
+        "continuationtoken",
+        "continuation_token",
+        "pagination",
         "csrf",
         "placeholder",
         "encrypted",
@@ -186,7 +221,7 @@ fn is_other_name(name: &[u8]) -> bool {
         "nonce",
         "signature",
     ];
-    const LAST: [&str; 44] = [
+    const LAST: [&str; 58] = [
         "id",
         "ids",
         "name",
@@ -231,6 +266,20 @@ fn is_other_name(name: &[u8]) -> bool {
         "text",
         "title",
         "description",
+        "encryption",
+        "time",
+        "date",
+        "timeout",
+        "ttl",
+        "age",
+        "reset",
+        "rule",
+        "rules",
+        "requirements",
+        "strength",
+        "complexity",
+        "score",
+        "validator",
     ];
     let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
     if INSIDE.iter().any(|w| lower.contains(w)) {
@@ -245,6 +294,13 @@ fn is_other_name(name: &[u8]) -> bool {
     [last, camel]
         .iter()
         .any(|w| LAST.contains(&w.to_ascii_lowercase().as_str()))
+}
+
+/// Whether the name is that of a file whose checksum the value is: `checksum/secret: …` makes Kubernetes roll out a change.
+fn is_sum(bytes: &[u8], at: usize, name: &[u8]) -> bool {
+    let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
+    memchr::memmem::rfind(before, name)
+        .is_some_and(|start| before[..start].to_ascii_lowercase().ends_with(b"checksum/"))
 }
 
 /// A UUID names things more often than it opens them.
@@ -329,8 +385,15 @@ fn is_expression(bytes: &[u8], span: &Range<usize>, secret: &[u8], plain: Option
         || is_assignment(secret)
 }
 
-/// `OTHER_NAME=value`: the name in front of it has an empty value.
+/// `OTHER_NAME=value`, `otherName=`: the name in front of it has an empty value.
 fn is_assignment(text: &[u8]) -> bool {
+    if let Some((b'=', name)) = text.split_last()
+        && name
+            .iter()
+            .all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.'))
+    {
+        return true;
+    }
     let name = text
         .iter()
         .take_while(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || **b == b'_')

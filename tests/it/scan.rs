@@ -1495,3 +1495,47 @@ fn a_file_is_an_example_by_its_path_from_the_root_alone() {
     assert_eq!(scores("", &["tests/repo/src/a.py"]), source);
     assert_eq!(scores("tests/repo", &["src", "examples"]).len(), 2);
 }
+
+#[test]
+fn what_a_person_reads_as_no_secret_is_none() {
+    let sum = "5f1d7a84db6d4c0e9b3f2a60c8e7914d3b2a1f0e9d8c7b6a5f4e3d2c1b0a9f8e";
+    let cases = [
+        (
+            "pg_hba.conf",
+            "# METHOD: \"trust\", \"md5\", \"password\", \"scram-sha-256\"",
+        ),
+        (
+            "builtins.py",
+            "N = ('connect', 'ifx_password', 'mysql_query', 'md5_file')",
+        ),
+        (
+            "ui.js",
+            "h(\"label\",null,\"Password:\"),B?Pe.createElement(\"input\",{a:1})",
+        ),
+        ("postgresql.conf", "#password_encryption = scram-sha-256"),
+        ("state.ini", "last_pass_time = 1219328376.07815"),
+        (
+            "api.yml",
+            "password_reset:\n  $ref: 'models/droplet_actions.yml#/droplet_reset4'\npassword: 'models/a.yml#/Droplet4'",
+        ),
+        ("mvn.bash", "password= scmVersion="),
+        (
+            "list.json",
+            "{\"NextToken\": \"kR7vq2Lm9xhT4kQz81LmPx7vRn2WsYb6Jc\"}",
+        ),
+        (
+            "deploy.yaml",
+            &format!("annotations:\n  checksum/secret: {sum}\n"),
+        ),
+        (
+            "app.yaml",
+            "DB_PASSWORD: vault:secret/data/db#Password1\nmail_password: \"@env:AC_PASSWORD1\"\nother_password: \"env(DB_PASSWORD_1)\"\n",
+        ),
+        ("rules.py", "PASSWORD_RULES = \"min8,upper1,digit1\""),
+        ("doc.http", "Authorization: Basic bWFydGluOg=="),
+    ];
+    for (file, text) in cases {
+        let run = Tree::new().with(file, text).scan(&[]).ends_with(0);
+        assert!(run.findings().is_empty(), "{text}: {}", run.out);
+    }
+}
