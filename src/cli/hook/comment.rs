@@ -15,6 +15,10 @@ pub(super) fn accepting(path: &str, rule: &str, number: u32, line: &str) -> Opti
     if is_php && (number <= 1 || line.contains("<?") || line.contains("?>")) {
         return None;
     }
+    // What must stand first: an XML declaration, and the line that names a script's interpreter.
+    if number <= 1 && (open == "<!--" || line.trim_start().starts_with("#!")) {
+        return None;
+    }
     Some(format!("{open} {OWN} {rule}{close}"))
 }
 
@@ -126,5 +130,13 @@ mod tests {
         assert_eq!(at(2, "$key = 'x';").as_deref(), Some("// keysweep:allow r"));
         assert_eq!(at(1, "$key = 'x';"), None);
         assert_eq!(at(7, "<p><?= 'x' ?></p>"), None);
+    }
+
+    #[test]
+    fn nothing_is_to_stand_above_what_must_stand_first() {
+        assert_eq!(accepting("a.xml", "some-rule", 1, "<?xml version"), None);
+        assert_eq!(accepting("a.sh", "some-rule", 1, "#!/bin/sh -x"), None);
+        assert!(accepting("a.xml", "some-rule", 2, "<a>").is_some());
+        assert!(accepting("a.sh", "some-rule", 1, "key=").is_some());
     }
 }
