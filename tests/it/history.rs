@@ -1565,7 +1565,7 @@ fn a_long_history_ends_soon() {
     repo.git_with(&["fast-import", "--quiet", "--force"], stream.as_bytes());
     let started = std::time::Instant::now();
     let run = repo.keysweep(&[]);
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(60));
     let finding = only(&run, &key);
     assert_eq!(finding["introductions"], 1);
     assert_eq!(finding["line"], 3);

@@ -40,7 +40,7 @@ fn soon(repo: &Repo, arguments: &[&str]) -> Run {
     let started = Instant::now();
     let run = repo.keysweep(arguments);
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(20), "took {took:?}");
+    assert!(took < Duration::from_secs(60), "took {took:?}");
     assert!((0..=2).contains(&run.code), "{}: {}", run.code, run.err);
     run
 }
@@ -287,7 +287,7 @@ fn sizes_that_lie_take_no_memory() {
         assert_eq!(run.code, 2, "{size}: {}", run.out);
         finds(&run, &key);
         assert!(memory < MEMORY, "{size}: {memory}");
-        assert!(took < Duration::from_secs(20), "{size}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{size}: {took:?}");
     }
     // The same in what a delta says of itself, and in that of a delta on it.
     for result in [1 << 31, 5 << 30, 1 << 50] {
@@ -302,7 +302,7 @@ fn sizes_that_lie_take_no_memory() {
         assert_eq!(run.code, 2, "{result}: {}", run.out);
         finds(&run, &key);
         assert!(memory < MEMORY, "{result}: {memory}");
-        assert!(took < Duration::from_secs(20), "{result}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{result}: {took:?}");
     }
 }
 
@@ -321,7 +321,7 @@ fn sizes_that_lie_take_no_memory_of_libgit2_either() {
         assert_eq!(run.code, 2, "{result}: {}", run.out);
         finds(&run, &key);
         assert!(memory < MEMORY, "{result}: {memory}");
-        assert!(took < Duration::from_secs(20), "{result}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{result}: {took:?}");
     }
 }
 
@@ -760,7 +760,7 @@ fn nothing_that_a_repository_configures_is_run() {
                 .env("GIT_SSH_COMMAND", &canary.script)
                 .args([&["git", "--format", "jsonl"], mode].concat()),
         );
-        assert!(started.elapsed() < Duration::from_secs(20), "{mode:?}");
+        assert!(started.elapsed() < Duration::from_secs(60), "{mode:?}");
         assert!((0..=1).contains(&run.code), "{mode:?}: {}", run.err);
         run.hides(&key);
         canary.is_alive();
@@ -1323,11 +1323,11 @@ fn a_clone_from_a_silent_server_can_be_interrupted() {
         let kill = Command::new("kill").args([signal, &id]).status();
         assert!(kill.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(130), "{signal}");
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < Duration::from_secs(20));
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
         // Those who transferred for git have hung up, too.
         let mut line = line;
-        line.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        line.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let asked = std::io::copy(&mut line, &mut std::io::sink());
         assert!(asked.is_ok() || cfg!(not(target_os = "linux")), "{asked:?}");
     }

@@ -17,7 +17,7 @@ use crate::support::repo::Repo;
 use crate::support::{Run, Tree, engine, fake};
 
 /// A second, and what a loaded machine may add to it with a program that is not optimised.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(10);
 
 fn start(folder: &Path, arguments: &[&str]) -> Child {
     Command::new(assert_cmd::cargo::cargo_bin!("keysweep"))
