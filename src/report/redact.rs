@@ -76,9 +76,9 @@ impl Redactor {
         let mut known = BTreeMap::new();
         if !show_secrets {
             let findings: Vec<_> = findings.into_iter().collect();
-            findings
-                .iter()
-                .for_each(|finding| learn(&mut known, finding));
+            for finding in &findings {
+                learn(&mut known, finding);
+            }
             let parts = |finding: &&Finding| learn_parts(&mut known, finding);
             findings.iter().for_each(parts);
         }

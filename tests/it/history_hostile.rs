@@ -1327,7 +1327,8 @@ fn a_clone_from_a_silent_server_can_be_interrupted() {
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
         // Those who transferred for git have hung up, too.
         let mut line = line;
-        line.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        line.set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         let asked = std::io::copy(&mut line, &mut std::io::sink());
         assert!(asked.is_ok() || cfg!(not(target_os = "linux")), "{asked:?}");
     }

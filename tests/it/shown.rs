@@ -154,7 +154,9 @@ fn reports_hide_the_neighbours_that_explain_hides() {
     hides_all(&tree, &hidden);
     for line in ["pairs.txt:1", "pairs.txt:2"] {
         let told = tree.run(&["scan", "--explain", line]);
-        hidden.iter().for_each(|secret| told.hides(secret));
+        for secret in &hidden {
+            told.hides(secret);
+        }
     }
     // Names with numbers are names.
     let line =
