@@ -195,6 +195,9 @@ impl Filters {
             {
                 return Err(Reason::Words);
             }
+            Some(Words::Generated) if !words::is_token(secret, entropy, dictionary) => {
+                return Err(Reason::Words);
+            }
             Some(Words::Password) => {
                 if words::is_plain(secret, dictionary) {
                     return Err(Reason::Words);

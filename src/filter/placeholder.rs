@@ -130,6 +130,7 @@ fn is_reference(secret: &[u8]) -> bool {
         || holds(b"$(")
         || holds(b"%(")
         || holds(b"<%")
+        || has_template_part(secret)
         || is_cut_short(secret)
         || holds("…".as_bytes())
         || inside(b"<", b">")
@@ -151,6 +152,26 @@ fn is_reference(secret: &[u8]) -> bool {
         || secret
             .iter()
             .all(|b| matches!(b, b'*' | b'.' | b'-' | b'_' | b'#' | b'?'))
+}
+
+/// Whether a name in capitals or a UUID stands in braces: `_SA_{262E99C9-…}`, `acme-{ACCOUNT_NAME}-1`.
+fn has_template_part(secret: &[u8]) -> bool {
+    let is_name = |part: &[u8]| {
+        part.len() >= 3
+            && part[0].is_ascii_uppercase()
+            && part.iter().all(|b| b.is_ascii_uppercase() || *b == b'_')
+    };
+    let is_uuid = |part: &[u8]| {
+        part.len() == 36
+            && part.iter().enumerate().all(|(at, b)| match at {
+                8 | 13 | 18 | 23 => *b == b'-',
+                _ => b.is_ascii_hexdigit(),
+            })
+    };
+    memchr::memchr_iter(b'{', secret).any(|open| {
+        let rest = &secret[open + 1..];
+        memchr::memchr(b'}', rest).is_some_and(|end| is_name(&rest[..end]) || is_uuid(&rest[..end]))
+    })
 }
 
 /// Whether dots stand for what was left out. Keys of some kinds hold dots, three in a row once in 4,000.

@@ -167,6 +167,23 @@ pub(super) fn is_generated(secret: &[u8], entropy: f32, dictionary: &Dictionary)
     digits >= 3 && run >= 28 && entropy >= 3.5
 }
 
+/// Whether a value that no name makes a secret is one that a machine made: 20 characters and more, either hexadecimal or
+/// letters and digits spread evenly, hardly a word among them. A user or an organisation is called otherwise.
+#[must_use]
+pub(super) fn is_token(secret: &[u8], entropy: f32, dictionary: &Dictionary) -> bool {
+    let length = u16::try_from(secret.len()).unwrap_or(u16::MAX);
+    let count = |sort: fn(&u8) -> bool| secret.iter().filter(|b| sort(b)).count();
+    let digits = count(u8::is_ascii_digit);
+    let is_mixed = count(u8::is_ascii_uppercase) >= 2 && count(u8::is_ascii_lowercase) >= 2;
+    let is_spread = length >= 20
+        && digits >= if is_mixed { 1 } else { 3 }
+        && entropy >= 0.81 * f32::from(length.min(64)).log2();
+    let (covered, letters) = dictionary.coverage(secret);
+    is_hexadecimal_key(secret, entropy)
+        || is_short_hexadecimal(secret, entropy)
+        || is_spread && covered * 5 < letters * 2
+}
+
 /// Whether it is 32 hexadecimal digits or more, spread as evenly as all but one in 8,000 random ones.
 pub(super) fn is_hexadecimal_key(secret: &[u8], entropy: f32) -> bool {
     secret.len() >= 32 && entropy >= 3.0 && secret.iter().all(u8::is_ascii_hexdigit)

@@ -102,8 +102,8 @@ pub struct RawRule {
     /// Whether in a generic rule a blank joins name and value (`--api-key K`, `#define API_KEY "K"`).
     #[serde(default)]
     pub spaced: bool,
-    /// What to think of the secret's words: `strict` drops plain words, `password` allows them
-    /// beside digits or symbols. Without it no word filter runs.
+    /// What to think of the secret's words: `strict` drops plain words, `generated` all but what looks made by a machine,
+    /// `password` allows them beside digits or symbols. Without it no word filter runs.
     #[serde(default)]
     pub words: Option<String>,
     /// Whether placeholder shapes are dropped.
@@ -492,7 +492,7 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
     )?;
     one_of("confidence", &rule.confidence, &["high", "medium", "low"])?;
     if let Some(words) = &rule.words {
-        one_of("words", words, &["strict", "password"])?;
+        one_of("words", words, &["strict", "generated", "password"])?;
     }
     for sort in &rule.require {
         one_of(

