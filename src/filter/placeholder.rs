@@ -691,6 +691,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_in_braces_is_put_in_later() {
+        for text in [
+            "_SA_{262E99C9-6160-4871-ACEC-4E61736B6F21}",
+            "acme-{ACCOUNT_NAME}-1",
+            "{{x{DAY}9",
+        ] {
+            assert!(shape(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "q7{Rv}9vB3",
+            "q7{A}9vB3nL",
+            "q7{RV9}vB3nL",
+            "q7}RVX{9vB3",
+            "q7{RVX9vB3",
+        ] {
+            assert_eq!(shape(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
     fn dots_stand_for_what_is_left_out() {
         for text in [
             "q7Rv...Ld81",
