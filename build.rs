@@ -177,8 +177,8 @@ fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
         "RuleSpec {{ id: {}, provider: {}, name: {}, severity: Severity::{}, confidence: Confidence::{}, \
          literals: {}, ignore_case: {}, everywhere: false, keywords: Borrowed(&[]), pattern: {}, entropy: {entropy}, checksum: {checksum}, require: {}, \
          near: Borrowed(&[{}]), only: {}, never: {}, remedy: {}, console: {}, link: {}, publishable: {}, \
-         generic: {}, entry: {}, words: {words}, placeholder: {}, decode: {}, block: {block}, shape: {}, shape_context: {}, \
-         examples: {}, counterexamples: {}, prefixed: {}, gate: {}, run: {}, next: {}, back: {}, forward: {} }},",
+         generic: {}, entry: {}, spaced: {}, words: {words}, placeholder: {}, decode: {}, block: {block}, shape: {}, shape_context: {}, \
+         examples: {}, counterexamples: {}, prefixed: {}, open: {}, gate: {}, run: {}, next: {}, back: {}, forward: {} }},",
         text(rule.id.get_ref()),
         text(&parsed.provider),
         text(&rule.name),
@@ -197,6 +197,7 @@ fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
         rule.publishable,
         rule.generic,
         rule.entry,
+        rule.spaced,
         rule.placeholder,
         rule.decode,
         list(&rule.shape),
@@ -204,6 +205,7 @@ fn table_row(parsed: &file::RuleFile, rule: &file::RawRule) -> String {
         list(&rule.examples),
         list(&rule.counterexamples),
         rule.prefixed,
+        rule.open,
         rule.gate,
         rule.run,
         rule.next,

@@ -6,6 +6,7 @@
 
 mod event;
 mod github;
+mod paths;
 mod plan;
 
 use std::cell::RefCell;
@@ -106,6 +107,8 @@ struct Told {
     sarif: Option<PathBuf>,
     annotations: Vec<u8>,
     markdown: Vec<u8>,
+    /// Whether commands and messages leave standard output to the report.
+    aside: bool,
     /// Why the run fails, besides findings.
     trouble: Option<String>,
 }
@@ -121,8 +124,10 @@ pub(crate) fn run(args: &CiArgs, shared: &Shared) -> anyhow::Result<Exit> {
             None => Ok(exit),
         };
     }
-    // The log is a channel of commands: what is foreign is written between these two lines, to one stream, in order.
-    let guard = github::Guard::begin()?;
+    // The log is a channel of commands: what is foreign is written between these two lines, to one stream, in order. A report for
+    // programs has standard output to itself.
+    told.aside = shared.output.is_none() && !matches!(&*shared.format, "text" | "github");
+    let guard = github::Guard::begin(told.aside)?;
     let ended = perform(args, shared, service, &mut told);
     let exit = match ended {
         Ok(exit) => exit,
@@ -133,7 +138,7 @@ pub(crate) fn run(args: &CiArgs, shared: &Shared) -> anyhow::Result<Exit> {
     };
     if let Some(trouble) = &told.trouble {
         let shown = shown(trouble);
-        writeln!(io::stdout(), "keysweep: {shown}")?;
+        writeln!(log(service, told.aside), "keysweep: {shown}")?;
         told.trouble = Some(shown);
     }
     guard.end()?;
@@ -184,6 +189,7 @@ fn perform(
         (None, Scope::History) => plan::everything(&args.repo, service)?,
         (None, Scope::Tree) => Plan::Tree,
     };
+    let within = paths::of(&args.paths, &args.repo, &plan)?;
     told.about.push(format!("{}: {}", event.name, plan.words()));
     told.about.extend(event.notes);
     if let Some(why) = mistrusted {
@@ -191,14 +197,14 @@ fn perform(
             "marks in the scanned files, such as keysweep:allow, and the checked-out keysweep.toml, ignore files and baseline, even where they are named, do not count: {why}"
         ));
     }
-    if !args.paths.is_empty() {
+    if !within.is_empty() {
         told.about
-            .push(format!("reported within: {}", args.paths.join(", ")));
+            .push(format!("reported within: {}", within.join(", ")));
     }
     for line in &mut told.about {
         *line = shown(line);
         if !shared.quiet {
-            writeln!(log(service), "keysweep: {line}")?;
+            writeln!(log(service, told.aside), "keysweep: {line}")?;
         }
     }
     let folder = reports(args, service)?;
@@ -215,7 +221,7 @@ fn perform(
         range,
         not,
         branch,
-        within: args.paths.clone(),
+        within: within.clone(),
         ..GitArgs::of(&args.repo, &common)
     };
     let exit = match plan {
@@ -234,7 +240,7 @@ fn perform(
         }
         Plan::Tree => {
             let tree = ScanArgs {
-                include: args.paths.clone(),
+                include: within.clone(),
                 common: common.clone(),
                 ..ScanArgs::whole(args.repo.clone(), false)
             };
@@ -264,8 +270,8 @@ fn mistrust(common: &mut CommonArgs, repo: &Path) {
 }
 
 /// Where messages go: GitHub reads commands from both streams, so there they keep to the one that is guarded.
-fn log(service: Service) -> Box<dyn Write> {
-    if service == Service::GitHub {
+fn log(service: Service, aside: bool) -> Box<dyn Write> {
+    if service == Service::GitHub && !aside {
         Box::new(io::stdout())
     } else {
         Box::new(io::stderr())

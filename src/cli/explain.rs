@@ -13,6 +13,7 @@ use keysweep::source::open_regular;
 use super::args::{ScanArgs, Shared};
 use super::console;
 use super::exit::Exit;
+use super::suppression::Layout;
 
 /// Largest file that is explained, in bytes.
 const LIMIT: u64 = 256 << 20;
@@ -39,7 +40,12 @@ pub(crate) fn run(
     let mut bytes = Vec::new();
     let read = content.read_whole(&mut bytes, LIMIT)?;
     bytes.truncate(read);
+    let mut below = Layout::of_paths(&[file.into()]).below();
+    for (shown, _) in &mut below {
+        *shown = file.as_bytes().to_vec();
+    }
     let settings = Settings {
+        below,
         inline_allow: !args.common.no_inline_allow,
         keep_dropped: true,
         ..args.common.settings()

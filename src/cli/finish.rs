@@ -42,7 +42,7 @@ impl CommonArgs {
             keep_dropped: self.show_suppressed,
             today: suppression::today(),
             list_marks: self.suppression.report_unused_suppressions,
-            with_rivals: false,
+            ..Settings::default()
         }
     }
 

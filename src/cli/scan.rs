@@ -12,8 +12,8 @@ use keysweep::history::Error;
 use keysweep::model::{Fingerprint, Gap, Observer, Origin, Stage};
 use keysweep::rule::RuleSet;
 use keysweep::scan::{
-    AuditOutcome, Engine, Input, Limits, Options, Outcome, Scratch, merge_with, scan_reader,
-    scan_tree,
+    AuditOutcome, Engine, Input, Limits, Options, Outcome, Scratch, Settings, merge_with,
+    scan_reader, scan_tree,
 };
 use keysweep::source::TreeOptions;
 
@@ -84,7 +84,10 @@ pub(crate) fn collect(
             max_size: args.max_size,
             folders: project.folders(),
         },
-        settings: args.common.settings(),
+        settings: Settings {
+            below: layout.below(),
+            ..args.common.settings()
+        },
         limits: Limits::default(),
     };
     let started = Instant::now();

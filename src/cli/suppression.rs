@@ -100,6 +100,14 @@ impl Layout {
         }
     }
 
+    /// How paths of reports begin, each with what that is from the root.
+    pub(crate) fn below(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let bases = self.bases.iter();
+        bases
+            .filter_map(|(shown, below)| Some((shown.clone(), below.clone()?)))
+            .collect()
+    }
+
     /// Where a place is below the root.
     fn locate(&self, place: &Place) -> Option<Vec<u8>> {
         self.root.as_ref()?;

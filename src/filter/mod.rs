@@ -122,13 +122,20 @@ impl Filters {
             entropy::shannon_entropy(secret)
         };
         let is_block = spec.block.is_some();
+        // Check digits that fit are no accident: a word in such a token is one, unless it was published.
+        let fits = || {
+            let fits = self.verifier.map(|verify| verify(secret));
+            spec.prefixed && fits == Some(checksum::Check::Fits)
+        };
         if spec.placeholder && !is_block {
             let body = spec
                 .literals
                 .iter()
                 .find_map(|l| secret.strip_prefix(l.as_bytes()))
                 .unwrap_or(secret);
-            if let Some(what) = placeholder::shape(body) {
+            if let Some(what) = placeholder::shape(body)
+                && !fits()
+            {
                 return Err(Reason::Placeholder(what));
             }
             if spec.words == Some(Words::Password) && placeholder::is_trivial(secret) {
@@ -156,7 +163,9 @@ impl Filters {
                 return Err(Reason::Placeholder("a login that stands for one"));
             }
         }
-        let is_hexadecimal = spec.generic && words::is_hexadecimal_key(secret, entropy);
+        let is_hexadecimal = spec.generic
+            && (words::is_hexadecimal_key(secret, entropy)
+                || words::is_short_hexadecimal(secret, entropy));
         let is_random = rule.lacks_digits_alone(secret)
             && words::is_random_letters(secret, entropy, spec.generic, dictionary);
         if !rule.has_required(secret) && !is_random {
@@ -179,8 +188,14 @@ impl Filters {
         }
         match spec.words {
             Some(Words::Strict)
-                if !is_random && !is_hexadecimal && words::is_wordy(secret, dictionary) =>
+                if !is_random
+                    && !is_hexadecimal
+                    && (words::is_wordy(secret, dictionary)
+                        || spec.generic && words::is_numbered(secret)) =>
             {
+                return Err(Reason::Words);
+            }
+            Some(Words::Generated) if !words::is_token(secret, entropy, dictionary) => {
                 return Err(Reason::Words);
             }
             Some(Words::Password) => {

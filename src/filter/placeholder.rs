@@ -130,6 +130,7 @@ fn is_reference(secret: &[u8]) -> bool {
         || holds(b"$(")
         || holds(b"%(")
         || holds(b"<%")
+        || has_template_part(secret)
         || is_cut_short(secret)
         || holds("…".as_bytes())
         || inside(b"<", b">")
@@ -151,6 +152,26 @@ fn is_reference(secret: &[u8]) -> bool {
         || secret
             .iter()
             .all(|b| matches!(b, b'*' | b'.' | b'-' | b'_' | b'#' | b'?'))
+}
+
+/// Whether a name in capitals or a UUID stands in braces: `_SA_{262E99C9-…}`, `acme-{ACCOUNT_NAME}-1`.
+fn has_template_part(secret: &[u8]) -> bool {
+    let is_name = |part: &[u8]| {
+        part.len() >= 3
+            && part[0].is_ascii_uppercase()
+            && part.iter().all(|b| b.is_ascii_uppercase() || *b == b'_')
+    };
+    let is_uuid = |part: &[u8]| {
+        part.len() == 36
+            && part.iter().enumerate().all(|(at, b)| match at {
+                8 | 13 | 18 | 23 => *b == b'-',
+                _ => b.is_ascii_hexdigit(),
+            })
+    };
+    memchr::memchr_iter(b'{', secret).any(|open| {
+        let rest = &secret[open + 1..];
+        memchr::memchr(b'}', rest).is_some_and(|end| is_name(&rest[..end]) || is_uuid(&rest[..end]))
+    })
 }
 
 /// Whether dots stand for what was left out. Keys of some kinds hold dots, three in a row once in 4,000.
@@ -319,7 +340,14 @@ pub(super) fn is_hash(secret: &[u8]) -> bool {
         .get(..secret.len().min(16))
         .unwrap_or_default()
         .to_ascii_lowercase();
-    secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
+    let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    // What a database server stores: MySQL's `*` and SHA-1, PostgreSQL's MD5 and SCRAM.
+    let is_stored = match secret {
+        [b'*', digits @ ..] => digits.len() == 40 && hexadecimal(digits),
+        [b'm', b'd', b'5', digits @ ..] => digits.len() == 32 && hexadecimal(digits),
+        _ => secret.starts_with(b"SCRAM-SHA-"),
+    };
+    is_stored || secret.len() >= 24 && SCHEMES.iter().any(|s| head.starts_with(s.as_bytes()))
 }
 
 /// What a value is by its form, where that is no secret: a version, a date, an address.
@@ -331,6 +359,8 @@ pub(super) fn other_sort(secret: &[u8]) -> Option<&'static str> {
         Some("a date")
     } else if is_address(secret) {
         Some("an address")
+    } else if is_package(secret) {
+        Some("a path of a package")
     } else {
         None
     }
@@ -372,6 +402,23 @@ fn is_version(secret: &[u8]) -> bool {
         _ => false,
     };
     numbers >= 3 && build || is_protocol(secret)
+}
+
+/// `github.com/acme/shop/password`: a host's name in small letters, and a path of words.
+fn is_package(secret: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'/', secret) else {
+        return false;
+    };
+    let (host, path) = (&secret[..at], &secret[at + 1..]);
+    let label = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    let in_path = |b: &u8| label(b) || matches!(b, b'/' | b'_');
+    let last = host.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    host.contains(&b'.')
+        && host.iter().all(label)
+        && (2..=6).contains(&last.len())
+        && last.iter().all(u8::is_ascii_lowercase)
+        && path.len() >= 3
+        && path.iter().all(in_path)
 }
 
 /// `SNMPv3`, `TLSv1.2`: capitals, `v`, and a small number.
@@ -644,6 +691,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_in_braces_is_put_in_later() {
+        for text in [
+            "_SA_{262E99C9-6160-4871-ACEC-4E61736B6F21}",
+            "acme-{ACCOUNT_NAME}-1",
+            "{{x{DAY}9",
+        ] {
+            assert!(shape(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "q7{Rv}9vB3",
+            "q7{A}9vB3nL",
+            "q7{RV9}vB3nL",
+            "q7}RVX{9vB3",
+            "q7{RVX9vB3",
+        ] {
+            assert_eq!(shape(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
     fn dots_stand_for_what_is_left_out() {
         for text in [
             "q7Rv...Ld81",
@@ -683,6 +750,29 @@ mod tests {
         ] {
             assert!(!is_trivial(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_path_of_a_package_is_no_secret() {
+        for text in ["github.com/acme/shop/v3/util/password", "k8s.io/api/v1"] {
+            assert_eq!(
+                other_sort(text.as_bytes()),
+                Some("a path of a package"),
+                "{text}"
+            );
+        }
+        for text in ["q7.rv/9vB3nLd8", "q7rv/9vb3nld8", "a.b/c9d8e7f6"] {
+            assert_eq!(other_sort(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_database_stores_is_a_hash() {
+        assert!(is_hash(b"*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29"));
+        assert!(is_hash(b"md5a3f1c29b7de045862f4e1a90b7c35d68"));
+        assert!(is_hash(b"SCRAM-SHA-256$4096:c2FsdA==$a:b"));
+        assert!(!is_hash(b"*94BDCEBE19083CE2"));
+        assert!(!is_hash(b"md5a3f1c29b7"));
     }
 
     #[test]

@@ -47,6 +47,14 @@ pub(super) fn is_wordy(secret: &[u8], dictionary: &Dictionary) -> bool {
     letters == 0 || covered * 5 >= letters * 2
 }
 
+/// Whether it is shorter than keys are and has its figures at the end alone: `MyApiKey2024`.
+#[must_use]
+pub(super) fn is_numbered(secret: &[u8]) -> bool {
+    let tail = secret.iter().rev().take_while(|b| b.is_ascii_digit());
+    let body = &secret[..secret.len() - tail.count()];
+    secret.len() < 16 && !body.iter().any(u8::is_ascii_digit)
+}
+
 /// Whether a password is a plain word or identifier, with nothing in it that a person would add.
 #[must_use]
 pub(super) fn is_plain(secret: &[u8], dictionary: &Dictionary) -> bool {
@@ -159,9 +167,38 @@ pub(super) fn is_generated(secret: &[u8], entropy: f32, dictionary: &Dictionary)
     digits >= 3 && run >= 28 && entropy >= 3.5
 }
 
+/// Whether a value that no name makes a secret is one that a machine made: 20 characters and more, either hexadecimal or
+/// letters and digits spread evenly, hardly a word among them. A user or an organisation is called otherwise.
+#[must_use]
+pub(super) fn is_token(secret: &[u8], entropy: f32, dictionary: &Dictionary) -> bool {
+    let length = u16::try_from(secret.len()).unwrap_or(u16::MAX);
+    let count = |sort: fn(&u8) -> bool| secret.iter().filter(|b| sort(b)).count();
+    let digits = count(u8::is_ascii_digit);
+    let is_mixed = count(u8::is_ascii_uppercase) >= 2 && count(u8::is_ascii_lowercase) >= 2;
+    let is_spread = length >= 20
+        && digits >= if is_mixed { 1 } else { 3 }
+        && entropy >= 0.81 * f32::from(length.min(64)).log2();
+    let (covered, letters) = dictionary.coverage(secret);
+    is_hexadecimal_key(secret, entropy)
+        || is_short_hexadecimal(secret, entropy)
+        || is_spread && covered * 5 < letters * 2
+}
+
 /// Whether it is 32 hexadecimal digits or more, spread as evenly as all but one in 8,000 random ones.
 pub(super) fn is_hexadecimal_key(secret: &[u8], entropy: f32) -> bool {
     secret.len() >= 32 && entropy >= 3.0 && secret.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether it is 16 to 31 hexadecimal digits, figures and letters of one case among them, spread as evenly as all but one in two hundred
+/// random ones of that length.
+pub(super) fn is_short_hexadecimal(secret: &[u8], entropy: f32) -> bool {
+    let has = |sort: fn(&u8) -> bool| secret.iter().any(sort);
+    let length = u16::try_from(secret.len()).unwrap_or(u16::MAX);
+    (16..32).contains(&length)
+        && secret.iter().all(u8::is_ascii_hexdigit)
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase) != has(u8::is_ascii_lowercase)
+        && entropy >= 0.645 * f32::from(length).log2()
 }
 
 /// Whether a value without a digit is a key all the same, not a long name in capitals and small letters: a random base64

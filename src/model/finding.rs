@@ -215,6 +215,9 @@ pub struct Snippet {
     pub encoded: Option<Secret>,
     /// What the rule's pattern matched on the line, byte offsets into `text`; the secret alone where that is not known.
     pub matched: (usize, usize),
+    /// What else of `text` no report shows, byte offsets: other matches, also dropped ones; one of these ranges may hold the
+    /// secret with what is glued to it and may belong to it.
+    pub hidden: Vec<(usize, usize)>,
     /// The whole of the lines that the match stands on, of which `text` holds a part; `None` where it holds all, or where
     /// they are very long. No report shows it.
     pub line: Option<Secret>,

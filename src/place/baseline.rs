@@ -131,6 +131,7 @@ impl Baseline {
     /// # Errors
     /// The first line that cannot be read, or whose salt is missing.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         let mut baseline = Self::new(file);
         let error = |line, what: String| Error {
             file: file.to_owned(),

@@ -9,6 +9,7 @@ pub mod owners;
 mod path;
 pub mod score;
 pub mod suppress;
+mod typed;
 
 pub use note::Note;
 pub use path::{PathKind, is_notable, path_kind};

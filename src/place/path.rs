@@ -16,8 +16,10 @@ pub struct PathKind {
     pub prose: bool,
     /// Tests, examples, fixtures, vendored code.
     pub example: bool,
-    /// Made by a machine: lock files, minified scripts, source maps, catalogues of translations.
+    /// Made by a machine: lock files, source maps, catalogues of translations.
     pub generated: bool,
+    /// A minified script, in which names and strings of a program stand side by side.
+    pub minified: bool,
 }
 
 /// Sorts of settings by the signs with which a bare value may begin.
@@ -242,12 +244,8 @@ pub fn path_kind(path: &Path) -> PathKind {
         || name.ends_with("tests.cs");
     let generated = name.contains("lock.")
         || ending == "lock"
-        || name.ends_with(".min.js")
         || name.ends_with(".min.css")
-        || matches!(
-            ending,
-            "map" | "sum" | "po" | "pot" | "svg" | "snap" | "ipynb"
-        )
+        || matches!(ending, "map" | "sum" | "po" | "pot" | "svg" | "snap")
         || name == "go.sum";
     PathKind {
         config,
@@ -256,6 +254,7 @@ pub fn path_kind(path: &Path) -> PathKind {
         prose,
         example,
         generated,
+        minified: name.ends_with(".min.js"),
     }
 }
 

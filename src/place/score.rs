@@ -5,23 +5,27 @@ use std::path::Path;
 
 use super::PathKind;
 use super::path::Plain;
+use super::typed::without_type;
 
 /// Bytes before and behind a match that [`context`] looks at.
 pub const BEFORE: usize = 120;
 /// See [`BEFORE`].
 pub const BEHIND: usize = 1;
 
-/// The factor on a generic match's score, or `None` where it is program text and no value.
+/// The factor on a generic match's score, or `None` where it is program text and no value. Of a rule that rests on a call (`is_call`), what
+/// stands before the value is another argument, and no name.
 #[must_use]
 pub fn context(
     kind: PathKind,
     bytes: &[u8],
     span: &Range<usize>,
     quoted: bool,
+    is_call: bool,
     path: &Path,
 ) -> Option<f32> {
     let secret = bytes.get(span.clone())?;
-    if is_neighbour(kind, bytes, span, path) || quoted && is_between(secret) {
+    let between = quoted && is_between(secret);
+    if !is_call && is_neighbour(kind, bytes, span, path) || between {
         return None;
     }
     if !quoted && !is_parameter(bytes, span) {
@@ -33,7 +37,7 @@ pub fn context(
         }
     }
     let name = name_before(bytes, span.start);
-    if is_other_name(name) || is_uuid(secret) || is_sum(bytes, span.start, name) {
+    if !is_call && (is_other_name(name) || is_sum(bytes, span.start, name)) || is_uuid(secret) {
         return Some(0.5);
     }
     let mut factor = 1.0;
@@ -41,7 +45,7 @@ pub fn context(
         factor *= 0.4;
     }
     // What a person chose falls below medium here; what a machine made (see `filter`) stays.
-    if kind.example || kind.prose {
+    if kind.example || kind.prose || kind.minified {
         factor *= 0.65;
     }
     Some(factor)
@@ -138,8 +142,15 @@ fn is_parameter(bytes: &[u8], span: &Range<usize>) -> bool {
 
 /// The name that the value is assigned to: the identifier before the operator.
 fn name_before(bytes: &[u8], at: usize) -> &[u8] {
-    const VALUE: [&[u8]; 4] = [b"value", b"ParameterValue", b"OptionValue", b"quot"];
+    const VALUE: [&[u8]; 5] = [
+        b"value",
+        b"ParameterValue",
+        b"OptionValue",
+        b"default",
+        b"quot",
+    ];
     let before = bytes.get(at.saturating_sub(BEFORE)..at).unwrap_or_default();
+    let before = without_type(before);
     let in_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let end = name_end(before);
     // `value="…"` of an attribute, `b"…"` of a literal: the name stands further left.

@@ -18,6 +18,7 @@ fn place(path: &str) -> Place {
             secret: (7, 20),
             matched: (0, 20),
             line: None,
+            hidden: Vec::new(),
             encoded: None,
             told: None,
         },

@@ -87,10 +87,13 @@ impl Redactor {
     pub fn new<'f>(findings: impl IntoIterator<Item = &'f Finding>, show_secrets: bool) -> Self {
         let mut known = BTreeMap::new();
         if !show_secrets {
-            for finding in findings {
+            let findings: Vec<_> = findings.into_iter().collect();
+            for finding in &findings {
                 learn(&mut known, finding);
                 learn_echoes(&mut known, finding);
             }
+            let parts = |finding: &&Finding| learn_parts(&mut known, finding);
+            findings.iter().for_each(parts);
         }
         Self::knowing(known, show_secrets)
     }
@@ -145,6 +148,7 @@ impl Redactor {
             }
             learn_names(&mut known, engine, names);
             for finding in findings {
+                learn_parts(&mut known, finding);
                 learn_lines(&mut known, engine, finding, false);
                 if let Some(whole) = whole {
                     learn_lines(&mut known, whole, finding, true);
@@ -250,14 +254,29 @@ impl Redactor {
         if text.len() >= CUT {
             spans.extend(self.cut_end(text));
         }
+        let hidden = place.snippet.hidden.iter();
+        let hidden = hidden.map(|(start, end)| *start..(*end).min(text.len()));
+        spans.extend(
+            hidden
+                .filter(|span| !span.is_empty())
+                .map(|span| (span, None)),
+        );
+        // A report's own forms stand in a line that was read from one.
+        if place.snippet.told.is_none() {
+            spans.extend(keys_beside(text, &own).into_iter().map(|span| (span, None)));
+        }
         // What overlaps the secret is hidden with it.
         let mut own = own;
+        let taken = own.clone();
         let spans = merged(spans);
         for (span, _) in &spans {
             if span.start < own.end && own.start < span.end {
                 own = own.start.min(span.start)..own.end.max(span.end);
             }
         }
+        let mut hidden = place.snippet.hidden.iter();
+        let is_glued = hidden.any(|(start, end)| *start <= taken.start && taken.end < *end);
+        let behind = if is_glued { "…" } else { "" };
         let around = |range: Range<usize>| {
             let inside: Vec<_> = spans
                 .iter()
@@ -276,7 +295,7 @@ impl Redactor {
             } else {
                 bare_form(own.len())
             },
-            after: around(own.end..text.len()),
+            after: format!("{behind}{}", around(own.end..text.len())),
         }
     }
 
@@ -390,10 +409,100 @@ fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=')
 }
 
+/// What beside a secret looks like one, although no rule found it: what [`Redactor::unmatched`] hides, but for names that hold some
+/// digits, and in a row of values the passwords.
+fn keys_beside(text: &[u8], own: &Range<usize>) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let sides = [0..own.start, own.end..text.len()];
+    for side in sides.iter().filter(|side| side.start < side.end) {
+        let mut at = side.start;
+        while at < side.end {
+            if text[at] == b'/' {
+                at += 1;
+                continue;
+            }
+            let is_value = |at: &usize| is_word_byte(text[*at]) && text[*at] != b'=';
+            let end = at + (at..side.end).take_while(is_value).count();
+            let padding = (end..side.end).take_while(|at| text[*at] == b'=').count();
+            let word = &text[at..end];
+            let mut pieces = word.split(|b| matches!(b, b'_' | b'-' | b'/'));
+            if is_token_like(word) && !pieces.all(is_name_piece) {
+                found.push(at..end + if padding <= 2 { padding } else { 0 });
+            }
+            at = end + padding.max(1);
+        }
+    }
+    found.extend(passwords_in_row(text, own));
+    found
+}
+
+/// Whether a piece of a name is a word, a number, or a word with a number.
+fn is_name_piece(piece: &[u8]) -> bool {
+    let letters = piece.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let (word, rest) = piece.split_at(letters);
+    let lower = word.iter().skip(1).all(u8::is_ascii_lowercase);
+    let digits = rest.iter().all(u8::is_ascii_digit);
+    digits && (lower || word.iter().all(u8::is_ascii_uppercase)) && rest.len() <= 4
+}
+
+/// Values beside the secret that are mixed as passwords are, where it is a field of a row of them, as in the `credentials.csv` of a
+/// cloud's console.
+fn passwords_in_row(text: &[u8], own: &Range<usize>) -> Vec<Range<usize>> {
+    const LEAST_FIELDS: usize = 3;
+    let Some(separator) = text
+        .get(own.end..)
+        .and_then(|rest| rest.iter().find(|b| !matches!(b, b'"' | b'\'')))
+        .or_else(|| {
+            let before = text.get(..own.start)?.iter().rev();
+            before.clone().find(|b| !matches!(b, b'"' | b'\''))
+        })
+        .copied()
+        .filter(|b| matches!(b, b',' | b';' | b'\t'))
+    else {
+        return Vec::new();
+    };
+    let mut fields = Vec::new();
+    let mut from = 0;
+    for field in text.split(|b| *b == separator) {
+        fields.push(from..from + field.len());
+        from += field.len() + 1;
+    }
+    let is_row = fields.len() >= LEAST_FIELDS
+        && fields
+            .iter()
+            .any(|field| field.start <= own.start && own.end <= field.end);
+    let has = |field: &Range<usize>, sort: fn(&u8) -> bool| text[field.clone()].iter().any(sort);
+    fields.retain(|field| {
+        let sorts = [
+            has(field, u8::is_ascii_lowercase),
+            has(field, u8::is_ascii_uppercase),
+            has(field, u8::is_ascii_digit),
+            has(field, |b| {
+                b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'.' | b'-' | b'_')
+            }),
+        ];
+        let word = &text[field.clone()];
+        is_row
+            && (field.end <= own.start || own.end <= field.start)
+            && word.len() >= LEAST
+            && sorts.iter().filter(|has| **has).count() >= 3
+            && !word.iter().any(u8::is_ascii_whitespace)
+            && memchr::memmem::find(word, b"://").is_none()
+    });
+    fields
+}
+
 /// Whether an unbroken word is as long and as mixed as keys are.
 fn is_token_like(word: &[u8]) -> bool {
     let count = |sort: fn(&u8) -> bool| word.iter().filter(|b| sort(b)).count();
-    word.len() >= 20 && count(u8::is_ascii_digit) >= 3 && count(u8::is_ascii_alphabetic) >= 3
+    let digits = count(u8::is_ascii_digit);
+    // Of random letters and digits three in five follow one of another sort, of words written together one in three.
+    let sort = |b: u8| (b.is_ascii_lowercase(), b.is_ascii_uppercase());
+    let turns = word
+        .windows(2)
+        .filter(|pair| sort(pair[0]) != sort(pair[1]));
+    let is_mixed = || digits >= 1 && turns.count() * 9 >= word.len() * 4;
+    word.len() >= 20 && count(u8::is_ascii_alphabetic) >= 3 && (digits >= 3 || is_mixed())
 }
 
 /// Whether one of the sorted patterns begins with these bytes.
@@ -447,13 +556,14 @@ fn learn(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
     }
     let in_name = finding.places.iter().any(is_in_name);
     add(known, bytes, in_name, &|| form_of(secret));
-    // The one part that is a secret itself: its own finding may have been left out.
-    for (name, value) in finding.credential.choices().flatten() {
-        if name == "session_token" && value.len() >= LEAST {
-            add(known, value.as_bytes(), in_name, &|| bare_form(value.len()));
-        }
-    }
     for place in &finding.places {
+        let (start, end) = place.snippet.secret;
+        let mut hidden = place.snippet.hidden.iter();
+        if let Some((from, to)) = hidden.find(|(from, to)| *from <= start && end <= *to)
+            && let Some(glued) = place.snippet.text.expose().get(*from..*to)
+        {
+            add(known, glued, in_name, &|| format!("{}…", form_of(secret)));
+        }
         if let Some(encoded) = &place.snippet.encoded {
             let encoded = encoded.expose();
             if encoded.len() >= LEAST {
@@ -480,6 +590,21 @@ fn learn_echoes(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
                 in_name: false,
                 is_word,
             });
+        }
+    }
+}
+
+/// Learns the parts that are secrets themselves: their own finding may have been left out, and a user may be a key.
+fn learn_parts(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
+    for (name, value) in finding.credential.choices().flatten() {
+        let is_secret = match name.as_str() {
+            "session_token" | "application_key" | "api_key" | "cookie" => value.len() >= LEAST,
+            "user" => is_token_like(value.as_bytes()),
+            _ => false,
+        };
+        if is_secret {
+            let in_name = finding.places.iter().any(is_in_name);
+            add(known, value.as_bytes(), in_name, &|| bare_form(value.len()));
         }
     }
 }

@@ -119,7 +119,7 @@ fn a_snippet_does_not_show_the_rest_of_a_secret_that_it_cuts() {
     let redactor = Redactor::new([&known, &found], false);
     let shown = redactor.snippet(&found.places[0], &found.credential.secret);
     assert_eq!(shown.before, "… ");
-    assert!(shown.after.ends_with("-…"), "{}", shown.after);
+    assert_eq!(shown.after, " …");
 }
 
 #[test]

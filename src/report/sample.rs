@@ -42,6 +42,7 @@ pub(super) fn place(path: &[u8], number: u32, line: &str, secret: &str) -> Place
             secret: (start, end),
             matched: (start, end),
             line: None,
+            hidden: Vec::new(),
             encoded: None,
             told: None,
         },

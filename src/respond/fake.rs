@@ -369,6 +369,7 @@ pub(super) fn finding(path: &str, before: &str, value: &str) -> Finding {
             text: Secret::new(line.as_bytes(), ""),
             secret: (before.len(), line.len()),
             line: None,
+            hidden: Vec::new(),
             encoded: None,
             matched: (before.len(), line.len()),
             told: None,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::Deserialize;
 
 use super::block;
@@ -99,8 +99,11 @@ pub struct RawRule {
     /// Whether the word of a generic rule is the name of an entry, `name: DB_PASSWORD`, whose value stands beside it.
     #[serde(default)]
     pub entry: bool,
-    /// What to think of the secret's words: `strict` drops plain words, `password` allows them
-    /// beside digits or symbols. Without it no word filter runs.
+    /// Whether in a generic rule a blank joins name and value (`--api-key K`, `#define API_KEY "K"`).
+    #[serde(default)]
+    pub spaced: bool,
+    /// What to think of the secret's words: `strict` drops plain words, `generated` all but what looks made by a machine,
+    /// `password` allows them beside digits or symbols. Without it no word filter runs.
     #[serde(default)]
     pub words: Option<String>,
     /// Whether placeholder shapes are dropped.
@@ -133,6 +136,9 @@ pub struct RawRule {
     /// Whether the secret begins with a literal; computed.
     #[serde(skip)]
     pub prefixed: bool,
+    /// Whether the secret may hold signs, so that its pattern may stop before its end; computed.
+    #[serde(skip)]
+    pub open: bool,
     /// A byte outside the literals that stands in every match, 0 for none; computed.
     #[serde(skip)]
     pub gate: u8,
@@ -227,11 +233,21 @@ pub const MACROS: &[(&str, &str)] = &[
     ("{right64}", r"(?:[^0-9A-Za-z+/=_\-]|$)"),
     (
         "{pair}",
-        r#",?\s{0,40}(?:\\?["'`])?(?i:(?:parameter|option)?value)(?:\\?["'`])?[ \t]{0,12}(?:=>?|:)"#,
+        r#"(?:,?\s{0,40}(?:\\?["'`])?(?i:(?:parameter|option)?value|default)(?:\\?["'`])?[ \t]{0,12}(?:=>?|:)|[:=]\s{0,4}\{\s{0,40}(?:["']?(?i:type)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?[A-Za-z]{1,16}["']?,?\s{0,40})?["']?(?i:(?:default)?value)["']?[ \t]{0,4}[:=]|</(?i:key|name)>\s{0,40}<(?i:string|value)>)"#,
+    ),
+    (
+        // What stands between a name and its sign in a typed declaration: `: &str`, ` As String`, `[33]`.
+        "{type}",
+        r"(?:\[[0-9A-Za-z_+]{0,24}\])?(?:(?:[?!]?[ \t]{0,4}:[ \t]{0,4}|[ \t]{1,4}(?i:as )?)(?:(?:Option|Optional|Final|ClassVar|Mapped|Cow)[<\[](?:'static, ?)?)?(?:&(?:'[a-z_]{1,12} )?)?(?i:str|string|nsstring|bytes|secretstr|any|final|\[\](?:byte|const u8)|\[u8(?:; ?[0-9]{1,4})?\]|n?varchar\([0-9a-z]{1,5}\))[>\]]?(?:[?!]| ?\| ?(?:None|null|undefined))?)?",
+    ),
+    (
+        // What opens a value in quotes, also where a call makes it bytes or a string of another sort.
+        "{open}",
+        r#"(?:(?:\[\]byte|String::from|(?:new )?String|SecretStr|Buffer\.from|bytes)?\(?[A-Za-z@$]{0,2}\\?["'`])"#,
     ),
     (
         "{assign}",
-        r#"[0-9A-Za-z_.\-]{0,40}(?:\\?["'`\])]){0,2}[ \t]{0,12}(?::[=-]|=>|={1,3}|::?|,|>|\|\|=)\s{0,12}(?:[A-Za-z@$]{0,2}\\?["'`]){0,3}"#,
+        r#"[0-9A-Za-z_.\-]{0,40}(?:\\?["'`\])]){0,2}(?:[?!]?[ \t]?:?[ \t](?:&(?:'static )?)?(?i:as )?(?i:str|string|\[\]byte))?[ \t]{0,12}(?::[=-]|<-|=>|={1,3}|::?|,|>|\|\|=?)\s{0,12}(?:[A-Za-z@$]{0,2}\\?["'`]){0,3}"#,
     ),
 ];
 
@@ -477,7 +493,7 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
     )?;
     one_of("confidence", &rule.confidence, &["high", "medium", "low"])?;
     if let Some(words) = &rule.words {
-        one_of("words", words, &["strict", "password"])?;
+        one_of("words", words, &["strict", "generated", "password"])?;
     }
     for sort in &rule.require {
         one_of(
@@ -506,6 +522,9 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
     }
     if rule.entry && !rule.generic {
         return Err("entry = true goes with generic = true".to_owned());
+    }
+    if rule.spaced && (!rule.generic || rule.entry) {
+        return Err("spaced = true goes with generic = true, and not with entry".to_owned());
     }
     for keyword in &rule.keywords {
         if keyword.is_empty() || keyword.len() > 64 {
@@ -570,6 +589,7 @@ fn check(rule: &mut RawRule) -> Result<(), String> {
             return Err("block.end must be at least 3 bytes".to_owned());
         }
     }
+    rule.open = secret_group(&hir).is_some_and(holds_signs);
     if rule.everywhere {
         let shortest = hir.properties().minimum_len().unwrap_or(0);
         if shortest < MIN_EVERYWHERE {
@@ -650,6 +670,22 @@ fn group_names(hir: &Hir, names: &mut Vec<String>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Whether a text may hold a sign of which no key is made: people's passwords do.
+fn holds_signs(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Class(Class::Bytes(class)) => class
+            .iter()
+            .any(|range| (range.start()..=range.end()).contains(&b'!')),
+        HirKind::Class(Class::Unicode(class)) => class
+            .iter()
+            .any(|range| (range.start()..=range.end()).contains(&'!')),
+        HirKind::Capture(c) => holds_signs(&c.sub),
+        HirKind::Repetition(r) => holds_signs(&r.sub),
+        HirKind::Concat(subs) | HirKind::Alternation(subs) => subs.iter().any(holds_signs),
+        _ => false,
     }
 }
 

@@ -214,6 +214,13 @@ impl Rule {
         self.require & !sorts(secret) == 0
     }
 
+    /// Whether its matches rest on a call or a statement, not on the name of the value.
+    #[must_use]
+    pub fn is_call(&self) -> bool {
+        let form = |literal: &Text| literal.contains(['(', ' ']);
+        self.spec.literals.iter().all(form)
+    }
+
     /// Whether it holds all of them but a digit.
     #[must_use]
     pub fn lacks_digits_alone(&self, secret: &[u8]) -> bool {
@@ -480,7 +487,7 @@ impl RuleSet {
                 s.near,
                 s.only,
                 s.never,
-                u8::from(s.generic) + 2 * u8::from(s.entry),
+                u8::from(s.generic) + 2 * u8::from(s.entry) + 4 * u8::from(s.spaced),
                 s.words,
                 s.placeholder,
                 s.decode,

@@ -56,6 +56,8 @@ pub struct RuleSpec {
     pub generic: bool,
     /// Whether the word of a generic rule is the name of an entry.
     pub entry: bool,
+    /// Whether in a generic rule a blank joins name and value.
+    pub spaced: bool,
     /// Which word filter runs.
     pub words: Option<Words>,
     /// Whether placeholder shapes are dropped.
@@ -74,6 +76,8 @@ pub struct RuleSpec {
     pub counterexamples: List,
     /// Whether the secret itself begins with a literal.
     pub prefixed: bool,
+    /// Whether the secret may hold signs, so that its pattern may stop before its end.
+    pub open: bool,
     /// A byte outside the literals that stands in every match, 0 for none.
     pub gate: u8,
     /// Least length of an unbroken run of token bytes in every match.
@@ -113,6 +117,8 @@ pub struct Block {
 pub enum Words {
     /// Plain words and identifiers are no secret.
     Strict,
+    /// Only what a machine made is a secret.
+    Generated,
     /// Words are allowed beside digits or symbols, as people choose passwords.
     Password,
 }
@@ -167,8 +173,10 @@ impl RuleSpec {
             publishable: raw.publishable,
             generic: raw.generic,
             entry: raw.entry,
+            spaced: raw.spaced,
             words: match raw.words.as_deref() {
                 Some("strict") => Some(Words::Strict),
+                Some("generated") => Some(Words::Generated),
                 Some(_) => Some(Words::Password),
                 None => None,
             },
@@ -183,6 +191,7 @@ impl RuleSpec {
             examples: list(&raw.examples),
             counterexamples: list(&raw.counterexamples),
             prefixed: raw.prefixed,
+            open: raw.open,
             gate: raw.gate,
             run: raw.run,
             next: raw.next,

@@ -94,6 +94,92 @@ pub(super) fn value_end(bytes: &[u8], start: usize, end: usize, is_markup: bool)
     end + rest.len() - marks
 }
 
+/// Bytes behind a secret of which some may belong to it without being taken.
+const GLUED: usize = 512;
+
+/// Where what is glued to the value at `value` ends: the next blank or quote, or the end of an element; in quotes the closing one.
+///
+/// It may belong to the value, so nobody is shown it. In a URL, whose pattern stops at an `@`, the host is not the value's;
+/// `is_url` says whether that may be one.
+pub(super) fn glued_end(bytes: &[u8], value: &std::ops::Range<usize>, is_url: bool) -> usize {
+    let ahead = bytes
+        .get(value.end..(value.end + GLUED).min(bytes.len()))
+        .unwrap_or_default();
+    let line = ahead.split(|b| matches!(b, b'\n' | b'\r')).next();
+    let line = line.unwrap_or_default();
+    let before = bytes
+        .get(value.start.saturating_sub(BEFORE)..value.start)
+        .unwrap_or_default();
+    let is_quote = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let to = |ends: &dyn Fn(usize, &u8) -> bool| {
+        let mut bytes = line.iter().enumerate();
+        bytes.position(|(at, b)| ends(at, b)).unwrap_or(line.len())
+    };
+    let closes = |at: usize| line.get(at..).is_some_and(|rest| rest.starts_with(b"</"));
+    let usual = || to(&|at, b| blank(b) || is_quote(b) || closes(at));
+    let length = match before {
+        [.., b'\\', quote] if is_quote(quote) => {
+            let end = line.windows(2).position(|pair| pair == [b'\\', *quote]);
+            end.unwrap_or_else(usual)
+        }
+        [.., quote] if is_quote(quote) => closing(line, *quote).unwrap_or_else(usual),
+        [.., b'>'] if (0..line.len()).any(closes) => to(&|at, _| closes(at)),
+        _ => {
+            let word = before
+                .iter()
+                .rposition(|b| b.is_ascii_whitespace() || is_quote(b));
+            let (front, behind) = before.split_at(word.unwrap_or(0));
+            let opens = matches!(
+                front.last(),
+                None | Some(b' ' | b'\t' | b'\n' | b'=' | b':' | b'(' | b',' | b'[' | b'{')
+            );
+            match behind.first() {
+                Some(quote) if is_quote(quote) && opens => to(&|_, b| blank(b) || b == quote),
+                _ => {
+                    let (name, _, indent) = assigned(before);
+                    let alone = !name.is_empty() && matches!(indent, [] | [.., b'\n']);
+                    to(&|at, b| blank(b) || !alone && is_quote(b) || closes(at))
+                }
+            }
+        }
+    };
+    let rest = line.get(..length).unwrap_or_default();
+    if is_url && rest.first() == Some(&b'@') {
+        return login_end(bytes, value.end);
+    }
+    // What ends a call, a list or a statement says nothing.
+    let is_end = |b: &u8| matches!(b, b')' | b']' | b'}' | b',' | b';');
+    if rest.len() <= 3 && rest.iter().all(is_end) {
+        return value.end;
+    }
+    value.end + rest.len()
+}
+
+/// Where the login of a URL ends whose password a pattern took up to the `@` at `end`: the host stands behind the last one.
+pub(super) fn login_end(bytes: &[u8], end: usize) -> usize {
+    let ahead = bytes
+        .get(end..(end + AHEAD).min(bytes.len()))
+        .unwrap_or_default();
+    let ends = |b: &u8| {
+        b.is_ascii_whitespace()
+            || matches!(b, b'/' | b'?' | b'#' | b'"' | b'\'' | b'`' | b'<' | b'>')
+    };
+    let length = ahead.iter().position(ends).unwrap_or(ahead.len());
+    let authority = ahead.get(..length).unwrap_or_default();
+    end + memchr::memrchr(b'@', authority).unwrap_or(0)
+}
+
+/// The host behind the login that ends at `end`.
+pub(super) fn host_behind(bytes: &[u8], end: usize) -> &[u8] {
+    let behind = bytes
+        .get(end + 1..(end + 1 + AHEAD).min(bytes.len()))
+        .unwrap_or_default();
+    let is_host = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let length = behind.iter().take_while(is_host).count();
+    behind.get(..length).unwrap_or_default()
+}
+
 /// Where a quote closes that no backslash escapes.
 fn closing(line: &[u8], quote: u8) -> Option<usize> {
     let mut escaped = false;
@@ -150,7 +236,7 @@ fn ends_elsewhere(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::value_end;
+    use super::{glued_end, value_end};
 
     /// The value whose first bytes, up to `|`, a pattern took.
     fn whole(text: &str, is_markup: bool) -> String {
@@ -196,6 +282,43 @@ mod tests {
         ] {
             assert_eq!(whole(text, false), value, "{text}");
         }
+    }
+
+    /// What is glued behind the value between the marks.
+    fn behind(text: &str, is_url: bool) -> String {
+        let mut parts = text.split('¦');
+        let [front, taken, rest] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+        let text = format!("{front}{taken}{rest}");
+        let value = front.len()..front.len() + taken.len();
+        let end = glued_end(text.as_bytes(), &value, is_url);
+        text[value.end..end].to_owned()
+    }
+
+    #[test]
+    fn what_is_glued_to_a_value_ends_with_its_word_quote_or_element() {
+        for (text, glued) in [
+            ("word=¦Zx8sk¦)kQ9 x\n", ")kQ9"),
+            ("a:\n  word: ¦Zx8sk¦]k\"Q9\r\nb: c", "]k\"Q9"),
+            ("run -e word=¦Zx8sk¦>k\"Q9 x", ">k"),
+            ("<word>¦Zx8sk¦&kQ9|; <x</word>", "&kQ9|; <x"),
+            ("<b>word=¦Zx8sk¦}k</b>", "}k"),
+            ("x = '¦Zx8sk¦}k Q\"9' # y'", "}k Q\"9"),
+            (r#"x = "{\"a\": \"¦Zx8sk¦;kQ9\"}""#, ";kQ9"),
+            ("run -u 'bob:¦Zx8sk¦{k\"Q9' host", "{k\"Q9"),
+            ("connect(word=¦Zx8sk¦);", ""),
+            ("a=1, word=¦Zx8sk¦, c=2", ""),
+            ("word=¦Zx8sk¦", ""),
+        ] {
+            assert_eq!(behind(text, false), glued, "{text}");
+        }
+        for (text, glued) in [
+            ("//app:¦Zx8sk¦@b@host/x@y", "@b"),
+            ("//app:¦Zx8sk¦@host/@scope/x", ""),
+            ("'app:¦Zx8sk¦@net(host:3306)/db'", ""),
+        ] {
+            assert_eq!(behind(text, true), glued, "{text}");
+        }
+        assert_eq!(behind("word=¦Zx8sk¦@kQ9", false), "@kQ9");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The place stage for one blob: matches → places with line, column, score and suppression.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::place::{path_kind, score};
 use crate::rule::RuleSet;
 use crate::scan::Match;
 use crate::scan::companion::pair_up;
+use crate::scan::extent;
 use crate::scan::settle::{Placed, settle};
 
 /// What the place stage is told.
@@ -31,6 +33,9 @@ pub struct Settings {
     pub list_marks: bool,
     /// Whether matches tell what else stands near them that may be their parts.
     pub with_rivals: bool,
+    /// How paths of reports begin, each with what that is from the project's root. A file is a test or an example by its path from
+    /// there, from wherever it is scanned.
+    pub below: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Default for Settings {
@@ -41,6 +46,7 @@ impl Default for Settings {
             today: None,
             list_marks: false,
             with_rivals: false,
+            below: Vec::new(),
         }
     }
 }
@@ -169,6 +175,7 @@ impl Context {
             self.dropped.as_ref().map(ToString::to_string),
             (&self.mark, &self.lapsed, &self.decodings),
             (self.snippet.text.expose(), self.snippet.secret),
+            &self.snippet.hidden,
             self.snippet.line.as_ref().map(Secret::expose),
             (
                 self.snippet.encoded.as_ref().map(Secret::expose),
@@ -267,6 +274,10 @@ pub(crate) fn locate(
         .collect();
     let mut out = Vec::with_capacity(joined.len());
     let mut line = None;
+    let hidden: Vec<Hidden> = joined
+        .iter()
+        .map(|(m, ..)| Hidden::of(rules, blob.bytes, m))
+        .collect();
     for (number, (m, start, end)) in joined.into_iter().enumerate() {
         let covers = covers.remove(&number).unwrap_or_default();
         let counts = m.dropped.is_none() || !covers.is_empty();
@@ -315,6 +326,7 @@ pub(crate) fn locate(
                     &m.span,
                     m.around,
                     !m.decodings.is_empty(),
+                    (&hidden, number),
                     &mut line,
                 ),
                 decodings: m.decodings,
@@ -363,8 +375,10 @@ pub(crate) fn place(
         if !rule.applies_to(shown) {
             reason = Some(Reason::Path);
         } else if let Some((text, span)) = &context.around {
-            let kind = path_kind(shown);
-            match score::context(kind, text.expose(), span, context.quoted, shown) {
+            let below = from_root(path, &settings.below);
+            let kind = path_kind(Path::new(&*String::from_utf8_lossy(&below)));
+            let is_call = rule.is_call();
+            match score::context(kind, text.expose(), span, context.quoted, is_call, shown) {
                 Some(factor) => certainty *= factor,
                 None => reason = Some(Reason::Expression),
             }
@@ -411,6 +425,18 @@ pub(crate) fn place(
         },
         time: None,
     })
+}
+
+/// A report's path from the project's root.
+fn from_root<'p>(path: &'p [u8], below: &[(Vec<u8>, Vec<u8>)]) -> Cow<'p, [u8]> {
+    let found = below.iter().find_map(|(shown, root)| {
+        let rest = path.strip_prefix(&**shown)?;
+        let is_whole = shown.is_empty() || matches!(rest.first(), None | Some(b'/'));
+        let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+        let names = [&**root, rest].into_iter().filter(|part| !part.is_empty());
+        is_whole.then(|| names.collect::<Vec<_>>().join(&b'/'))
+    });
+    found.map_or(Cow::Borrowed(path), Cow::Owned)
 }
 
 /// Counts lines forward from match to match.
@@ -468,7 +494,73 @@ fn matched(bytes: &[u8], m: &Match) -> Secret {
     Secret::new(bytes.get(range).unwrap_or_default(), "")
 }
 
-/// The first line of a match, cut around the secret where it is long.
+/// What of a match no report shows.
+#[derive(Debug)]
+struct Hidden {
+    /// The secret, or the encoded text of it, with what is glued to it and may belong to it.
+    span: std::ops::Range<usize>,
+    /// Whether it is hidden beside other matches: a placeholder is not.
+    beside: bool,
+}
+
+impl Hidden {
+    #[expect(clippy::disallowed_methods, reason = "looked at, not shown")]
+    fn of(rules: &RuleSet, bytes: &[u8], m: &Match) -> Self {
+        /// Shorter dropped ones are words.
+        const LEAST: usize = 8;
+        let is_word = |sort: fn(&u8) -> bool| {
+            let other = |b: &u8| !sort(b) && !matches!(b, b'_' | b'-' | b' ');
+            !m.secret.expose().iter().any(other)
+        };
+        let is_name = is_word(u8::is_ascii_lowercase) || is_word(u8::is_ascii_uppercase);
+        let beside = match &m.dropped {
+            None => true,
+            Some(Reason::Placeholder(_) | Reason::Words) if is_name => false,
+            Some(_) => m.secret.len() >= LEAST,
+        };
+        let is_text =
+            |sort: &Decoding| !matches!(sort, Decoding::Base64 | Decoding::Hex | Decoding::Utf16);
+        let spec = rules.rule(m.rule).map(crate::rule::Rule::spec);
+        let spec = spec.filter(|spec| spec.generic || spec.open);
+        let end = match spec.filter(|_| m.decodings.iter().all(is_text)) {
+            Some(spec) => extent::glued_end(bytes, &m.span, !spec.generic),
+            None => m.span.end,
+        };
+        Self {
+            span: m.span.start..end,
+            beside,
+        }
+    }
+
+    /// The ranges of a text, which stands at `text`, that are hidden with the match of this number.
+    fn within(
+        all: &[Self],
+        number: usize,
+        own: &std::ops::Range<usize>,
+        text: &std::ops::Range<usize>,
+    ) -> Vec<(usize, usize)> {
+        /// Matches that begin further before the text are not looked at.
+        const BACK: usize = 2048;
+        let first = all.partition_point(|one| one.span.start + BACK < text.start);
+        let near = all.iter().enumerate().skip(first);
+        near.take_while(|(_, one)| one.span.start < text.end)
+            .filter(|(other, one)| {
+                let overlaps = one.span.start < own.end && own.start < one.span.end;
+                if *other == number {
+                    one.span.end > own.end
+                } else {
+                    one.beside && !overlaps && one.span.end > text.start
+                }
+            })
+            .map(|(_, one)| {
+                let inside = |at: usize| at.clamp(text.start, text.end) - text.start;
+                (inside(one.span.start), inside(one.span.end))
+            })
+            .filter(|(start, end)| start < end)
+            .collect()
+    }
+}
+
 /// The lines that a match stands on, unless they are longer than [`LINE`].
 fn lines_of(bytes: &[u8], matched: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
     let floor = matched.start.saturating_sub(LINE);
@@ -483,11 +575,13 @@ fn lines_of(bytes: &[u8], matched: std::ops::Range<usize>) -> Option<std::ops::R
     (start == 0 || bytes.get(start - 1) == Some(&b'\n')).then_some(start..end)
 }
 
+/// The first line of a match, cut around the secret where it is long.
 fn snippet(
     bytes: &[u8],
     span: &std::ops::Range<usize>,
     around: (usize, usize),
     is_encoded: bool,
+    (all, number): (&[Hidden], usize),
     known: &mut Option<(std::ops::Range<usize>, Secret)>,
 ) -> Snippet {
     let floor = span.start.saturating_sub(SNIPPET);
@@ -525,6 +619,7 @@ fn snippet(
             inside(span.end.saturating_add(around.1)),
         ),
         text: hidden(start..end),
+        hidden: Hidden::within(all, number, span, &(start..end.max(start))),
         line,
         encoded: is_encoded.then(|| hidden(span.clone())),
         secret: (span.start - start, span.end.min(end).saturating_sub(start)),

@@ -780,9 +780,113 @@ fn a_tag_is_what_the_main_branch_has_not_and_its_own_text() {
     ran.says("in the message of tag").hides(&key).ends_with(1);
     let ran = tag("side");
     assert_eq!(ran.paths(), ["new.env"], "{ran:#?}");
+    // A tag of a tag: what the inner one says came with it, whether a ref still names it or not.
+    origin_tag_of_tag(&job, &key);
     // Some events give the tag's commit.
     let commit = push_event("refs/tags/heavy", ZERO, &job.id("main"));
     assert_eq!(job.run("push", &commit).outputs["findings"], "1");
+}
+
+/// Pushes a tag that names the tag `heavy`, and looks for the key in the inner one's message.
+fn origin_tag_of_tag(job: &Job, key: &str) {
+    let heavy = job.id("refs/tags/heavy");
+    job.git(&["tag", "-a", "-m", "outer", "outer", &heavy]);
+    let outer = job
+        .origin
+        .git_in("clone", &["rev-parse", "refs/tags/outer"]);
+    for gone in [false, true] {
+        if gone {
+            job.git(&["tag", "-d", "heavy"]);
+        }
+        let event = push_event("refs/tags/outer", ZERO, outer.trim());
+        let ran = job.run("push", &event);
+        assert_eq!(ran.outputs["findings"], "1", "{ran:#?}");
+        ran.says("in the message of tag").hides(key).ends_with(1);
+    }
+    job.git(&["tag", "heavy", &heavy]);
+}
+
+#[test]
+fn a_path_that_names_nothing_is_an_error_and_no_pass() {
+    let job = request_of(|topic| {
+        topic.commit_file("a/x.env", line(&fake::github_pat(2)));
+        topic.git(&["rm", "-q", "old.env"]);
+        topic.commit("gone");
+    });
+    let mut job = job.checkout(MERGE);
+    let event = request_event(&job, false);
+    let full = job.folder.canonicalize().unwrap().join("a/x.env");
+    for path in [
+        "a",
+        "a/",
+        "./a",
+        "x.env",
+        "a/x.env",
+        "../clone/a",
+        full.to_str().unwrap(),
+        ".",
+    ] {
+        job = job.with("paths", path);
+        let ran = job.run("pull_request", &event);
+        assert_eq!(ran.paths(), ["a/x.env"], "{path}: {ran:#?}");
+    }
+    // What the range takes away was there; a glob without a folder may name anything.
+    for path in ["old.env", "README", "*.tf"] {
+        job = job.with("paths", path);
+        job.run("pull_request", &event).ends_with(0);
+    }
+    for (path, why) in [
+        ("srcc", "no such file or folder"),
+        ("srcc/**/*.py", "no such file or folder"),
+        ("a\nsrcc", "no such file or folder"),
+        ("../a", "lies outside"),
+        ("/etc/passwd", "lies outside"),
+    ] {
+        job = job.with("paths", path);
+        let ran = job.run("pull_request", &event);
+        assert_eq!(ran.outputs["status"], "failed", "{path}: {ran:#?}");
+        ran.says(why).ends_with(2);
+    }
+    job = job.with("paths", "srcc").with("scope", "tree");
+    job.run("pull_request", &event)
+        .says("no such file or folder")
+        .ends_with(2);
+    job = job.with("paths", "a").with("scope", "tree");
+    let ran = job.run("pull_request", &event);
+    assert_eq!(ran.paths(), ["a/x.env"], "{ran:#?}");
+}
+
+#[test]
+fn a_report_for_programs_has_standard_output_to_itself() {
+    let job = request().checkout(MERGE);
+    let event = job.origin.beside("temp/event.json");
+    fs::write(&event, request_event(&job, false).to_string()).unwrap();
+    let run = |format: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keysweep"));
+        command
+            .args(["ci", "--format", format])
+            .current_dir(&job.folder)
+            .env_clear()
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", "pull_request")
+            .env("GITHUB_EVENT_PATH", &event)
+            .env("RUNNER_TEMP", job.origin.beside("temp"));
+        let ended = command.output().unwrap();
+        assert_eq!(ended.status.code(), Some(1));
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(ended.stdout), text(ended.stderr))
+    };
+    for format in ["json", "sarif", "gitlab"] {
+        let (out, err) = run(format);
+        serde_json::from_str::<Value>(&out).unwrap_or_else(|error| panic!("{error}: {out}"));
+        // The commands are in the other stream, and are switched on again.
+        assert!(!commands(&err).is_empty(), "{err}");
+        assert!(err.contains("keysweep: "), "{err}");
+    }
+    let (out, err) = run("text");
+    assert!(out.starts_with("::stop-commands::"), "{out}");
+    assert!(!commands(&out).is_empty());
+    assert_eq!(commands(&err), [""; 0]);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -900,7 +1004,7 @@ fn paths_narrow_what_is_reported() {
     for (paths, found) in [
         ("", vec!["a/x.env", "b c/y.env"]),
         ("a", vec!["a/x.env"]),
-        ("docs\nb c\n", vec!["b c/y.env"]),
+        ("README\nb c\n", vec!["b c/y.env"]),
         ("*.md", vec![]),
     ] {
         job = job.with("paths", paths);

@@ -19,6 +19,7 @@ mod cache;
 mod ci;
 mod config;
 mod everywhere;
+mod forms;
 #[cfg(unix)]
 mod history;
 #[cfg(unix)]
@@ -41,6 +42,7 @@ mod rule_files;
 mod rules;
 #[cfg(unix)]
 mod scan;
+mod shown;
 #[cfg_attr(
     not(unix),
     allow(dead_code, reason = "what makes trees for the tests above")

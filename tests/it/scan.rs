@@ -1458,6 +1458,45 @@ fn secrets_of_rules_that_are_left_out_are_not_shown() {
 }
 
 #[test]
+fn a_file_is_an_example_by_its_path_from_the_root_alone() {
+    // Above the repository `tests` says nothing.
+    let tree = Tree::new()
+        .with(
+            "tests/repo/examples/a.py",
+            "password = \"Summer-Garden7\"\n",
+        )
+        .with("tests/repo/src/a.py", "password = \"Summer-Garden8\"\n");
+    git2::Repository::init(tree.path().join("tests/repo")).unwrap();
+    let scores = |folder: &str, arguments: &[&str]| {
+        let all = [
+            &["scan", "--format", "jsonl", "--min-confidence", "low"],
+            arguments,
+        ]
+        .concat();
+        let mut command = program();
+        let run = Run::of(command.current_dir(tree.path().join(folder)).args(all));
+        let score = |finding: &Value| finding["score"].as_f64().unwrap();
+        run.findings().iter().map(score).collect::<Vec<_>>()
+    };
+    let example = scores("tests/repo/examples", &["a.py"]);
+    let source = scores("tests/repo/src", &["a.py"]);
+    assert!(example.len() == 1 && source.len() == 1);
+    assert!(example[0] < source[0], "{example:?} {source:?}");
+    let full = tree.path().join("tests/repo/examples/a.py");
+    for (folder, path) in [
+        ("tests/repo/examples", "."),
+        ("tests/repo", "examples"),
+        ("tests/repo", "./examples/a.py"),
+        ("", "tests/repo/examples"),
+        ("", full.to_str().unwrap()),
+    ] {
+        assert_eq!(scores(folder, &[path]), example, "{folder} {path}");
+    }
+    assert_eq!(scores("", &["tests/repo/src/a.py"]), source);
+    assert_eq!(scores("tests/repo", &["src", "examples"]).len(), 2);
+}
+
+#[test]
 fn what_a_person_reads_as_no_secret_is_none() {
     let sum = "5f1d7a84db6d4c0e9b3f2a60c8e7914d3b2a1f0e9d8c7b6a5f4e3d2c1b0a9f8e";
     let cases = [

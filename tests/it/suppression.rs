@@ -53,6 +53,29 @@ fn an_ignore_file_below_holds_there_alone() {
 }
 
 #[test]
+fn a_mark_of_the_byte_order_at_the_beginning_of_a_list_is_skipped() {
+    let marked = |tree: &Tree, path: &str| {
+        let text = std::fs::read(tree.path().join(path)).unwrap();
+        tree.write(path, [b"\xEF\xBB\xBF".as_slice(), &text].concat());
+    };
+    let tree = Tree::new().with("a/one.env", line(1));
+    tree.run(&["baseline", "create"]).ends_with(0);
+    marked(&tree, "keysweep-baseline.txt");
+    tree.scan(&[]).ends_with(0);
+    for (path, text) in [
+        (".keysweepignore", "a/one.env\n"),
+        (
+            "keysweep.toml",
+            "[[allow]]\npath = [\"a/one.env\"]\nreason = \"a sample\"\n",
+        ),
+    ] {
+        let tree = Tree::new().with("a/one.env", line(1)).with(path, text);
+        marked(&tree, path);
+        tree.scan(&[]).ends_with(0);
+    }
+}
+
+#[test]
 fn a_bad_line_is_an_error_with_its_place() {
     let tree = Tree::new().with("a/one.env", line(1));
     for (text, part) in [

@@ -27,25 +27,41 @@ fn word() -> String {
 }
 
 /// While it stands, the runner obeys no command in the log.
-pub(super) struct Guard(String);
+pub(super) struct Guard {
+    word: String,
+    aside: bool,
+}
+
+/// Where commands go; the runner obeys those on either stream.
+fn commands(aside: bool) -> Box<dyn Write> {
+    if aside {
+        Box::new(io::stderr())
+    } else {
+        Box::new(io::stdout())
+    }
+}
 
 impl Guard {
-    pub(super) fn begin() -> io::Result<Self> {
+    pub(super) fn begin(aside: bool) -> io::Result<Self> {
         let word = word();
-        writeln!(io::stdout(), "::stop-commands::{word}")?;
-        Ok(Self(word))
+        let mut out = commands(aside);
+        writeln!(out, "::stop-commands::{word}")?;
+        out.flush()?;
+        Ok(Self { word, aside })
     }
 
     pub(super) fn end(self) -> io::Result<()> {
-        let mut out = io::stdout();
-        writeln!(out, "::{}::", self.0)?;
+        // What the report has left to write comes before it.
+        io::stdout().flush()?;
+        let mut out = commands(self.aside);
+        writeln!(out, "::{}::", self.word)?;
         out.flush()
     }
 }
 
 /// Annotates, and writes outputs and summary.
 pub(super) fn tell(told: &Told, exit: Exit) -> anyhow::Result<()> {
-    let mut out = io::stdout();
+    let mut out = commands(told.aside);
     out.write_all(&told.annotations)?;
     let own = b"::error title=keysweep::";
     if let Some(trouble) = &told.trouble

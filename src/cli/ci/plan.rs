@@ -145,7 +145,7 @@ impl Clone {
         let mut not: Vec<String> = base.iter().map(Oid::to_string).collect();
         let all = ends(tip, &not, &self.repo, &self.db, &self.refs)?;
         let count = self.added(&all.base, all.tip)?;
-        if count == 0 && all.tag.is_none() {
+        if count == 0 && all.tags.is_empty() {
             return Ok(Plan::Nothing(
                 "all of its commits were there before".to_owned(),
             ));

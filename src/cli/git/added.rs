@@ -2,9 +2,9 @@
 
 use anyhow::{Context, bail};
 
-use keysweep::history::{Refs, Repo, Revisions, parse_range, range, staged, unstaged};
+use keysweep::history::{Refs, Repo, Revisions, parse_range, peel, range, staged, unstaged};
 use keysweep::model::{Gap, Oid, Skip, SkipKind};
-use keysweep::pack::{Db, Kind};
+use keysweep::pack::Db;
 use keysweep::scan::{
     AddedOptions, Addition, AuditOutcome, BlobMatch, Engine, Input, Limits, Options, scan_added,
     scan_tree,
@@ -52,7 +52,7 @@ pub(super) fn added(
             refs: Vec::new(),
         }));
         additions.push(Addition {
-            tags: ends.tag.into_iter().collect(),
+            tags: ends.tags,
             ..Addition::default()
         });
     } else {
@@ -112,8 +112,8 @@ pub(crate) struct Ends {
     pub(crate) base: Vec<Oid>,
     /// The commit that the range ends with.
     pub(crate) tip: Oid,
-    /// The annotated tag by which that commit was named.
-    pub(crate) tag: Option<Oid>,
+    /// The annotated tag by which that commit was named, and those on the way from it.
+    pub(crate) tags: Vec<Oid>,
 }
 
 /// Looks the ends of a range up.
@@ -127,7 +127,6 @@ pub(crate) fn ends(
     let written = parse_range(text)?;
     let revisions = Revisions { repo, db, refs };
     let named = revisions.object(written.tip)?;
-    let is_tag = matches!(db.header(&named), Ok(Some((Kind::Tag, _))));
     // For `A...B` as for `A..B` what A reaches is left out: a pull request adds what the target has not.
     let base = written.base.into_iter();
     let base = base.chain(not.iter().map(String::as_str));
@@ -136,7 +135,7 @@ pub(crate) fn ends(
             .map(|base| revisions.commit(base))
             .collect::<Result<_, _>>()?,
         tip: revisions.commit(written.tip)?,
-        tag: is_tag.then_some(named),
+        tags: peel(db, named)?.tags,
     })
 }
 

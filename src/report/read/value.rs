@@ -58,6 +58,7 @@ pub(in crate::report) fn snippet(
         secret: (start, end),
         matched: (start, end),
         line: None,
+        hidden: Vec::new(),
         encoded: encoded.map(|piece| Secret::new(piece.as_bytes(), "")),
         told: Some(told),
     }

@@ -251,6 +251,22 @@ impl Engine {
         if is_password && has_end && dropped.is_none() {
             span.end = value_end(bytes, span.start, span.end, is_markup);
         }
+        if spec.open && !spec.generic && has_end && bytes.get(span.end) == Some(&b'@') {
+            let end = extent::login_end(bytes, span.end);
+            if end > span.end {
+                // What the pattern took for the host is the rest of the password.
+                span.end = end;
+                let behind = ["host", "port", "more", "database"];
+                let had_host = parts.iter().any(|(name, _)| name == "host");
+                parts.retain(|(name, _)| !behind.contains(&name.as_str()));
+                let host = extent::host_behind(bytes, end);
+                if had_host && !host.is_empty() {
+                    let host = String::from_utf8_lossy(host).into_owned();
+                    parts.push(("host".to_owned(), host));
+                    parts.sort();
+                }
+            }
+        }
         let secret = bytes.get(span.clone())?;
         let public = spec
             .literals
