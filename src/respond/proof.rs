@@ -113,7 +113,7 @@ pub fn prove(
     Round::new(net, deadline).refused(net, provider, key, waits)
 }
 
-/// Uses a key once more that was refused: at the earliest [`APART`] after that. Where it is accepted, the first refusal was an
+/// Uses a key once more that was refused: at the earliest 2 s after that. Where it is accepted, the first refusal was an
 /// accident, and all begins anew, within another deadline. Gives the refusal that was the first of two, or why there are none.
 #[must_use]
 pub fn prove_again(
