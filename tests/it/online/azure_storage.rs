@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keysweep::model::{Doubt, Verification};
+use keysweep::model::Verification;
 use keysweep::provider::{Known, Registry};
 use keysweep::scan::Options;
 
@@ -55,10 +55,11 @@ fn a_key_that_stands_alone_is_asked_of_the_account_that_the_caller_names() {
         let verifier = registry.verifier(&finding.rule).unwrap();
         verifier.verify(&client, &finding.credential)
     };
-    assert_eq!(
-        said(registry()),
-        Verification::Unknown(Doubt::Missing("account name".to_owned()))
-    );
+    let Verification::Unknown(doubt) = said(registry()) else {
+        panic!("it is asked of an account")
+    };
+    assert_eq!(doubt.part(), Some("account name"));
+    assert!(doubt.to_string().contains("[known.azure]"), "{doubt}");
     let account = Known::from([("account".to_owned(), "logs42".to_owned())]);
     let known = [("azure".to_owned(), account)].into();
     assert_eq!(said(registry().knowing(known)).word(), "active");
