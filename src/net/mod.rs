@@ -6,6 +6,7 @@
 mod guard;
 mod http;
 mod limits;
+mod over;
 mod request;
 mod transport;
 
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use crate::model::{AddressRange, HostPattern, WebAddress};
 
 pub use http::{Client, Lookup};
+pub use over::Over;
 pub use request::{Piece, Reply, Request, Text};
 
 /// What providers reach the network with; tests and dry runs have their own.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::aws::hosts as aws_hosts;
 use super::{Authority, Needed, Registry, azure_storage, gcp};
 use crate::model::{Credential, Secret};
-use crate::rule::block::{Request, Revoke, Verify};
+use crate::rule::block::{Request, Revoke, Uses, Verify};
 
 /// The parts of a credential of the caller's: `[authority.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,14 +64,7 @@ impl Registry {
     pub fn knowable(&self) -> BTreeMap<String, Knowable> {
         let mut all: BTreeMap<String, Knowable> = BTreeMap::new();
         for (rule, uses) in &self.blocks.rules {
-            let verify = uses
-                .verify
-                .as_deref()
-                .and_then(|v| self.blocks.verify.get(v));
-            let revoke = uses
-                .revoke
-                .as_deref()
-                .and_then(|r| self.blocks.revoke.get(r));
+            let (verify, revoke) = self.blocks_of(uses);
             let mut parts = BTreeMap::new();
             let mut note = |own: Option<&str>, found: Vec<&str>| {
                 if let Some(host) = own {
@@ -103,6 +96,16 @@ impl Registry {
         all
     }
 
+    /// The blocks that a rule names.
+    fn blocks_of(&self, uses: &Uses) -> (Option<&Verify>, Option<&Revoke>) {
+        let verify = uses.verify.as_deref();
+        let revoke = uses.revoke.as_deref();
+        (
+            verify.and_then(|name| self.blocks.verify.get(name)),
+            revoke.and_then(|name| self.blocks.revoke.get(name)),
+        )
+    }
+
     /// All hosts that may be asked for a rule, to prove its credentials, to look one up and to end it: what `[endpoints]` may name. A
     /// word in braces is a label that the credential gives, `{host}` one of the caller's own.
     #[must_use]
@@ -111,14 +114,7 @@ impl Registry {
         let Some(uses) = self.blocks.rules.get(rule) else {
             return all;
         };
-        let verify = uses
-            .verify
-            .as_deref()
-            .and_then(|v| self.blocks.verify.get(v));
-        let revoke = uses
-            .revoke
-            .as_deref()
-            .and_then(|r| self.blocks.revoke.get(r));
+        let (verify, revoke) = self.blocks_of(uses);
         let mut codes = BTreeSet::new();
         let mut add = |request: &Request, own: Option<&str>| {
             for url in std::iter::once(&request.url).chain(&request.also) {

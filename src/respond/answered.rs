@@ -1,14 +1,9 @@
 //! A refusal on record has the status that it came with: a record is read by people who ask what was answered, not what it meant.
 
-use std::net::TcpStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
 
-use jiff::Timestamp;
-
-use crate::model::{Credential, Doubt, HostPattern, Identity, Parts, Verification, WebAddress};
-use crate::net::{Error, Net, Origin, Reply, Request};
+use crate::model::{Credential, Doubt, Identity, Parts, Verification};
+use crate::net::{Error, Net, Over, Reply, Request};
 use crate::provider::Provider;
 
 /// What proves credentials, with the HTTP status of the last answer in the words of a refusal. A login has none.
@@ -52,42 +47,14 @@ struct Hearing<'n> {
     status: AtomicU16,
 }
 
-impl Net for Hearing<'_> {
-    fn send(&self, request: &Request) -> Result<Reply, Error> {
+impl Over for Hearing<'_> {
+    fn below(&self) -> &dyn Net {
+        self.net
+    }
+
+    fn pass(&self, request: &Request) -> Result<Reply, Error> {
         let reply = self.net.send(request)?;
         self.status.store(reply.status, Ordering::Relaxed);
         Ok(reply)
-    }
-
-    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
-        self.net.dial(host, port)
-    }
-
-    fn tls(&self) -> Arc<rustls::ClientConfig> {
-        self.net.tls()
-    }
-
-    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
-        self.net.endpoints()
-    }
-
-    fn origin(&self, url: &str) -> Result<Origin, Error> {
-        self.net.origin(url)
-    }
-
-    fn is_listed(&self, host: &str) -> bool {
-        self.net.is_listed(host)
-    }
-
-    fn now(&self) -> Timestamp {
-        self.net.now()
-    }
-
-    fn pause(&self, time: Duration) -> bool {
-        self.net.pause(time)
-    }
-
-    fn grant(&self, time: Duration) {
-        self.net.grant(time);
     }
 }

@@ -2,14 +2,11 @@
 //! another configuration may lead to a server that never knew it.
 
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use jiff::Timestamp;
+use std::sync::{Mutex, PoisonError};
 
 use crate::ledger::{Asked, NewIncident};
 use crate::model::{Credential, HostPattern, WebAddress};
-use crate::net::{Error, Net, Origin, Reply, Request, origin_by};
+use crate::net::{Error, Net, Origin, Over, Reply, Request, origin_by};
 use crate::provider::Provider;
 
 /// Where a question about a key would go. The provider asks, and nothing of it is sent.
@@ -100,46 +97,24 @@ trait Gate: Sync {
     fn connection(&self, host: &str, port: u16) -> Result<(), Error>;
 }
 
-impl<G: Gate> Net for Through<'_, G> {
-    fn send(&self, request: &Request) -> Result<Reply, Error> {
+impl<G: Gate> Over for Through<'_, G> {
+    fn below(&self) -> &dyn Net {
+        self.net
+    }
+
+    fn pass(&self, request: &Request) -> Result<Reply, Error> {
         let url = zeroize::Zeroizing::new(request.url.wire());
         self.gate.request(self.net, &url)?;
         self.net.send(request)
     }
 
-    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
+    fn connect(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
         self.gate.connection(host, port)?;
         self.net.dial(host, port)
     }
 
-    fn tls(&self) -> Arc<rustls::ClientConfig> {
-        self.net.tls()
-    }
-
-    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
-        self.net.endpoints()
-    }
-
-    fn origin(&self, url: &str) -> Result<Origin, Error> {
-        self.net.origin(url)
-    }
-
-    fn is_listed(&self, host: &str) -> bool {
-        self.net.is_listed(host)
-    }
-
-    fn now(&self) -> Timestamp {
-        self.net.now()
-    }
-
-    fn pause(&self, time: Duration) -> bool {
-        G::IS_OPEN && self.net.pause(time)
-    }
-
-    fn grant(&self, time: Duration) {
-        if G::IS_OPEN {
-            self.net.grant(time);
-        }
+    fn waits(&self) -> bool {
+        G::IS_OPEN
     }
 }
 

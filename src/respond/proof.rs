@@ -4,15 +4,13 @@
 //! the old key counts; an outage, a limit or an unclear answer does not. One refusal may be an accident, where one of many servers
 //! knows of the end already and the next does not: two in a row prove it, with a time between them.
 
-use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::span;
-use crate::model::{Credential, Doubt, HostPattern, Verification, WebAddress};
-use crate::net::{Error, Net, Origin, Reply, Request};
+use crate::model::{Credential, Doubt, Verification};
+use crate::net::{Error, Net, Over, Reply, Request};
 use crate::provider::Provider;
 
 /// The longest pause between two tries.
@@ -241,43 +239,15 @@ struct Hurried<'n> {
     patience: Duration,
 }
 
-impl Net for Hurried<'_> {
-    fn send(&self, request: &Request) -> Result<Reply, Error> {
+impl Over for Hurried<'_> {
+    fn below(&self) -> &dyn Net {
+        self.net
+    }
+
+    fn pass(&self, request: &Request) -> Result<Reply, Error> {
         let mut request = request.clone();
         request.patience = Some(self.patience);
         self.net.send(&request)
-    }
-
-    fn dial(&self, host: &str, port: u16) -> Result<TcpStream, Error> {
-        self.net.dial(host, port)
-    }
-
-    fn tls(&self) -> Arc<rustls::ClientConfig> {
-        self.net.tls()
-    }
-
-    fn endpoints(&self) -> &[(HostPattern, WebAddress)] {
-        self.net.endpoints()
-    }
-
-    fn origin(&self, url: &str) -> Result<Origin, Error> {
-        self.net.origin(url)
-    }
-
-    fn is_listed(&self, host: &str) -> bool {
-        self.net.is_listed(host)
-    }
-
-    fn now(&self) -> Timestamp {
-        self.net.now()
-    }
-
-    fn pause(&self, time: Duration) -> bool {
-        self.net.pause(time)
-    }
-
-    fn grant(&self, time: Duration) {
-        self.net.grant(time);
     }
 }
 
