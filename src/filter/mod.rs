@@ -5,6 +5,8 @@
 
 pub mod checksum;
 mod placeholder;
+mod sort;
+mod trivial;
 mod words;
 
 pub use words::Dictionary;
@@ -138,7 +140,7 @@ impl Filters {
             {
                 return Err(Reason::Placeholder(what));
             }
-            if spec.words == Some(Words::Password) && placeholder::is_trivial(secret) {
+            if spec.words == Some(Words::Password) && trivial::is_trivial(secret) {
                 return Err(Reason::Placeholder("a trivial word"));
             }
         }
@@ -146,14 +148,14 @@ impl Filters {
             if placeholder::is_published(secret) {
                 return Err(Reason::Placeholder("a published value"));
             }
-            if spec.words == Some(Words::Password) && placeholder::is_hash(secret) {
+            if spec.words == Some(Words::Password) && sort::is_hash(secret) {
                 return Err(Reason::Placeholder("a hash, not the password"));
             }
-            if spec.generic && placeholder::is_ciphertext(secret) {
+            if spec.generic && sort::is_ciphertext(secret) {
                 return Err(Reason::Placeholder("an encrypted message"));
             }
             if spec.generic
-                && let Some(what) = placeholder::other_sort(secret)
+                && let Some(what) = sort::other_sort(secret)
             {
                 return Err(Reason::Placeholder(what));
             }
@@ -181,7 +183,7 @@ impl Filters {
         let encoded = spec.words.and_then(|_| encoded_text(secret));
         if let Some(text) = &encoded
             && (placeholder::shape(text).is_some()
-                || placeholder::is_trivial(text)
+                || trivial::is_trivial(text)
                 || words::is_plain(text, dictionary))
         {
             return Err(Reason::Words);
@@ -269,7 +271,7 @@ fn stands_for_login(secret: &[u8], dictionary: &Dictionary) -> bool {
         && (password.is_empty()
             || user == password
             || placeholder::shape(password).is_some()
-            || placeholder::is_trivial(password)
+            || trivial::is_trivial(password)
             || words::is_plain(password, dictionary))
 }
 

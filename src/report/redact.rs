@@ -10,11 +10,18 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+mod beside;
+mod learn;
+
+use self::beside::{is_token_like, keys_beside};
+use self::learn::{
+    is_strong, learn, learn_echoes, learn_ends, learn_lines, learn_names, learn_parts,
+};
 use super::echo;
 use super::search::Search;
 use crate::model::{Finding, Origin, Place, Secret, Summary};
-use crate::rule::{Prefilter, Rule};
-use crate::scan::{Engine, Limits, Scratch};
+use crate::rule::Prefilter;
+use crate::scan::Engine;
 
 /// Shorter secrets are redacted at their places, not wherever their letters occur.
 const LEAST: usize = 4;
@@ -409,102 +416,6 @@ fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'+' | b'/' | b'=')
 }
 
-/// What beside a secret looks like one, although no rule found it: what [`Redactor::unmatched`] hides, but for names that hold some
-/// digits, and in a row of values the passwords.
-fn keys_beside(text: &[u8], own: &Range<usize>) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let sides = [0..own.start, own.end..text.len()];
-    for side in sides.iter().filter(|side| side.start < side.end) {
-        let mut at = side.start;
-        while at < side.end {
-            if text[at] == b'/' {
-                at += 1;
-                continue;
-            }
-            let is_value = |at: &usize| is_word_byte(text[*at]) && text[*at] != b'=';
-            let end = at + (at..side.end).take_while(is_value).count();
-            let padding = (end..side.end).take_while(|at| text[*at] == b'=').count();
-            let word = &text[at..end];
-            let mut pieces = word.split(|b| matches!(b, b'_' | b'-' | b'/'));
-            if is_token_like(word) && !pieces.all(is_name_piece) {
-                found.push(at..end + if padding <= 2 { padding } else { 0 });
-            }
-            at = end + padding.max(1);
-        }
-    }
-    found.extend(passwords_in_row(text, own));
-    found
-}
-
-/// Whether a piece of a name is a word, a number, or a word with a number.
-fn is_name_piece(piece: &[u8]) -> bool {
-    let letters = piece.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-    let (word, rest) = piece.split_at(letters);
-    let lower = word.iter().skip(1).all(u8::is_ascii_lowercase);
-    let digits = rest.iter().all(u8::is_ascii_digit);
-    digits && (lower || word.iter().all(u8::is_ascii_uppercase)) && rest.len() <= 4
-}
-
-/// Values beside the secret that are mixed as passwords are, where it is a field of a row of them, as in the `credentials.csv` of a
-/// cloud's console.
-fn passwords_in_row(text: &[u8], own: &Range<usize>) -> Vec<Range<usize>> {
-    const LEAST_FIELDS: usize = 3;
-    let Some(separator) = text
-        .get(own.end..)
-        .and_then(|rest| rest.iter().find(|b| !matches!(b, b'"' | b'\'')))
-        .or_else(|| {
-            let before = text.get(..own.start)?.iter().rev();
-            before.clone().find(|b| !matches!(b, b'"' | b'\''))
-        })
-        .copied()
-        .filter(|b| matches!(b, b',' | b';' | b'\t'))
-    else {
-        return Vec::new();
-    };
-    let mut fields = Vec::new();
-    let mut from = 0;
-    for field in text.split(|b| *b == separator) {
-        fields.push(from..from + field.len());
-        from += field.len() + 1;
-    }
-    let is_row = fields.len() >= LEAST_FIELDS
-        && fields
-            .iter()
-            .any(|field| field.start <= own.start && own.end <= field.end);
-    let has = |field: &Range<usize>, sort: fn(&u8) -> bool| text[field.clone()].iter().any(sort);
-    fields.retain(|field| {
-        let sorts = [
-            has(field, u8::is_ascii_lowercase),
-            has(field, u8::is_ascii_uppercase),
-            has(field, u8::is_ascii_digit),
-            has(field, |b| {
-                b.is_ascii_punctuation() && !matches!(b, b'"' | b'\'' | b'.' | b'-' | b'_')
-            }),
-        ];
-        let word = &text[field.clone()];
-        is_row
-            && (field.end <= own.start || own.end <= field.start)
-            && word.len() >= LEAST
-            && sorts.iter().filter(|has| **has).count() >= 3
-            && !word.iter().any(u8::is_ascii_whitespace)
-            && memchr::memmem::find(word, b"://").is_none()
-    });
-    fields
-}
-
-/// Whether an unbroken word is as long and as mixed as keys are.
-fn is_token_like(word: &[u8]) -> bool {
-    let count = |sort: fn(&u8) -> bool| word.iter().filter(|b| sort(b)).count();
-    let digits = count(u8::is_ascii_digit);
-    // Of random letters and digits three in five follow one of another sort, of words written together one in three.
-    let sort = |b: u8| (b.is_ascii_lowercase(), b.is_ascii_uppercase());
-    let turns = word
-        .windows(2)
-        .filter(|pair| sort(pair[0]) != sort(pair[1]));
-    let is_mixed = || digits >= 1 && turns.count() * 9 >= word.len() * 4;
-    word.len() >= 20 && count(u8::is_ascii_alphabetic) >= 3 && (digits >= 3 || is_mixed())
-}
-
 /// Whether one of the sorted patterns begins with these bytes.
 fn begins_one(sorted: &[Vec<u8>], bytes: &[u8]) -> bool {
     let first = sorted.partition_point(|p| p.as_slice() < bytes);
@@ -541,74 +452,6 @@ fn merged(mut spans: Vec<(Range<usize>, Option<usize>)>) -> Vec<(Range<usize>, O
     out
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the redactor must know what it hides"
-)]
-fn learn(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
-    let secret = &finding.credential.secret;
-    let bytes = secret.expose();
-    let dropped = super::suppressed(finding).is_some();
-    if bytes.len() < if dropped { LEAST_DROPPED } else { LEAST }
-        || dropped && is_plain_placeholder(finding, bytes)
-    {
-        return;
-    }
-    let in_name = finding.places.iter().any(is_in_name);
-    add(known, bytes, in_name, &|| form_of(secret));
-    for place in &finding.places {
-        let (start, end) = place.snippet.secret;
-        let mut hidden = place.snippet.hidden.iter();
-        if let Some((from, to)) = hidden.find(|(from, to)| *from <= start && end <= *to)
-            && let Some(glued) = place.snippet.text.expose().get(*from..*to)
-        {
-            add(known, glued, in_name, &|| format!("{}…", form_of(secret)));
-        }
-        if let Some(encoded) = &place.snippet.encoded {
-            let encoded = encoded.expose();
-            if encoded.len() >= LEAST {
-                add(known, encoded, in_name, &|| bare_form(encoded.len()));
-            }
-        }
-    }
-}
-
-/// Learns what of a finding an answer may repeat in other letters.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the redactor must know what it hides"
-)]
-fn learn_echoes(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
-    let credential = &finding.credential;
-    let parts = credential.parts.iter();
-    let parts = parts.filter(|(name, _)| name == "session_token");
-    let parts = parts.map(|(_, value)| value.as_bytes());
-    for secret in std::iter::once(credential.secret.expose()).chain(parts) {
-        for (text, is_word) in echo::forms(secret) {
-            known.entry(text).or_insert_with_key(|text| Known {
-                form: bare_form(text.len()),
-                in_name: false,
-                is_word,
-            });
-        }
-    }
-}
-
-/// Learns the parts that are secrets themselves: their own finding may have been left out, and a user may be a key.
-fn learn_parts(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
-    for (name, value) in finding.credential.choices().flatten() {
-        let is_secret = match name.as_str() {
-            "session_token" | "application_key" | "api_key" | "cookie" => value.len() >= LEAST,
-            "user" => is_token_like(value.as_bytes()),
-            _ => false,
-        };
-        if is_secret {
-            let in_name = finding.places.iter().any(is_in_name);
-            add(known, value.as_bytes(), in_name, &|| bare_form(value.len()));
-        }
-    }
-}
-
 /// The word in which a span stands.
 fn word_around(text: &[u8], span: Range<usize>) -> Range<usize> {
     let inside = |byte: &&u8| echo::is_inside(**byte);
@@ -617,165 +460,9 @@ fn word_around(text: &[u8], span: Range<usize>) -> Range<usize> {
     span.start - before.take_while(inside).count()..span.end + after.take_while(inside).count()
 }
 
-/// Learns what the rules find in names. Those that rest on the words around a value or on a companion
-/// do not count: nobody would find a folder `token=…` of partitioned data by its redacted name.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the redactor must know what it hides"
-)]
-fn learn_names<'n>(
-    known: &mut BTreeMap<Vec<u8>, Known>,
-    engine: &Engine,
-    names: impl IntoIterator<Item = &'n [u8]>,
-) {
-    let mut scratch = Scratch::default();
-    for name in names {
-        let limits = Limits::default();
-        engine.scan(name, 0..name.len(), false, limits, &mut scratch, |found| {
-            let rule = engine.rules().rule(found.rule).map(Rule::spec);
-            let counts = rule.is_some_and(|r| !r.generic && !r.near.iter().any(|n| n.required));
-            if found.dropped.is_some() || !counts {
-                return;
-            }
-            let secret = found.secret.expose();
-            add(known, secret, true, &|| form_of(&found.secret));
-            if let Some(encoded) = name.get(found.span).filter(|text| *text != secret) {
-                add(known, encoded, true, &|| bare_form(encoded.len()));
-            }
-        });
-    }
-}
-
-/// Learns what the rules find in a line that a report shows in clear: secrets of findings that the report
-/// left out. Scanned lines have given all that is in them.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the redactor must know what it hides"
-)]
-fn learn_lines(
-    known: &mut BTreeMap<Vec<u8>, Known>,
-    engine: &Engine,
-    finding: &Finding,
-    all: bool,
-) {
-    if !finding.credential.secret.is_known() {
-        return;
-    }
-    let mut scratch = Scratch::default();
-    let told =
-        |place: &&Place| (all || place.snippet.told.is_some()) && !place.snippet.text.is_empty();
-    for place in finding.places.iter().filter(told) {
-        let line = place.snippet.text.expose();
-        let limits = Limits::default();
-        // A rule's keywords may stand in other lines.
-        engine.scan_part(line, 0..line.len(), false, limits, &mut scratch);
-        for found in scratch.take_kept().filter(|found| found.dropped.is_none()) {
-            add(known, found.secret.expose(), false, &|| {
-                form_of(&found.secret)
-            });
-        }
-    }
-}
-
-/// Learns what touches the end of a line that was cut: it may be a piece of a secret that no rule knows any more.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "what is to be hidden has to be compared"
-)]
-fn learn_ends(known: &mut BTreeMap<Vec<u8>, Known>, finding: &Finding) {
-    const LEAST: usize = 8;
-    // A line of this length may have been cut at its end, too.
-    const LONG: usize = 200;
-    let may_be_cut = |place: &&Place| is_cut(place) || place.snippet.text.expose().len() >= LONG;
-    for place in finding.places.iter().filter(may_be_cut) {
-        let line = place.snippet.text.expose();
-        let (start, end) = place.snippet.secret;
-        let before = line.get(..start).unwrap_or_default();
-        let after = line.get(end..).unwrap_or_default();
-        let is_word = |byte: &u8| byte.is_ascii_graphic();
-        let first = before.iter().take_while(|byte| is_word(byte)).count();
-        let last = after.iter().rev().take_while(|byte| is_word(byte)).count();
-        for piece in [&before[..first], &after[after.len() - last..]] {
-            if piece.len() >= LEAST {
-                add(known, piece, false, &|| bare_form(piece.len()));
-            }
-        }
-    }
-}
-
-/// Adds a text and its lines.
-fn add(
-    known: &mut BTreeMap<Vec<u8>, Known>,
-    bytes: &[u8],
-    in_name: bool,
-    form: &dyn Fn() -> String,
-) {
-    let mut one = |bytes: &[u8], form: &dyn Fn() -> String| {
-        let new = || Known {
-            form: form(),
-            in_name: false,
-            is_word: false,
-        };
-        if !known.contains_key(bytes) {
-            known.insert(bytes.to_vec(), new());
-        }
-        if let Some(entry) = known.get_mut(bytes) {
-            entry.in_name |= in_name;
-        }
-        // Parts and some paths arrive as lossy text.
-        if let Cow::Owned(text) = lossy(bytes) {
-            known.entry(text.into_bytes()).or_insert_with(new).in_name |= in_name;
-        }
-    };
-    one(bytes, form);
-    for line in lines(bytes) {
-        if line.len() >= LEAST_LINE && line.len() < bytes.len() && !line.starts_with(b"-----") {
-            one(line, &|| bare_form(line.len()));
-        }
-    }
-}
-
 /// Whether the place counts and is the name of a file or a ref.
 fn is_in_name(place: &Place) -> bool {
     place.dropped.is_none() && matches!(place.origin, Origin::Name | Origin::Ref)
-}
-
-/// Lines of a secret, also where their breaks are written as `\n`, without white space around them.
-fn lines(secret: &[u8]) -> impl Iterator<Item = &[u8]> {
-    secret
-        .split(|b| matches!(b, b'\n' | b'\r' | b'\\'))
-        .enumerate()
-        .map(|(index, line)| {
-            let line = if index > 0 {
-                line.strip_prefix(b"n").unwrap_or(line)
-            } else {
-                line
-            };
-            line.trim_ascii()
-        })
-}
-
-/// A dropped match that is a word: hiding `password` in every line would hide the line, and no secret.
-fn is_plain_placeholder(finding: &Finding, secret: &[u8]) -> bool {
-    let is_word = secret
-        .iter()
-        .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-' | b' '))
-        || secret
-            .iter()
-            .all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-' | b' '));
-    let reason = |p: &Place| {
-        p.dropped
-            .as_deref()
-            .is_some_and(|r| r.starts_with("placeholder") || r.contains("plain words"))
-    };
-    is_word && finding.places.iter().all(reason)
-}
-
-/// Whether a path is changed for a secret: one that would hardly stand there by chance.
-fn is_strong(secret: &[u8]) -> bool {
-    let has = |sort: fn(&u8) -> bool| secret.iter().any(sort);
-    secret.len() >= 16
-        || secret.len() >= 8 && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
 /// What stands for a secret: its redacted form, for a key block its first line.
