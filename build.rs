@@ -13,6 +13,13 @@ use std::{env, fs};
 )]
 mod file;
 
+#[path = "src/rule/check.rs"]
+#[allow(
+    unreachable_pub,
+    reason = "shared with the library, which uses all of it"
+)]
+mod check;
+
 #[path = "src/rule/block.rs"]
 #[allow(
     dead_code,

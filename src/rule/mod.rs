@@ -2,6 +2,7 @@
 
 pub mod block;
 mod builtin;
+mod check;
 mod compiled;
 mod file;
 mod prefilter;
