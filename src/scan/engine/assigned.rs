@@ -132,20 +132,24 @@ fn is_spaced(bytes: &[u8], at: usize, length: usize) -> bool {
         Some((first, rest)) if quote(first) => rest,
         _ => behind,
     };
-    let before = &bytes[at.saturating_sub(ENTRY).min(at)..at];
-    let start = before.len() - before.iter().rev().take_while(|b| in_name(**b)).count();
-    let is_option = before.ends_with(b"insecure-")
-        || before.get(start) == Some(&b'-')
-        || start == before.len() && bytes.get(at) == Some(&b'-');
     let blanks = behind
         .iter()
         .take(20)
         .take_while(|b| matches!(b, b' ' | b'\t'))
         .count();
+    let is_list = matches!(behind.get(blanks), Some(b',' | b'\n' | b'\r'));
+    // Prose has the word in most places, and nothing to look for around it.
+    if blanks == 0 && !is_list {
+        return false;
+    }
+    let before = &bytes[at.saturating_sub(ENTRY).min(at)..at];
+    let start = before.len() - before.iter().rev().take_while(|b| in_name(**b)).count();
+    let is_option = before.ends_with(b"insecure-")
+        || before.get(start) == Some(&b'-')
+        || start == before.len() && bytes.get(at) == Some(&b'-');
     match behind.get(blanks) {
         None => false,
         Some(b',' | b'\n' | b'\r') => is_option,
-        Some(_) if blanks == 0 => false,
         Some(b'"' | b'\'' | b'\\') => true,
         Some(_) if is_option => true,
         Some(_) => {
@@ -153,9 +157,10 @@ fn is_spaced(bytes: &[u8], at: usize, length: usize) -> bool {
             let line = &before[front.len()..start];
             front.is_empty()
                 || line.contains(&b'\n')
-                || SETS
-                    .iter()
-                    .any(|word| front.to_ascii_lowercase().ends_with(word))
+                || SETS.iter().any(|word| {
+                    let tail = front.len().checked_sub(word.len());
+                    tail.is_some_and(|tail| front[tail..].eq_ignore_ascii_case(word))
+                })
         }
     }
 }
