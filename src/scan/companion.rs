@@ -225,7 +225,8 @@ fn halves_of(rules: &RuleSet, joined: &[Placed], rule: &str) -> Vec<Half> {
         .collect()
 }
 
-/// The companions of a match that stand on so many lines in front of it and behind it; whether there are more than are looked at.
+/// The companions of a match that stand on so many lines in front of it and behind it; whether there are more than are looked at: there
+/// may be thousands in a file, or in one line of it.
 fn within(halves: &[Half], own: Half, lines: u32) -> (impl Iterator<Item = Half>, bool) {
     let first = halves.partition_point(|half| half.line < own.line.saturating_sub(lines));
     let end = halves.partition_point(|half| half.line <= own.line.saturating_add(lines));
@@ -238,37 +239,11 @@ fn within(halves: &[Half], own: Half, lines: u32) -> (impl Iterator<Item = Half>
     (all.filter(move |half| half.number != own.number), is_cut)
 }
 
-/// The nearest companion by lines. In one line the nearest in front: pairs are written id first as a rule. There may be
-/// thousands in a file, or in one line of it: they are bisected.
-fn nearest(halves: &[Half], own: Half, within: u32) -> Option<usize> {
-    /// Companions that overlap where the secret begins: more are not looked at.
-    const OVERLAPPING: usize = 64;
-    let first = halves.partition_point(|half| half.line < own.line);
-    let behind = first + halves[first..].partition_point(|half| half.line == own.line);
-    let here = &halves[first..behind];
-    let (front, back) = here.split_at(here.partition_point(|half| half.start <= own.start));
-    let last = &front[front.len().saturating_sub(OVERLAPPING)..];
-    let before = || last.iter().filter(|half| half.number != own.number);
-    let ended = before().filter(|half| half.end <= own.start);
-    let around = || before().find(|half| half.end > own.start);
-    if let Some(half) = ended
-        .max_by_key(|half| (half.end, std::cmp::Reverse(half.number)))
-        .or_else(around)
-        .or_else(|| back.iter().find(|half| half.number != own.number))
-    {
-        return Some(half.number);
-    }
-    let above = first.checked_sub(1).map(|last| {
-        let line = halves[last].line;
-        &halves[halves.partition_point(|half| half.line < line)]
-    });
-    above
-        .into_iter()
-        .chain(halves.get(behind))
-        .map(|half| (half.line.abs_diff(own.line), half.number))
-        .filter(|(lines, _)| *lines <= within)
-        .min()
-        .map(|(_, number)| number)
+/// The nearest companion, by [`Half::rank`]: pairs are written id first as a rule.
+fn nearest(halves: &[Half], own: Half, lines: u32) -> Option<usize> {
+    let (near, _) = within(halves, own, lines);
+    let nearest = near.min_by_key(|half| (half.rank(own), half.number))?;
+    Some(nearest.number)
 }
 
 #[cfg(test)]
