@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::aws::hosts as aws_hosts;
 use super::{Authority, Needed, Registry, azure_storage, gcp};
 use crate::model::{Credential, Secret};
-use crate::rule::block::{Request, Revoke, Uses, Verify};
+use crate::rule::block::{Request, Revoke, Uses, Var, Verify};
 
 /// The parts of a credential of the caller's: `[authority.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -165,29 +165,27 @@ impl Authority {
     }
 }
 
-/// The parts that a block's call takes from beside the secret or from configuration.
-fn verify_parts(block: &Verify) -> Vec<&str> {
-    let request = block.request.iter().flat_map(Request::variables);
-    let of_vars = block.vars.values().map(|var| var.from.as_str());
-    let own = |name: &str| block.vars.contains_key(name);
-    request
-        .filter(|name| !own(name))
+/// The parts that calls take from beside the secret or from configuration, by a block's own variables.
+fn parts_of<'b>(
+    requests: impl Iterator<Item = &'b Request>,
+    vars: &'b BTreeMap<String, Var>,
+) -> Vec<&'b str> {
+    let of_vars = vars.values().map(|var| var.from.as_str());
+    requests
+        .flat_map(Request::variables)
+        .filter(|name| !vars.contains_key(*name))
         .chain(of_vars)
         .filter(is_part)
         .collect()
 }
 
+fn verify_parts(block: &Verify) -> Vec<&str> {
+    parts_of(block.request.iter(), &block.vars)
+}
+
 fn revoke_parts(block: &Revoke) -> Vec<&str> {
     let find = block.find.iter().map(|find| &find.request);
-    let requests = block.request.iter().chain(find);
-    let request = requests.flat_map(Request::variables);
-    let of_vars = block.vars.values().map(|var| var.from.as_str());
-    let own = |name: &str| block.vars.contains_key(name);
-    request
-        .filter(|name| !own(name))
-        .chain(of_vars)
-        .filter(is_part)
-        .collect()
+    parts_of(block.request.iter().chain(find), &block.vars)
 }
 
 /// Whether a variable is a part that stands beside a secret.

@@ -21,6 +21,17 @@ fn three() -> Scene {
     scene
 }
 
+/// Stops a run from the keyboard; what it printed.
+#[cfg(unix)]
+pub(super) fn interrupted(child: Child) -> String {
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args(["-INT", &id]).status();
+    assert!(killed.unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 /// `respond --apply --yes`, until its first call is sent.
 pub(super) fn sent(scene: &Scene) -> Child {
     let child = Command::new(assert_cmd::cargo::cargo_bin!("keysweep"))
@@ -69,13 +80,7 @@ fn what_a_killed_run_did_not_come_to_is_on_record() {
 #[test]
 fn what_an_interrupted_run_did_not_come_to_is_named_and_on_record() {
     let scene = three();
-    let child = sent(&scene);
-    let id = child.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &id]).status();
-    assert!(killed.unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let out = String::from_utf8_lossy(&output.stdout);
+    let out = interrupted(sent(&scene));
     for (id, _) in &scene.incidents()[1..] {
         let go_on = format!("go on: keysweep respond --resume {id} ");
         assert!(out.contains(&go_on), "{out}");

@@ -2,13 +2,12 @@
 
 use std::fs;
 #[cfg(target_os = "linux")]
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 #[cfg(target_os = "linux")]
-use super::lost::sent;
+use super::lost::{interrupted, sent};
 use super::{Scene, token};
 
 /// What was asked of a token since it was ended: the answers' number.
@@ -176,12 +175,7 @@ fn a_run_that_is_stopped_between_the_refusals_proves_nothing() {
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(400));
-    let id = child.id().to_string();
-    let killed = Command::new("kill").args(["-INT", &id]).status();
-    assert!(killed.unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let out = String::from_utf8_lossy(&output.stdout);
+    let out = interrupted(child);
     assert!(out.contains("  interrupted\n"), "{out}");
     assert_eq!(scene.incidents()[0].1, "open");
     scene.run(&["respond", "--resume"]).ends_with(0);
