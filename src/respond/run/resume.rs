@@ -62,21 +62,22 @@ impl Run<'_> {
             if first.is_some() {
                 return self.work(incident.id, &leak, false, first);
             }
-            // It is ended anew only where its provider says that it works: again, or still although the call was answered.
-            let anew = self.is_wanted(incident) && {
-                let net = bound(self.net, &incident.leak);
-                matches!(self.said(&net, &leak), Verification::Active(_))
-            };
+            let anew = self.is_anew(incident, &leak);
             self.work(incident.id, &leak, anew, None)
         })
     }
 
-    /// Whether a key that works is ended anew.
-    pub(super) fn is_wanted(&self, incident: &Incident) -> bool {
-        match incident.state {
+    /// Whether a key is ended anew: only where that is wanted and its provider says that it works, again, or still although the call
+    /// was answered.
+    pub(super) fn is_anew(&self, incident: &Incident, leak: &ConfirmedLeak<'_>) -> bool {
+        let is_wanted = match incident.state {
             IncidentState::Reopened => true,
             IncidentState::NotProven => self.send_again,
             IncidentState::Open | IncidentState::Closed => false,
+        };
+        is_wanted && {
+            let net = bound(self.net, &incident.leak);
+            matches!(self.said(&net, leak), Verification::Active(_))
         }
     }
 

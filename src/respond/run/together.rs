@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::{Error, Outcome, Point, Run};
 use crate::ledger::{self, Incident, IncidentId, IncidentState, Ledger, Step, StepState};
-use crate::model::{ConfirmedLeak, Credential, Verification};
+use crate::model::{ConfirmedLeak, Credential};
 use crate::provider::{Failure, until};
 use crate::respond::origin::bound;
 
@@ -116,13 +116,9 @@ impl Run<'_> {
             let leak = ConfirmedLeak::named(finding, finding.fingerprint);
             leaks.extend(leak.map(|leak| (*incident, leak)));
         }
-        let leaks = leaks.iter().map(|(incident, leak)| {
-            let anew = self.is_wanted(incident) && {
-                let net = bound(self.net, &incident.leak);
-                matches!(self.said(&net, leak), Verification::Active(_))
-            };
-            (incident.id, leak, anew)
-        });
+        let leaks = leaks
+            .iter()
+            .map(|(incident, leak)| (incident.id, leak, self.is_anew(incident, leak)));
         self.together(&leaks.collect::<Vec<_>>())
     }
 
